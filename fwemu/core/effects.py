@@ -1,0 +1,105 @@
+"""What a decision leads to, as data: frozen, in the past tense, made here and carried out outside.
+
+`at` is the instant in nanoseconds at which it happened by the firewall's own clock.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fwemu.core.flow import Direction, Flow, Zone
+from fwemu.core.reasons import Answer, EndReason, Reason, Verdict
+from fwemu.core.tcp_table import Segment, State
+
+
+class Traffic(NamedTuple):
+    """Packets and octets of a session, by direction."""
+
+    original_packets: int
+    original_octets: int
+    reply_packets: int
+    reply_octets: int
+
+
+class SessionOpened(NamedTuple):
+    """A session entered the table."""
+
+    at: int
+    id: int
+    flow: Flow
+    zone: Zone
+    state: State
+    rule: int | None
+    picked_up: bool
+
+
+class StateChanged(NamedTuple):
+    """A session moved on."""
+
+    at: int
+    id: int
+    before: State
+    after: State
+
+
+class SessionEnded(NamedTuple):
+    """A session left the table."""
+
+    at: int
+    id: int
+    flow: Flow
+    zone: Zone
+    reason: EndReason
+    state: State
+    opened: int
+    last_seen: int
+    traffic: Traffic
+    rule: int | None
+
+
+class PacketRefused(NamedTuple):
+    """A packet was dropped, or answered instead of forwarded."""
+
+    at: int
+    reason: Reason
+    answer: Answer
+    zone: Zone
+    flow: Flow | None
+    """None where the packet is too broken to name its endpoints."""
+    segment: Segment | None
+    length: int
+    session: int | None
+    """The session it pretended to belong to."""
+    rule: int | None
+
+
+class KeepaliveSeen(NamedTuple):
+    """An end asked whether the other is still there (RFC 9293 section 3.8.4)."""
+
+    at: int
+    id: int
+    direction: Direction
+
+
+class PacketInjected(NamedTuple):
+    """The firewall speaks itself: a whole IP packet to send out to a zone."""
+
+    at: int
+    packet: bytes
+    zone: Zone
+    kind: str
+    """`reset` or `reject`."""
+    session: int | None
+
+
+Effect = (
+    SessionOpened | StateChanged | SessionEnded | PacketRefused | KeepaliveSeen | PacketInjected
+)
+
+
+class Decision(NamedTuple):
+    """The core's whole answer to one packet."""
+
+    verdict: Verdict
+    reason: Reason
+    effects: tuple[Effect, ...] = ()

@@ -1,0 +1,85 @@
+"""Which session is due: a heap of deadlines, corrected late.
+
+A packet only writes `last_seen`; nothing here moves.  An entry of the heap says when to look at a
+session at the latest.  If it has seen traffic since, it is queued again for its new deadline; so a
+busy session costs one look a timeout.  Two things need care: a deadline that moves *earlier* is
+pushed at once, and an entry that such a push has superseded is skipped when it surfaces.
+
+Why not a list per timeout or a timer wheel: docs/decisions/0004-expiry.md.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Final
+
+from fwemu.core.instants import NEVER
+from fwemu.core.session import Session
+
+_SLACK: Final = 1024
+
+
+class ExpiryQueue:
+    """The sessions of a table in the order in which they need to be looked at."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Session]] = []
+        self._pushes = 0
+        self._members = 0
+
+    def add(self, session: Session) -> None:
+        """Take in a session that was just opened."""
+        self._members += 1
+        self._push(session, session.deadline)
+
+    def remove(self, session: Session) -> None:
+        """Let go of a session that has ended; its entries are skipped when they surface."""
+        session.queued = -1
+        self._members -= 1
+        if len(self._heap) > 2 * self._members + _SLACK:
+            self._compact()
+
+    def moved(self, session: Session) -> None:
+        """Call when a lifetime has changed: an earlier deadline is queued, a later one is not."""
+        deadline = session.deadline
+        if deadline < session.queued:
+            self._push(session, deadline)
+
+    def due(self, now: int) -> Session | None:
+        """A session whose deadline has come by `now`, the earliest first; None if there is none.
+
+        It stays the answer until it is removed.
+        """
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            entry, _, session = heap[0]
+            if session.queued != entry:  # ended, or superseded by an earlier entry
+                heapq.heappop(heap)
+            elif session.deadline > entry:  # it saw traffic since
+                heapq.heappop(heap)
+                self._push(session, session.deadline)
+            else:
+                return session
+        return None
+
+    def next_look(self) -> int | None:
+        """No session is due before this instant; None if there is none at all."""
+        heap = self._heap
+        while heap and heap[0][2].queued != heap[0][0]:
+            heapq.heappop(heap)
+        if not heap or heap[0][0] >= NEVER:
+            return None
+        return heap[0][0]
+
+    def __len__(self) -> int:
+        """Entries held, superseded ones included."""
+        return len(self._heap)
+
+    def _push(self, session: Session, deadline: int) -> None:
+        session.queued = deadline
+        self._pushes += 1  # breaks ties, so that sessions are never compared
+        heapq.heappush(self._heap, (deadline, self._pushes, session))
+
+    def _compact(self) -> None:
+        self._heap = [entry for entry in self._heap if entry[2].queued == entry[0]]
+        heapq.heapify(self._heap)

@@ -1,0 +1,305 @@
+"""Bytes become a packet, or a reason why they are none.  Nothing here raises on input.
+
+The firewall sees the head of each packet (the daemon copies only headers out of the kernel), so
+lengths come from the headers, and a packet is `TRUNCATED` only where a header that is needed is
+cut short.  Checksums are not verified: routers and firewalls forward what they do not terminate.
+
+Sources: RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 768 (UDP), RFC 792 and 4443 (ICMP).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from struct import Struct
+from typing import Final, NamedTuple
+
+from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Flow, flow_of
+from fwemu.core.reasons import Reason
+from fwemu.core.tcp_table import FIN, SEGMENT_OF_FLAGS, SYN, Segment
+
+
+class Kind(IntEnum):
+    """How a packet is looked up and what it may do."""
+
+    TCP = 0
+    UDP = 1
+    QUERY = 2
+    """ICMP request: may open a session."""
+    RESPONSE = 3
+    """ICMP reply: only ever answers."""
+    ERROR = 4
+    """ICMP error: `quoted` says which packet it is about."""
+    OTHER = 5
+    """Any other protocol: known by its address pair."""
+    FRAGMENT = 6
+    """Later fragment, without ports: `key` names its datagram."""
+
+
+class Packet(NamedTuple):
+    """What the firewall needs to know of a packet.  Sequence numbers are zero but for TCP."""
+
+    kind: Kind
+    protocol: int
+    key: bytes
+    """The flow it belongs to, as `flow.flow_of` decodes it (but for later fragments)."""
+    length: int
+    """Octets of the whole IP packet."""
+    segment: Segment | None = None
+    seq: int = 0
+    ack: int = 0
+    end: int = 0
+    """The sequence number after its last octet; SYN and FIN count one (RFC 9293 section 3.4)."""
+    datagram: bytes | None = None
+    """Set on a first fragment: the key under which its later fragments will come."""
+    quoted: Quoted | None = None
+    """Set on an ICMP error whose quotation names a flow."""
+
+
+class Quoted(NamedTuple):
+    """The packet that an ICMP error is about."""
+
+    protocol: int
+    key: bytes
+
+
+class Malformed(NamedTuple):
+    """Not a packet: why, and how many octets it came with."""
+
+    reason: Reason
+    length: int
+
+
+_IPV4: Final = Struct("!BxHxxHxBxx8s")
+_IPV4_TCP: Final = Struct("!xxHxxH16xIIBB")
+_IPV6_TCP: Final = Struct("!4xH38xIIBB")
+"""A TCP segment behind a plain IP header, in one step: nearly every packet is that."""
+
+_TCP: Final = Struct("!4xIIBB")
+_WORD: Final = Struct("!H")
+
+_PLAIN_IPV4: Final = 0x45
+_FRAGMENTED: Final = 0x3FFF  # IPv4: more fragments follow, or an offset
+_OFFSET: Final = 0x1FFF
+
+_OCTETS_OF_FLAGS: Final = tuple(1 if flags & (SYN | FIN) else 0 for flags in range(256))
+"""What the flags themselves take of the sequence space (RFC 9293 section 3.4)."""
+
+ICMP_QUERIES: Final = {
+    ICMP: {8: 0, 13: 14, 15: 16, 17: 18},
+    ICMPV6: {128: 129},
+}
+"""Per protocol: the type of a query and of its answer (as nf_conntrack pairs them)."""
+
+_ICMP_ERRORS: Final = {ICMP: frozenset({3, 4, 5, 11, 12}), ICMPV6: frozenset({1, 2, 3, 4})}
+
+# IPv6 extension headers that may stand before the payload (RFC 8200 section 4).
+_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _AH, _DESTINATION = 0, 43, 44, 51, 60
+_EXTENSIONS: Final = frozenset({_HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _AH, _DESTINATION})
+
+# Enum members looked up once: on the path of every packet an attribute costs as much as a slice.
+_TCP_KIND: Final = Kind.TCP
+_new_packet: Final = tuple.__new__
+
+
+def parse(data: bytes) -> Packet | Malformed:
+    """What these bytes are.  Any bytes give an answer."""
+    if len(data) >= 60 and data[0] >> 4 == 6 and data[6] == TCP:
+        total, seq, ack, offset, flags = _IPV6_TCP.unpack_from(data)
+        total += 40
+        payload = total - 40 - (offset >> 4) * 4
+        segment = SEGMENT_OF_FLAGS[flags]
+        if payload >= 0 and offset >= 0x50 and segment is not None:
+            end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
+            return _new_packet(
+                Packet, (_TCP_KIND, TCP, data[8:44], total, segment, seq, ack, end, None, None)
+            )
+    elif len(data) >= 40 and data[0] == _PLAIN_IPV4 and data[9] == TCP:
+        total, fragment, seq, ack, offset, flags = _IPV4_TCP.unpack_from(data)
+        payload = total - 20 - (offset >> 4) * 4
+        segment = SEGMENT_OF_FLAGS[flags]
+        if payload >= 0 and offset >= 0x50 and segment is not None and not fragment & _FRAGMENTED:
+            end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
+            return _new_packet(
+                Packet, (_TCP_KIND, TCP, data[12:24], total, segment, seq, ack, end, None, None)
+            )
+    return _parse_any(data)
+
+
+def reverse_key(packet: Packet) -> bytes:
+    """The key of the packets that answer this one (of any kind but errors and fragments)."""
+    key = packet.key
+    width = 16 if len(key) >= 32 else 4
+    swapped = key[width : 2 * width] + key[:width]
+    rest = key[2 * width :]
+    if packet.kind is Kind.QUERY:
+        return swapped + rest[:2] + _WORD.pack(ICMP_QUERIES[packet.protocol][rest[3]])
+    return swapped + rest[2:] + rest[:2]
+
+
+def flow_of_packet(packet: Packet) -> Flow:
+    """Its endpoints, for rules and logs; a later fragment has no ports."""
+    if packet.kind is Kind.FRAGMENT:  # the identification of its datagram stands before the pair
+        pair = packet.key[-32:] if len(packet.key) >= 32 else packet.key[-8:]
+        return flow_of(packet.protocol, pair)
+    return flow_of(packet.protocol, packet.key)
+
+
+class Located(NamedTuple):
+    """An IP packet whose transport header begins at `start`."""
+
+    start: int
+    total: int
+    protocol: int
+    pair: bytes
+    """Source and destination address."""
+    datagram: bytes | None
+    """The key its fragments share, if it is one of several."""
+    is_later_fragment: bool
+
+
+def locate(data: bytes) -> Located | Malformed:
+    """Read the IP header, and IPv6 extension headers, up to the transport header."""
+    if not data:
+        return Malformed(Reason.TRUNCATED, 0)
+    version = data[0] >> 4
+    if version == 4:
+        return _locate_ipv4(data)
+    if version == 6:
+        return _locate_ipv6(data)
+    return Malformed(Reason.BAD_HEADER, len(data))
+
+
+def _locate_ipv4(data: bytes) -> Located | Malformed:
+    if len(data) < 20:
+        return Malformed(Reason.TRUNCATED, len(data))
+    first, total, fragment, protocol, pair = _IPV4.unpack_from(data)
+    start = (first & 0x0F) * 4
+    if start < 20 or total < start:
+        return Malformed(Reason.BAD_LENGTH, len(data))
+    if len(data) < start:
+        return Malformed(Reason.TRUNCATED, total)
+    datagram = data[4:6] + data[9:10] + pair if fragment & _FRAGMENTED else None
+    return Located(start, total, protocol, pair, datagram, fragment & _OFFSET != 0)
+
+
+def _locate_ipv6(data: bytes) -> Located | Malformed:
+    if len(data) < 40:
+        return Malformed(Reason.TRUNCATED, len(data))
+    total = 40 + _WORD.unpack_from(data, 4)[0]
+    pair = data[8:40]
+    protocol, position = data[6], 40
+    datagram = None
+    while protocol in _EXTENSIONS:
+        if total < position + 8:
+            return Malformed(Reason.BAD_LENGTH, len(data))
+        if len(data) < position + 8:
+            return Malformed(Reason.TRUNCATED, total)
+        following, units = data[position], data[position + 1]
+        if protocol == _FRAGMENT_HEADER:
+            fragment = _WORD.unpack_from(data, position + 2)[0]
+            if fragment & 0xFFF9:  # an offset, or more fragments; neither is an atomic fragment
+                datagram = data[position + 4 : position + 8] + pair
+            if fragment & 0xFFF8:
+                return Located(position + 8, total, following, pair, datagram, True)
+            position += 8
+        elif protocol == _AH:  # counts in units of four octets (RFC 4302 section 2.2)
+            position += (units + 2) * 4
+        else:
+            position += (units + 1) * 8
+        protocol = following
+    if total < position:
+        return Malformed(Reason.BAD_LENGTH, len(data))
+    return Located(position, total, protocol, pair, datagram, False)
+
+
+def _parse_any(data: bytes) -> Packet | Malformed:
+    place = locate(data)
+    if isinstance(place, Malformed):
+        return place
+    if place.is_later_fragment:
+        return Packet(Kind.FRAGMENT, place.protocol, place.datagram or b"", place.total)
+    layout = _LAYOUTS.get(place.protocol)
+    if layout is None:
+        return Packet(Kind.OTHER, place.protocol, place.pair, place.total, datagram=place.datagram)
+    if place.total - place.start < layout.shortest:
+        return Malformed(Reason.BAD_LENGTH, place.total)
+    if len(data) < place.start + layout.shortest:
+        return Malformed(Reason.TRUNCATED, place.total)
+    return layout.parse(data, place)
+
+
+def _parse_tcp(data: bytes, place: Located) -> Packet | Malformed:
+    start, total = place.start, place.total
+    seq, ack, offset, flags = _TCP.unpack_from(data, start)
+    payload = total - start - (offset >> 4) * 4
+    if offset < 0x50 or payload < 0:
+        return Malformed(Reason.BAD_LENGTH, total)
+    segment = SEGMENT_OF_FLAGS[flags]
+    if segment is None:
+        return Malformed(Reason.BAD_FLAGS, total)
+    key = place.pair + data[start : start + 4]
+    end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
+    return Packet(Kind.TCP, TCP, key, total, segment, seq, ack, end, place.datagram)
+
+
+def _parse_udp(data: bytes, place: Located) -> Packet | Malformed:
+    length = _WORD.unpack_from(data, place.start + 4)[0]
+    if length < 8 or (length > place.total - place.start and place.datagram is None):
+        return Malformed(Reason.BAD_LENGTH, place.total)
+    key = place.pair + data[place.start : place.start + 4]
+    return Packet(Kind.UDP, UDP, key, place.total, datagram=place.datagram)
+
+
+def _parse_icmp(data: bytes, place: Located) -> Packet | Malformed:
+    start, protocol = place.start, place.protocol
+    if data[start] in _ICMP_ERRORS[protocol]:
+        return _parse_error(data, place)
+    kind = Kind.QUERY if data[start] in ICMP_QUERIES[protocol] else Kind.RESPONSE
+    return Packet(kind, protocol, _query_key(data, place), place.total, datagram=place.datagram)
+
+
+def _query_key(data: bytes, place: Located) -> bytes:
+    """Queries and answers share an identifier (octets 4 and 5) and differ by their type."""
+    start = place.start
+    return place.pair + data[start + 4 : start + 6] + b"\x00" + data[start : start + 1]
+
+
+def _parse_error(data: bytes, place: Located) -> Packet:
+    """An ICMP error and the flow that it quotes.
+
+    Eight octets of the quoted transport header are there (RFC 792), which is enough for its ports.
+    """
+    key = _query_key(data, place)
+    quoted = _parse_quotation(data[place.start + 8 :])
+    return Packet(Kind.ERROR, place.protocol, key, place.total, quoted=quoted)
+
+
+def _parse_quotation(quotation: bytes) -> Quoted | None:
+    inner = locate(quotation)
+    if isinstance(inner, Malformed) or inner.is_later_fragment:
+        return None
+    if inner.protocol not in _LAYOUTS:
+        return Quoted(inner.protocol, inner.pair)
+    if len(quotation) < inner.start + 8:
+        return None
+    if inner.protocol in _ICMP_ERRORS:
+        if quotation[inner.start] in _ICMP_ERRORS[inner.protocol]:
+            return None  # no error is sent about an error (RFC 1122 section 3.2.2)
+        return Quoted(inner.protocol, _query_key(quotation, inner))
+    return Quoted(inner.protocol, inner.pair + quotation[inner.start : inner.start + 4])
+
+
+class _Layout(NamedTuple):
+    """A transport protocol: the octets of its header that must be there, and who reads them."""
+
+    shortest: int
+    parse: Callable[[bytes, Located], Packet | Malformed]
+
+
+_LAYOUTS: Final = {
+    TCP: _Layout(20, _parse_tcp),
+    UDP: _Layout(8, _parse_udp),
+    ICMP: _Layout(8, _parse_icmp),
+    ICMPV6: _Layout(8, _parse_icmp),
+}

@@ -1,0 +1,119 @@
+"""The words for what happened: one for every verdict, one for every end of a session.
+
+The same word stands in the log, the metric label, the capture comment, the API and the docs.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from typing import Final
+
+
+class Verdict(IntEnum):
+    """What becomes of a packet."""
+
+    DROP = 0
+    ACCEPT = 1
+
+    @property
+    def word(self) -> str:
+        """`accept` or `drop`."""
+        return self.name.lower()
+
+
+class Reason(IntEnum):
+    """Why a packet was accepted or dropped.  `WHY` says each in a sentence."""
+
+    # accepted
+    SESSION = 0
+    OPENED = 1
+    PICKED_UP = 2
+    IGNORED = 3
+    RELATED = 4
+    FRAGMENT = 5
+    PERMITTED = 6
+    # dropped
+    UNKNOWN_PACKET = 7
+    DENIED = 8
+    REJECTED = 9
+    TABLE_FULL = 10
+    INVALID_STATE = 11
+    UNRELATED_ICMP = 12
+    UNKNOWN_FRAGMENT = 13
+    BAD_FLAGS = 14
+    BAD_LENGTH = 15
+    BAD_HEADER = 16
+    TRUNCATED = 17
+
+    @property
+    def word(self) -> str:
+        """The reason as logs, metrics and the API spell it."""
+        return self.name.lower()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Accept or drop: a reason belongs to exactly one of them."""
+        return Verdict.ACCEPT if self <= Reason.PERMITTED else Verdict.DROP
+
+
+WHY: Final[dict[Reason, str]] = {
+    Reason.SESSION: "belongs to a session in the table",
+    Reason.OPENED: "a rule allows it; it opened a session",
+    Reason.PICKED_UP: "unknown mid-stream packet that opened a session (`pick-up`)",
+    Reason.IGNORED: "valid or not, the endpoint will tell: passed without touching its session",
+    Reason.RELATED: "ICMP error about a packet of a session in the table",
+    Reason.FRAGMENT: "later fragment of a datagram whose first fragment was accepted",
+    Reason.PERMITTED: "permitted by a stateless rule (`acl` mode)",
+    Reason.UNKNOWN_PACKET: "no session, and nothing that may open one",
+    Reason.DENIED: "denied by a rule or by the default action",
+    Reason.REJECTED: "rejected by a rule or by the default action, with an ICMP answer",
+    Reason.TABLE_FULL: "the table is full and its policy found no session to evict",
+    Reason.INVALID_STATE: "TCP segment that cannot occur in its session's state",
+    Reason.UNRELATED_ICMP: "ICMP error about no session in the table",
+    Reason.UNKNOWN_FRAGMENT: "fragment of a datagram whose first fragment was not accepted",
+    Reason.BAD_FLAGS: "combination of TCP flags that no endpoint sends",
+    Reason.BAD_LENGTH: "its lengths contradict each other",
+    Reason.BAD_HEADER: "not an IP packet that can be understood",
+    Reason.TRUNCATED: "ends before its headers do",
+}
+
+
+class EndReason(Enum):
+    """Why a session left the table."""
+
+    EXPIRED = "expired"
+    EVICTED = "evicted"
+    FLUSHED = "flushed"
+    KILLED = "killed"
+    CLOSED_BY_FIN = "closed_by_fin"
+    CLOSED_BY_RST = "closed_by_rst"
+    REUSED = "reused"
+
+    @property
+    def word(self) -> str:
+        """The reason as logs, metrics and the API spell it."""
+        return self.value
+
+
+WHY_ENDED: Final[dict[EndReason, str]] = {
+    EndReason.EXPIRED: "its idle timer ran out",
+    EndReason.EVICTED: "pushed out to make room at capacity",
+    EndReason.FLUSHED: "the table was emptied, by schedule or by an operator",
+    EndReason.KILLED: "an operator ended this session",
+    EndReason.CLOSED_BY_FIN: "both ends closed, and the time after that has passed",
+    EndReason.CLOSED_BY_RST: "a RST ended it, and the time after that has passed",
+    EndReason.REUSED: "a new connection took over its addresses and ports",
+}
+
+
+class Answer(Enum):
+    """What the sender of a refused packet hears."""
+
+    NOTHING = "drop"
+    RESET = "reset"
+    REJECT = "reject"
+
+    @property
+    def word(self) -> str:
+        """The answer as settings and metrics spell it."""
+        return self.value

@@ -1,0 +1,90 @@
+"""The session table: finds, opens and ends sessions, and never holds more than its capacity."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+
+from fwemu.core.eviction import EVICTIONS, Choose, WhenFull
+from fwemu.core.expiry import ExpiryQueue
+from fwemu.core.session import Session
+from fwemu.core.tcp_table import State
+
+
+class SessionTable:
+    """Sessions by flow and by number.
+
+    A flow is looked up by the key that a packet of either direction is cut to.  Numbers only grow.
+    """
+
+    def __init__(self, when_full: WhenFull, choose: Choose) -> None:
+        self._flows: defaultdict[int, dict[bytes, Session]] = defaultdict(dict)
+        self._sessions: dict[int, Session] = {}
+        self._choose = choose
+        self.expiry = ExpiryQueue()
+        self.set_eviction(when_full)
+        self.population = [0] * len(State)
+        """Sessions in each state, indexed by `State`."""
+
+    def set_eviction(self, when_full: WhenFull) -> None:
+        """Choose victims by this policy from now on, counting the quiet time of sessions so far."""
+        self.eviction = EVICTIONS[when_full](self._choose)
+        for session in sorted(self._sessions.values(), key=lambda session: session.last_seen):
+            self.eviction.opened(session)
+            if session.assured:
+                self.eviction.assured(session)
+
+    def find(self, protocol: int, key: bytes) -> Session | None:
+        """The session of this flow.  It may be past its deadline: whoever asks must check."""
+        return self._flows[protocol].get(key)
+
+    def get(self, number: int) -> Session | None:
+        """The session with this number."""
+        return self._sessions.get(number)
+
+    def add(self, session: Session) -> None:
+        """Take in a new session; there must be room."""
+        flows = self._flows[session.protocol]
+        flows[session.key] = session
+        flows[session.reply_key] = session
+        self._sessions[session.id] = session
+        self.population[session.state] += 1
+        self.expiry.add(session)
+        self.eviction.opened(session)
+
+    def remove(self, session: Session) -> None:
+        """Forget a session."""
+        flows = self._flows[session.protocol]
+        del flows[session.key]
+        flows.pop(session.reply_key, None)  # a host that talks to itself has one key for both
+        del self._sessions[session.id]
+        self.population[session.state] -= 1
+        self.expiry.remove(session)
+        self.eviction.ended(session)
+
+    def moved(self, session: Session, state: State) -> None:
+        """Put a session into another state, with the timer of that state."""
+        self.population[session.state] -= 1
+        self.population[state] += 1
+        session.state = state
+        session.lifetime = session.lifetimes[state]
+        self.expiry.moved(session)
+
+    def assured(self, session: Session) -> None:
+        """Both ends of this session have answered each other."""
+        session.assured = True
+        self.eviction.assured(session)
+
+    def page(self, after: int, limit: int) -> list[Session]:
+        """Up to `limit` sessions with numbers above `after`, in order."""
+        numbers = list(self._sessions)  # in order, as they were given
+        first = bisect_right(numbers, after)
+        return [self._sessions[number] for number in numbers[first : first + limit]]
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        """All sessions, oldest first; the table may change meanwhile."""
+        return iter(list(self._sessions.values()))
