@@ -1,0 +1,3 @@
+"""fwemu: a stateful firewall emulator on real Linux."""
+
+__version__ = "0.1.0"
