@@ -1,0 +1,95 @@
+"""Network namespaces, links, addresses and the processes inside them.
+
+A client and a server joined by a cable, in thirty milliseconds, as root:
+
+    import socket
+    from netns import Network, wait_for_listener
+
+    with Network() as network:
+        client, server = network.namespace("demo-client"), network.namespace("demo-server")
+        network.link(client, "eth0", server, "eth0",
+                     a_addresses=["10.0.0.1/24"], b_addresses=["10.0.0.2/24"])
+        web = network.spawn(server, ["python3", "-m", "http.server", "80"])
+        wait_for_listener(server, 80, process=web)
+        with client.enter():
+            socket.create_connection(("10.0.0.2", 80)).close()
+
+Nothing of it is left afterwards.  The layers can be used alone: `create` and `remove`
+(`namespace.py`), interfaces and routes (`links.py`), programs (`process.py`).
+"""
+
+from netns.errors import (
+    CleanupError,
+    LinkError,
+    NamespaceExists,
+    NetnsError,
+    NoSuchNamespace,
+    NotPermitted,
+    ProcessError,
+    WaitTimeout,
+)
+from netns.links import (
+    Interface,
+    add_address,
+    add_route,
+    attach,
+    bridge,
+    configure,
+    default_route_interfaces,
+    delete_link,
+    down,
+    interfaces,
+    settle,
+    sysctl,
+    up,
+    veth,
+)
+from netns.namespace import Namespace, create, exists, names, remove
+from netns.network import Network
+from netns.process import (
+    Listener,
+    Process,
+    listeners,
+    pids_in,
+    spawn,
+    stop_all_in,
+    wait_for_listener,
+)
+
+__all__ = [
+    "CleanupError",
+    "Interface",
+    "LinkError",
+    "Listener",
+    "Namespace",
+    "NamespaceExists",
+    "NetnsError",
+    "Network",
+    "NoSuchNamespace",
+    "NotPermitted",
+    "Process",
+    "ProcessError",
+    "WaitTimeout",
+    "add_address",
+    "add_route",
+    "attach",
+    "bridge",
+    "configure",
+    "create",
+    "default_route_interfaces",
+    "delete_link",
+    "down",
+    "exists",
+    "interfaces",
+    "listeners",
+    "names",
+    "pids_in",
+    "remove",
+    "settle",
+    "spawn",
+    "stop_all_in",
+    "sysctl",
+    "up",
+    "veth",
+    "wait_for_listener",
+]

@@ -1,0 +1,183 @@
+"""A network that cleans up after itself: everything made through it goes when it is closed.
+
+Whatever fails at whatever step, Ctrl-C included, nothing stays: each removal is registered
+before the thing is made, and removes only what this network made.
+What can be made, and how, is in `namespace.py`, `links.py` and `process.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+
+from netns import links, process
+from netns.errors import CleanupError, NoSuchNamespace
+from netns.namespace import Creation, Namespace
+from netns.process import GRACE, Destination, Process, Source
+
+
+class Network:
+    """Namespaces, cables, bridges and processes under one roof.
+
+    As a context manager it is closed at the end, also when the block raises; `keep` leaves all
+    standing instead.  Not for use by several threads at once.
+    """
+
+    def __init__(self, grace: float = GRACE) -> None:
+        """`grace`: how many seconds its processes have, when it closes, until they are killed."""
+        self._grace = grace
+        self._undo: list[Callable[[], object]] = []
+        self._creations: list[Creation] = []
+
+    def namespace(self, name: str) -> Namespace:
+        """A new namespace; when the network closes, every process inside is ended as well.
+
+        Raises NamespaceExists, and then leaves the other one alone.
+        """
+        creation = Creation(name)
+        self._undo.append(lambda: self._remove(creation))
+        namespace = creation.run()
+        self._creations.append(creation)
+        return namespace
+
+    def link(
+        self,
+        a: Namespace,
+        a_name: str,
+        b: Namespace,
+        b_name: str,
+        *,
+        a_addresses: Iterable[str] = (),
+        b_addresses: Iterable[str] = (),
+        mtu: int | None = None,
+    ) -> None:
+        """A cable between two namespaces, both ends up and usable, with these addresses.
+
+        The namespaces need not be this network's; the cable goes with it in any case.
+        """
+        made: list[bool] = []
+        if not (self._owns(a) and self._owns(b)):
+            # The kernel ends a namespace some time after its last name is gone: without this,
+            # the end in a namespace that stays would linger, and its name with it.
+            ns, name = (b, b_name) if self._owns(b) else (a, a_name)
+            self._undo.append(lambda: self._delete_link(ns, name, made))
+        links.veth(a, a_name, b, b_name, mtu, on_made=lambda: made.append(True))
+        links.configure(a, a_name, addresses=a_addresses)
+        links.configure(b, b_name, addresses=b_addresses)
+        links.settle(a)
+        links.settle(b)
+
+    def bridge(self, ns: Namespace, name: str, members: Iterable[str] = ()) -> None:
+        """A bridge, up, with these interfaces plugged in."""
+        made: list[bool] = []
+        if not self._owns(ns):
+            self._undo.append(lambda: self._delete_link(ns, name, made))
+        links.bridge(ns, name, on_made=lambda: made.append(True))
+        for member in members:
+            links.attach(ns, name, member)
+
+    def spawn(
+        self,
+        ns: Namespace,
+        argv: Sequence[str | os.PathLike[str]],
+        *,
+        stdout: Destination = None,
+        stderr: Destination = None,
+        stdin: Source = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+    ) -> Process:
+        """A program inside; it is stopped when the network closes.  See `process.spawn`."""
+        started: list[Process] = []
+        self._undo.append(lambda: [program.stop(self._grace) for program in started])
+        return process.spawn(
+            ns,
+            argv,
+            stdout=stdout,
+            stderr=stderr,
+            stdin=stdin,
+            env=env,
+            cwd=cwd,
+            name=name,
+            on_start=started.append,
+        )
+
+    def on_close(self, undo: Callable[[], object]) -> None:
+        """Call this when the network closes, before what was made until now is removed.
+
+        It may be called twice if Ctrl-C interrupts it, so it must not mind.
+        """
+        self._undo.append(undo)
+
+    def keep(self) -> None:
+        """Leave everything standing: closing does nothing any more.
+
+        `netns.stop_all_in` and `netns.remove`, by name and from any process, end it later.
+        """
+        self._undo.clear()
+        self._creations.clear()
+
+    def close(self) -> None:
+        """Remove everything, last made first; once is enough, twice does no harm.
+
+        What cannot be removed does not stop the rest: it raises CleanupError at the end.
+        """
+        errors: list[Exception] = []
+        interruption: BaseException | None = None
+        while self._undo:
+            # Taken off the list only afterwards, so that what Ctrl-C interrupts is done again.
+            undo = self._undo[-1]
+            try:
+                undo()
+            except Exception as error:
+                errors.append(error)
+            except BaseException as error:
+                if interruption is None:
+                    interruption = error
+                    continue
+                self._undo.pop()
+                raise
+            self._undo.pop()
+        self._creations.clear()
+        if interruption is not None:
+            for failed in errors:
+                interruption.add_note(f"meanwhile, cleaning up: {failed}")
+            raise interruption
+        if errors:
+            raise CleanupError(errors)
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except CleanupError as failed:
+            if error is None:
+                raise
+            # What went wrong first is what the reader must see.
+            error.add_note(str(failed))
+
+    def _owns(self, ns: Namespace) -> bool:
+        identity = ns.identity
+        return any(creation.identity == identity for creation in self._creations)
+
+    def _remove(self, creation: Creation) -> None:
+        try:
+            if creation.is_standing():
+                process.stop_all_in(creation.namespace, self._grace)
+        finally:
+            creation.undo()
+
+    def _delete_link(self, ns: Namespace, name: str, made: list[bool]) -> None:
+        if made:
+            with suppress(NoSuchNamespace):  # it took the interface along
+                links.delete_link(ns, name, missing_ok=True)
