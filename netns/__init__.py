@@ -44,17 +44,11 @@ from netns.links import (
     up,
     veth,
 )
+from netns.listeners import Listener, listeners, wait_for_listener
 from netns.namespace import Namespace, create, exists, names, remove
 from netns.network import Network
-from netns.process import (
-    Listener,
-    Process,
-    listeners,
-    pids_in,
-    spawn,
-    stop_all_in,
-    wait_for_listener,
-)
+from netns.process import Process, spawn
+from netns.sweep import pids_in, stop_all_in
 
 __all__ = [
     "CleanupError",

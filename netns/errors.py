@@ -72,6 +72,7 @@ WAY_OUT: Final[dict[int, str]] = {
     errno.ENETDOWN: "the interface is down; bring it up first",
     errno.EOPNOTSUPP: "this kernel lacks it; look for a missing module (veth, bridge, ipv6)",
     errno.EAFNOSUPPORT: "this kernel lacks the address family; is IPv6 disabled?",
+    errno.ENOEXEC: "not a program for this machine, or a script without a #! line",
     errno.EROFS: "the file system is read-only; in a container, run it privileged",
     errno.EMFILE: "too many open files; raise `ulimit -n`",
     errno.ENOSPC: "a kernel limit is reached; see /proc/sys/user/max_net_namespaces",

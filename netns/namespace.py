@@ -19,7 +19,6 @@ import os
 import socket
 import struct
 import threading
-import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -28,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
+from netns.descriptor import HeldDescriptor
 from netns.errors import (
     NEEDS_ROOT,
     NamespaceExists,
@@ -66,7 +66,7 @@ class Namespace:
     path: str
     """A file that stands for it, for anything that takes such a path."""
 
-    _held: _HeldDescriptor | None = field(default=None, repr=False, compare=False)
+    _held: HeldDescriptor | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def named(cls, name: str) -> Namespace:
@@ -105,7 +105,7 @@ class Namespace:
 
     @classmethod
     def _hold(cls, described: str, path: str) -> Namespace:
-        held = _HeldDescriptor(_open(path, described))
+        held = HeldDescriptor(_open(path, described))
         name = _names_by_identity().get(_identity(held.descriptor), described)
         return cls(name, f"/proc/{os.getpid()}/fd/{held.descriptor}", held)
 
@@ -328,14 +328,6 @@ def names() -> list[str]:
         return sorted(os.listdir(DIRECTORY))
     except FileNotFoundError:
         return []
-
-
-class _HeldDescriptor:
-    """An open file that is closed when nobody refers to it any more."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        weakref.finalize(self, os.close, descriptor)
 
 
 def _path_of(name: str) -> str:

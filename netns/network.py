@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 
-from netns import links, process
+from netns import links, process, sweep
 from netns.errors import CleanupError, NoSuchNamespace
 from netns.namespace import Creation, Namespace
 from netns.process import GRACE, Destination, Process, Source
@@ -173,7 +173,7 @@ class Network:
     def _remove(self, creation: Creation) -> None:
         try:
             if creation.is_standing():
-                process.stop_all_in(creation.namespace, self._grace)
+                sweep.stop_all_in(creation.namespace, self._grace)
         finally:
             creation.undo()
 

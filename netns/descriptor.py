@@ -1,0 +1,14 @@
+"""A file descriptor that is closed when nobody refers to it any more."""
+
+from __future__ import annotations
+
+import os
+import weakref
+
+
+class HeldDescriptor:
+    """Owns `descriptor`: for objects that should not need a `close` of their own."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
