@@ -1,0 +1,41 @@
+"""What a setting accepts, in words: the same words in error messages, docs and the example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True)
+class Accepts:
+    """Stands in the annotation of a type whose values pydantic cannot describe by itself."""
+
+    text: str
+
+
+def one_of(words: Iterable[str], last: str = "or") -> str:
+    """`a, b or c`."""
+    *others, final = words
+    return f"{', '.join(others)} {last} {final}" if others else final
+
+
+def suggestion(word: str, known: Iterable[str]) -> str | None:
+    """The known word that somebody who wrote this one may have meant."""
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it: text in quotes, the rest as TOML spells it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "null"
+    if isinstance(value, str | int | float):
+        return repr(value)
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list | tuple):
+        text = f"[{', '.join(shown(item) for item in value)}]"
+        return text if len(text) <= 60 else "a list"
+    return str(value)

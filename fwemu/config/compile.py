@@ -1,0 +1,70 @@
+"""From a configuration to the policy that the core follows; nothing can fail here."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+
+from fwemu.config.match import Place
+from fwemu.config.schema import Config, RuleSettings
+from fwemu.core.flow import TCP, Zone
+from fwemu.core.policy import Policy
+from fwemu.core.rules import Network, Rule
+from fwemu.core.timeouts import lifetimes
+
+
+def policy(config: Config) -> Policy:
+    """The same configuration as the core understands it."""
+    return Policy(
+        mode=config.mode,
+        capacity=config.table.capacity,
+        when_full=config.table.when_full,
+        lifetimes=lifetimes({name: lifetime.nanoseconds for name, lifetime in config.timeouts}),
+        at_expiry=config.expiry.action,
+        on_unknown={Zone.INSIDE: config.unknown.inside, Zone.OUTSIDE: config.unknown.outside},
+        rules=tuple(rule(settings) for settings in config.rules),
+        default_action={
+            Zone.INSIDE: config.default_action.inside,
+            Zone.OUTSIDE: config.default_action.outside,
+        },
+    )
+
+
+def rule(settings: RuleSettings) -> Rule:
+    """One rule as the core understands it."""
+    protocols = frozenset((TCP,) if settings.established else settings.proto)
+    idle_timeout = settings.idle_timeout
+    return Rule(
+        settings.action,
+        settings.name,
+        _arrival(settings),
+        _networks(settings.from_),
+        _networks(settings.to),
+        protocols,
+        settings.source_ports,
+        settings.ports,
+        settings.established,
+        None if idle_timeout is None else idle_timeout.nanoseconds,
+    )
+
+
+def _arrival(settings: RuleSettings) -> Zone | None:
+    """The zone a packet comes from; one that goes to the outside comes from the inside."""
+    for zone in settings.from_:
+        if isinstance(zone, Zone):
+            return zone
+    for zone in settings.to:
+        if isinstance(zone, Zone):
+            return zone.other
+    return None
+
+
+def _networks(places: tuple[Place, ...]) -> tuple[Network, ...]:
+    return tuple(
+        Network(
+            place.max_prefixlen // 8,
+            int(place.network_address),
+            int(place.netmask),
+        )
+        for place in places
+        if isinstance(place, IPv4Network | IPv6Network)
+    )

@@ -1,0 +1,353 @@
+"""Every setting: its type, range, default and one sentence.  Nothing else defines a setting.
+
+The defaults are those of `fwemu.core.policy`; files are read in `load.py`, and what the core
+needs is made in `compile.py`.  Error messages, the docs and the example are made from this.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from fwemu.config.duration import Duration
+from fwemu.config.match import Places, Ports, Protocols
+from fwemu.config.size import Size
+from fwemu.config.values import (
+    ClosingLifetime,
+    InterfaceNames,
+    Interval,
+    Lifetime,
+    LogSize,
+    Schedule,
+    one_or_more,
+)
+from fwemu.core.eviction import WhenFull
+from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
+from fwemu.core.rules import Action
+
+
+class ConflictError(ValueError):
+    """Settings that are right one by one but not together; each problem with its place."""
+
+    def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
+        super().__init__("; ".join(text for _, text in problems))
+        self.problems = problems
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WhenDown(Enum):
+    """What happens to traffic while nobody listens on the queue."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class LogEvent(Enum):
+    """Events that the firewall log can hold."""
+
+    BUILT = "built"
+    TORN_DOWN = "torn_down"
+    DENIED = "denied"
+    STATE_CHANGED = "state_changed"
+    KEEPALIVE = "keepalive"
+    INJECTED = "injected"
+
+
+_CORE: Final = Policy()
+"""The defaults of whatever the core knows are stated there, once."""
+
+
+def _lifetime(name: str) -> Duration:
+    return Duration(DEFAULT_TIMEOUTS[name])
+
+
+class Table(Section):
+    """The connection table and what happens when it is full."""
+
+    capacity: int = Field(
+        default=_CORE.capacity,
+        strict=True,
+        ge=1,
+        le=10_000_000,
+        description="Sessions the table holds.",
+    )
+    when_full: WhenFull = Field(
+        default=_CORE.when_full, description="What a full table does with the next new session."
+    )
+    seed: int | None = Field(
+        default=None,
+        strict=True,
+        ge=0,
+        le=2**63 - 1,
+        description="Makes `evict-random` repeatable; without it a seed is chosen and logged.",
+        json_schema_extra={"live": False},
+    )
+
+
+class Timeouts(Section):
+    """How long a session of each state may be quiet before it is forgotten."""
+
+    tcp_syn_sent: Lifetime = Field(
+        default=_lifetime("tcp_syn_sent"), description="TCP: a SYN was seen, no answer yet."
+    )
+    tcp_syn_recv: Lifetime = Field(
+        default=_lifetime("tcp_syn_recv"),
+        description="TCP: the SYN was answered, the handshake is not over.",
+    )
+    tcp_established: Lifetime = Field(
+        default=_lifetime("tcp_established"),
+        description="TCP: the connection is open; this is the idle timeout people speak of.",
+    )
+    tcp_fin_wait: ClosingLifetime = Field(
+        default=_lifetime("tcp_fin_wait"), description="TCP: one end has sent its FIN."
+    )
+    tcp_close_wait: ClosingLifetime = Field(
+        default=_lifetime("tcp_close_wait"),
+        description="TCP: the FIN of one end is acknowledged, the other end has not closed yet.",
+    )
+    tcp_last_ack: ClosingLifetime = Field(
+        default=_lifetime("tcp_last_ack"),
+        description="TCP: both ends have sent their FIN, the last ACK is missing.",
+    )
+    tcp_time_wait: ClosingLifetime = Field(
+        default=_lifetime("tcp_time_wait"), description="TCP: both ends have closed."
+    )
+    tcp_closed: ClosingLifetime = Field(
+        default=_lifetime("tcp_closed"), description="TCP: a RST has ended the connection."
+    )
+    udp_unreplied: Lifetime = Field(
+        default=_lifetime("udp_unreplied"), description="UDP: only one side has spoken."
+    )
+    udp_replied: Lifetime = Field(
+        default=_lifetime("udp_replied"), description="UDP: both sides have spoken."
+    )
+    icmp: Lifetime = Field(
+        default=_lifetime("icmp"), description="ICMP and ICMPv6 queries, echo for one."
+    )
+    other: Lifetime = Field(default=_lifetime("other"), description="Any other protocol.")
+
+
+class Expiry(Section):
+    """What happens at the moment the idle timer of an established TCP session runs out."""
+
+    action: AtExpiry = Field(
+        default=_CORE.at_expiry,
+        description="Who gets a RST at that moment: nobody, both ends, the opener or its peer.",
+    )
+
+
+class Unknown(Section):
+    """What a TCP packet gets that is no SYN and has no session, by the zone it comes from.
+
+    `drop` is silent, `reset` answers with a RST, `reject` with an ICMP error, and `pick-up` opens a
+    session in mid-stream if the rules allow one.  Mode `acl` has no sessions and ignores this.
+    """
+
+    inside: OnUnknown = Field(
+        default=_CORE.on_unknown[Zone.INSIDE], description="For unknown packets from the inside."
+    )
+    outside: OnUnknown = Field(
+        default=_CORE.on_unknown[Zone.OUTSIDE], description="For unknown packets from the outside."
+    )
+
+
+class DefaultAction(Section):
+    """What happens to a new session that no rule speaks of, by the zone it comes from.
+
+    In mode `acl`: to every packet that no rule speaks of.
+    """
+
+    inside: Action = Field(
+        default=_CORE.default_action[Zone.INSIDE], description="For new sessions from the inside."
+    )
+    outside: Action = Field(
+        default=_CORE.default_action[Zone.OUTSIDE], description="For new sessions from the outside."
+    )
+
+
+class RuleSettings(Section):
+    """One rule; the first that matches decides, and what a rule does not name matches anything."""
+
+    name: str = Field(
+        default="", strict=True, max_length=64, description="What logs and reports call this rule."
+    )
+    action: Action = Field(description="What to do with a new session (mode `acl`: a packet).")
+    from_: Places = Field(
+        default=(),
+        alias="from",
+        description="Where the packet comes from: its zone or source address.",
+    )
+    to: Places = Field(
+        default=(), description="Where it goes: the zone it leaves by, or its destination address."
+    )
+    proto: Protocols = Field(default=(), description="Its protocol.")
+    ports: Ports = Field(default=(), description="Its destination port; only tcp and udp have one.")
+    source_ports: Ports = Field(
+        default=(), description="Its source port; only tcp and udp have one."
+    )
+    established: bool = Field(
+        default=False,
+        strict=True,
+        description="Only TCP segments with ACK or RST, as routers mean it; only in mode `acl`.",
+    )
+    idle_timeout: Lifetime | None = Field(
+        default=None,
+        description="Idle timeout of the sessions this rule opens, in place of the general one.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        for key in ("ports", "source_ports"):
+            if getattr(self, key) and not (self.proto and {*self.proto} <= {TCP, UDP}):
+                problems.append(
+                    ((key,), 'only tcp and udp have ports (add proto = "tcp", or leave this out)')
+                )
+        if self.established and self.proto not in ((), (TCP,)):
+            problems.append(
+                (("established",), 'only tcp has it (write proto = "tcp", or leave this out)')
+            )
+        if self.idle_timeout is not None and self.action is not Action.ALLOW:
+            problems.append(
+                (
+                    ("idle_timeout",),
+                    f'a rule with action = "{self.action.value}" opens no session (leave this out)',
+                )
+            )
+        if self.from_ and self.from_ == self.to and isinstance(self.to[0], Zone):
+            word = self.to[0].word
+            problems.append(
+                (
+                    ("to",),
+                    f"a packet from the {word} goes to the {self.to[0].other.word}"
+                    f' (write to = "{self.to[0].other.word}", or leave one of them out)',
+                )
+            )
+        if problems:
+            raise ConflictError(*problems)
+        return self
+
+
+class FlushSettings(Section):
+    """Empty the table by the clock: give either `schedule` or `every`."""
+
+    schedule: Schedule | None = Field(default=None, description="When, in cron notation; UTC.")
+    every: Interval | None = Field(default=None, description="How often, counted from the start.")
+
+    @model_validator(mode="after")
+    def _is_exactly_one(self) -> Self:
+        if (self.schedule is None) == (self.every is None):
+            raise ValueError(
+                'has neither schedule nor every (write schedule = "0 0 * * *" or every = "6h")'
+                if self.schedule is None
+                else "has both schedule and every (leave one of them out)"
+            )
+        return self
+
+
+class DaemonSettings(Section):
+    """The shell around the firewall: its kernel queue, its interfaces, its log."""
+
+    queue: int = Field(
+        default=0,
+        strict=True,
+        ge=0,
+        le=65535,
+        description="Number of the kernel's NFQUEUE that packets come from.",
+        json_schema_extra={"live": False},
+    )
+    queue_length: int = Field(
+        default=8192,
+        strict=True,
+        ge=1,
+        le=1_000_000,
+        description="Packets that the kernel holds for the firewall before it loses some.",
+        json_schema_extra={"live": False},
+    )
+    fail: WhenDown = Field(
+        default=WhenDown.CLOSED,
+        description="What happens to traffic while nobody listens on the queue.",
+        json_schema_extra={"live": False},
+    )
+    log_events: Annotated[tuple[LogEvent, ...], BeforeValidator(one_or_more)] = Field(
+        default=(LogEvent.BUILT, LogEvent.TORN_DOWN, LogEvent.DENIED, LogEvent.INJECTED),
+        description="Events that are written to the firewall log.",
+    )
+    log_size: LogSize = Field(
+        default=Size.parse("64MB"),
+        description="A log file that grows beyond this is rotated.",
+        json_schema_extra={"live": False},
+    )
+    inside: InterfaceNames = Field(
+        default=(),
+        description="Interfaces of the inside; empty: the daemon works them out.",
+        json_schema_extra={"live": False},
+    )
+    outside: InterfaceNames = Field(
+        default=(),
+        description="Interfaces of the outside; empty: the daemon works them out.",
+        json_schema_extra={"live": False},
+    )
+
+    @model_validator(mode="after")
+    def _has_an_interface_on_one_side(self) -> Self:
+        both = [name for name in self.outside if name in self.inside]
+        if both:
+            raise ConflictError(
+                (("outside",), f"{both[0]} is inside as well (leave it out of one of the lists)")
+            )
+        return self
+
+
+class Config(Section):
+    """The whole configuration of one firewall."""
+
+    profile: str | None = Field(
+        default=None,
+        description="A device whose settings are the base that the other keys override.",
+        json_schema_extra={"live": False},
+    )
+    mode: Mode = Field(
+        default=_CORE.mode,
+        description="A firewall that remembers sessions, or a router ACL that remembers nothing.",
+    )
+    table: Table = Table()
+    timeouts: Timeouts = Timeouts()
+    expiry: Expiry = Expiry()
+    unknown: Unknown = Unknown()
+    default_action: DefaultAction = DefaultAction()
+    rules: tuple[RuleSettings, ...] = Field(default=(), description="Rules in order.")
+    flush: tuple[FlushSettings, ...] = Field(default=(), description="When the table is emptied.")
+    daemon: DaemonSettings = DaemonSettings()
+
+    @model_validator(mode="after")
+    def _fits_the_mode(self) -> Self:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        for index, rule in enumerate(self.rules):
+            if rule.established and self.mode is Mode.STATEFUL:
+                problems.append(
+                    (
+                        ("rules", index, "established"),
+                        "a stateful firewall knows by itself what is established"
+                        ' (leave this out, or set mode = "acl")',
+                    )
+                )
+            if rule.idle_timeout is not None and self.mode is Mode.ACL:
+                problems.append(
+                    (
+                        ("rules", index, "idle_timeout"),
+                        'mode = "acl" has no sessions that could be idle'
+                        ' (leave this out, or set mode = "stateful")',
+                    )
+                )
+        if problems:
+            raise ConflictError(*problems)
+        return self

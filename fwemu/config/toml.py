@@ -1,0 +1,99 @@
+"""TOML files in and out: reading with messages that name the line, and writing a configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fwemu.errors import ConfigError
+
+_POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_BARE_VALUE: Final = re.compile(r"""\s*([\w.-]+)\s*=\s*([^\s"'\[{#][^"'\[{#]*?)\s*(#.*)?$""")
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The tables of a file, or a ConfigError that names it."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file (check the path)") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: is a directory (name the .toml file in it)") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"{path}: cannot be read: {reason} (check its permissions)") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}: line {line}: is not UTF-8 (save the file as UTF-8)") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {_explain(error, text)}") from None
+
+
+def write(settings: Mapping[str, Any]) -> str:
+    """The same settings as the text of a file: values first, then tables, then lists of tables."""
+    lines: list[str] = []
+    _write(settings, (), lines)
+    return "\n".join(lines).strip() + "\n" if lines else ""
+
+
+def value(item: object) -> str:
+    """One value as TOML spells it."""
+    if isinstance(item, bool | str):
+        return json.dumps(item, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(item, list | tuple):
+        return f"[{', '.join(value(entry) for entry in item)}]"
+    if isinstance(item, Mapping):
+        pairs = ", ".join(f"{_key(key)} = {value(entry)}" for key, entry in item.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    assert isinstance(item, int | float), item
+    return repr(item)
+
+
+def _write(table: Mapping[str, Any], path: tuple[str, ...], lines: list[str]) -> None:
+    below = {key: item for key, item in table.items() if _is_table(item) or _is_tables(item)}
+    lines += [f"{_key(key)} = {value(item)}" for key, item in table.items() if key not in below]
+    for key, item in below.items():
+        name = ".".join(_key(part) for part in (*path, key))
+        for entry in item if isinstance(item, list | tuple) else [item]:
+            lines += ["", f"[[{name}]]" if _is_tables(item) else f"[{name}]"]
+            _write(entry, (*path, key), lines)
+
+
+def _is_table(item: object) -> bool:
+    return isinstance(item, Mapping)
+
+
+def _is_tables(item: object) -> bool:
+    return isinstance(item, list | tuple) and bool(item) and all(_is_table(entry) for entry in item)
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else value(key)
+
+
+def _explain(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """One line: where, what, and what to write if that can be guessed."""
+    message = str(error)
+    position = _POSITION.search(message)
+    if position:
+        message = message[: position.start()]
+    lines = text.splitlines() or [""]
+    number = int(position[1]) if position and position[1] else len(lines)
+    line = lines[min(number, len(lines)) - 1]
+    bare = _BARE_VALUE.fullmatch(line)
+    if bare:
+        key, word = bare[1], bare[2]
+        return f"line {number}: {word} needs quotes (write {key} = {value(word)})"
+    return (
+        f"line {number}: not valid TOML: {message[:1].lower()}{message[1:]}"
+        f" (the line reads {line.strip()!r})"
+    )
