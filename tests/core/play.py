@@ -1,0 +1,599 @@
+"""Stories: a client inside, a server outside, the firewall between them, and a clock of our own.
+
+    play.client("S").opens("SYN_SENT")
+    play.wait("29.9s").nothing_ends()
+    play.wait("0.2s").expires("SYN_SENT")
+    play.server("SA").dropped("unknown_packet")
+
+Sequence numbers are relative to each end's first one, and follow by themselves; a story names one
+only where it matters.  A step that turns out otherwise prints the conversation so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from ipaddress import ip_network
+from struct import unpack_from
+from typing import Any, Self
+
+from fwemu.core.effects import (
+    Decision,
+    Effect,
+    KeepaliveSeen,
+    PacketInjected,
+    PacketRefused,
+    SessionEnded,
+    SessionOpened,
+    StateChanged,
+)
+from fwemu.core.eviction import Choose, WhenFull
+from fwemu.core.firewall import Firewall
+from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone
+from fwemu.core.instants import NEVER, SECOND
+from fwemu.core.packet import Malformed, locate, parse
+from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
+from fwemu.core.reasons import Answer, Reason, Verdict
+from fwemu.core.rules import Action, Network, Rule
+from fwemu.core.session import Session
+from fwemu.core.timeouts import lifetimes
+from tests.core import wire
+
+INSIDE, OUTSIDE = Zone.INSIDE, Zone.OUTSIDE
+ENDS = {INSIDE: "client", OUTSIDE: "server"}
+
+CLIENT = {4: wire.address("10.0.1.2"), 6: wire.address("fd00:1::2")}
+SERVER = {4: wire.address("10.0.2.2"), 6: wire.address("fd00:2::2")}
+
+START = 1_000 * SECOND
+CLIENT_ISN = 2**32 - 3
+"""Close to the wrap-around, so that every story crosses it."""
+SERVER_ISN = 7_000_000
+
+UNITS = {"ns": 1, "ms": 10**6, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
+
+
+def duration(text: str) -> int:
+    """`29.9s`, `1h`, `1ns` or `never` in nanoseconds, exactly."""
+    if text == "never":
+        return NEVER
+    number = text.rstrip("nmsh")
+    return int(Decimal(number) * UNITS[text[len(number) :]])
+
+
+def timeouts(changes: Mapping[str, str]) -> dict[str, int]:
+    """The default timeouts, but for these."""
+    assert changes.keys() <= DEFAULT_TIMEOUTS.keys()
+    return DEFAULT_TIMEOUTS | {name: duration(text) for name, text in changes.items()}
+
+
+def network(text: str) -> Network:
+    """`10.0.2.0/24` as rules use it."""
+    parsed = ip_network(text)
+    return Network(
+        len(parsed.network_address.packed), int(parsed.network_address), int(parsed.netmask)
+    )
+
+
+def rule(
+    action: str,
+    *,
+    arrival: Zone | None = None,
+    source: Sequence[str] = (),
+    to: Sequence[str] = (),
+    protocols: Iterable[int] = (),
+    idle_timeout: str | None = None,
+    **other: Any,
+) -> Rule:
+    """A rule, in short."""
+    return Rule(
+        Action(action),
+        arrival=arrival,
+        sources=tuple(map(network, source)),
+        destinations=tuple(map(network, to)),
+        protocols=frozenset(protocols),
+        idle_timeout=None if idle_timeout is None else duration(idle_timeout),
+        **other,
+    )
+
+
+def policy(
+    *,
+    mode: str = "stateful",
+    capacity: int = 100,
+    when_full: str = "evict-lru",
+    at_expiry: str = "silent",
+    inside: str = "drop",
+    outside: str = "drop",
+    rules: Sequence[Rule] = (),
+    default_inside: str = "allow",
+    default_outside: str = "deny",
+    **changes: str,
+) -> Policy:
+    """A policy in the words of the configuration; other names are timeouts."""
+    return Policy(
+        mode=Mode(mode),
+        capacity=capacity,
+        when_full=WhenFull(when_full),
+        lifetimes=lifetimes(timeouts(changes)),
+        at_expiry=AtExpiry(at_expiry),
+        on_unknown={INSIDE: OnUnknown(inside), OUTSIDE: OnUnknown(outside)},
+        rules=tuple(rules),
+        default_action={INSIDE: Action(default_inside), OUTSIDE: Action(default_outside)},
+    )
+
+
+def snapshot(firewall: Firewall) -> dict[int, tuple[object, ...]]:
+    """Everything that a packet could change about the sessions in the table, by number."""
+    return {
+        session.id: (
+            session.key,
+            session.reply_key,
+            session.state,
+            session.last_seen,
+            session.lifetime,
+            session.assured,
+            session.rule,
+            session.lifetimes,
+            *((end.packets, end.octets, end.next, end.acked) for end in session.ends),
+        )
+        for session in firewall.table
+    }
+
+
+class Play:
+    """One firewall, its time, and the conversations that cross it."""
+
+    def __init__(self, version: int = 4) -> None:
+        self.version = version
+        self.now = START
+        self.story: list[str] = []
+        self.talk = Tcp(self)
+        self._alive: set[int] = set()
+        self._newest = 0
+        self.under()
+
+    def under(
+        self,
+        *,
+        choose: Choose = lambda n: 0,
+        addresses: Mapping[tuple[Zone, int], bytes] | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Begin anew with a firewall of this policy (see `policy`)."""
+        assert not self.story, "the play has begun"
+        self.firewall = Firewall(policy(**settings), choose=choose, addresses=addresses)
+        return self
+
+    # -- conversations --
+
+    def tcp(self, port: int = 40000, to_port: int = 80) -> Tcp:
+        """Another TCP connection."""
+        return Tcp(self, port, to_port)
+
+    def udp(self, port: int = 40000, to_port: int = 53) -> Udp:
+        """An exchange of datagrams."""
+        return Udp(self, port, to_port)
+
+    def ping(self, identifier: int = 77) -> Ping:
+        """Echo requests and replies."""
+        return Ping(self, identifier)
+
+    def client(self, *arguments: Any, **named: Any) -> Outcome:
+        """The client of the first TCP connection sends; see `Tcp.send`."""
+        return self.talk.client(*arguments, **named)
+
+    def server(self, *arguments: Any, **named: Any) -> Outcome:
+        """The server of the first TCP connection sends; see `Tcp.send`."""
+        return self.talk.server(*arguments, **named)
+
+    def receives(
+        self, data: bytes, arrival: Zone, line: str = "", talk: Talk | None = None
+    ) -> Outcome:
+        """The firewall gets any bytes from a zone."""
+        before = snapshot(self.firewall)
+        decision = self.firewall.handle(data, self.now, arrival)
+        arrow = ">" if arrival is INSIDE else "<"
+        self._tell(f"{arrow} {line or f'{len(data)} octets'}", decision.effects, decision)
+        outcome = Outcome(self, decision.effects, talk or self.talk, decision)
+        if decision.verdict is Verdict.DROP:
+            outcome.changed_nothing_since(before)
+        return outcome
+
+    # -- time and operators --
+
+    def wait(self, time: str) -> Aftermath:
+        """Time passes, and the firewall looks at its timers."""
+        self.pass_unswept(time)
+        effects = self.firewall.tick(self.now)
+        self._tell("tick", effects)
+        deadline = self.firewall.next_deadline()
+        assert deadline is None or deadline > self.now, "tick left something to do"
+        return Aftermath(self, effects, self.talk)
+
+    def pass_unswept(self, time: str) -> None:
+        """Time passes, and the firewall has no leisure to look at its timers."""
+        self.now += duration(time)
+        self.story.append(f"+{time}")
+
+    def flush(self) -> Aftermath:
+        """An operator empties the table."""
+        return self._did("flush", self.firewall.flush(self.now))
+
+    def kill(self, *talks: Talk, notify: str = "silent") -> Aftermath:
+        """An operator ends sessions."""
+        numbers = [talk.session.id for talk in talks]
+        return self._did("kill", self.firewall.kill(numbers, self.now, AtExpiry(notify)))
+
+    def reconfigure(self, **settings: Any) -> Aftermath:
+        """An operator sets another policy (see `policy`)."""
+        return self._did("reconfigure", self.firewall.reconfigure(policy(**settings), self.now))
+
+    def _did(self, word: str, effects: tuple[Effect, ...]) -> Aftermath:
+        self._tell(word, effects)
+        return Aftermath(self, effects, self.talk)
+
+    # -- what holds at all times --
+
+    def _tell(
+        self, line: str, effects: tuple[Effect, ...], decision: Decision | None = None
+    ) -> None:
+        """Write a line of the story, and check what holds after each of them."""
+        verdict = f"{decision.verdict.word} {decision.reason.word}" if decision else ""
+        self.story.append(f"  {line:<34} {verdict}")
+        self.story.extend(f"      {effect!r}" for effect in effects)
+        for effect in effects:
+            if isinstance(effect, SessionOpened):
+                assert effect.id > self._newest, "a number was given twice"
+                self._newest = effect.id
+                self._alive.add(effect.id)
+            elif isinstance(effect, SessionEnded):
+                assert effect.id in self._alive, "a session ended twice"
+                self._alive.remove(effect.id)
+        table = self.firewall.table
+        assert {session.id for session in table} == self._alive
+        assert len(table) <= self.firewall.policy.capacity
+        states = [session.state for session in table]
+        assert table.population == [states.count(state) for state in range(len(table.population))]
+
+    def expect(self, holds: bool, wanted: object, got: object = None) -> None:
+        """Fail with the whole conversation unless this holds."""
+        __tracebackhide__ = True
+        if not holds:
+            told = "\n".join(self.story)
+            raise AssertionError(f"wanted {wanted}, got {got}, after\n{told}")
+
+
+class Aftermath:
+    """The effects of a step, and what a story may expect of them."""
+
+    def __init__(self, play: Play, effects: tuple[Effect, ...], talk: Talk) -> None:
+        self.play = play
+        self.effects = effects
+        self.talk = talk
+
+    def all(self, kind: type) -> list[Any]:
+        """The effects of one kind."""
+        return [effect for effect in self.effects if isinstance(effect, kind)]
+
+    def expires(self, *states: str) -> Self:
+        """Sessions in these states ran out of time; nothing else ended."""
+        __tracebackhide__ = True
+        ended = self.all(SessionEnded)
+        got = [effect.state.name for effect in ended]
+        self.play.expect(got == list(states), f"sessions in {states} to expire", got)
+        reasons = {effect.reason.word for effect in ended}
+        self.play.expect(
+            reasons <= {"expired", "closed_by_fin", "closed_by_rst"}, "expiry", reasons
+        )
+        return self
+
+    def ends(self, *reasons: str) -> Self:
+        """Sessions ended for these reasons, in this order."""
+        __tracebackhide__ = True
+        got = [effect.reason.word for effect in self.all(SessionEnded)]
+        self.play.expect(got == list(reasons), f"ends {reasons}", got)
+        return self
+
+    def ends_ago(self, *times: str) -> Self:
+        """Sessions ended these times before now."""
+        __tracebackhide__ = True
+        got = [self.play.now - effect.at for effect in self.all(SessionEnded)]
+        self.play.expect(got == list(map(duration, times)), f"ended {times} ago", got)
+        return self
+
+    def ends_talks(self, *talks: Talk) -> Self:
+        """The sessions of these conversations ended, in this order."""
+        __tracebackhide__ = True
+        got = [effect.flow for effect in self.all(SessionEnded)]
+        wanted = [talk.flow_of(INSIDE) for talk in talks]
+        self.play.expect([tuple(flow) for flow in got] == wanted, f"the end of {wanted}", got)
+        return self
+
+    def nothing_ends(self) -> Self:
+        """No session ended."""
+        __tracebackhide__ = True
+        return self.ends()
+
+    def says(self, *lines: str) -> Self:
+        """The firewall spoke these packets, `client gets RA seq 1 ack 101`, and no others."""
+        __tracebackhide__ = True
+        got = [self._line(effect) for effect in self.all(PacketInjected)]
+        self.play.expect(got == list(lines), f"the firewall to say {lines}", got)
+        return self
+
+    def says_nothing(self) -> Self:
+        """The firewall was silent."""
+        __tracebackhide__ = True
+        return self.says()
+
+    def _line(self, effect: PacketInjected) -> str:
+        who = ENDS[effect.zone]
+        place = locate(effect.packet)
+        assert not isinstance(place, Malformed)
+        if place.protocol != TCP:
+            icmp_type, code = effect.packet[place.start : place.start + 2]
+            return f"{who} gets icmp {icmp_type}/{code}"
+        seq, ack, flags = unpack_from("!IIxB", effect.packet, place.start + 4)
+        letters = "".join(letter for letter in "SFRPA" if wire.FLAGS[letter] & flags)
+        isn, peer_isn = self.talk.isn[effect.zone.other], self.talk.isn[effect.zone]
+        # a number of zero is a real zero, not a relative one
+        here = (seq - isn) % 2**32 if seq else "zero"
+        there = f" ack {(ack - peer_isn) % 2**32}" if "A" in letters else ""
+        return f"{who} gets {letters} seq {here}{there}"
+
+
+class Outcome(Aftermath):
+    """What became of one packet."""
+
+    def __init__(
+        self, play: Play, effects: tuple[Effect, ...], talk: Talk, decision: Decision
+    ) -> None:
+        super().__init__(play, effects, talk)
+        self.decision = decision
+
+    def accepted(self, reason: str) -> Self:
+        """It passed, for this reason."""
+        __tracebackhide__ = True
+        got = self.decision.verdict.word, self.decision.reason.word
+        self.play.expect(got == ("accept", reason), f"accept {reason}", got)
+        return self
+
+    def opens(self, state: str) -> Self:
+        """It opened a session in this state."""
+        __tracebackhide__ = True
+        self.accepted("opened")
+        got = [(effect.state.name, effect.picked_up) for effect in self.all(SessionOpened)]
+        self.play.expect(got == [(state, False)], f"a session in {state}", got)
+        return self
+
+    def picked_up(self) -> Self:
+        """It opened an established session from the middle of a conversation."""
+        __tracebackhide__ = True
+        self.accepted("picked_up")
+        got = [(effect.state.name, effect.picked_up) for effect in self.all(SessionOpened)]
+        self.play.expect(got == [("ESTABLISHED", True)], "a session picked up", got)
+        return self
+
+    def moves_to(self, state: str) -> Self:
+        """It belonged to a session and put it into another state."""
+        __tracebackhide__ = True
+        self.accepted("session")
+        got = [effect.after.name for effect in self.all(StateChanged)]
+        self.play.expect(got == [state], f"to move to {state}", got)
+        return self
+
+    def stays(self, state: str) -> Self:
+        """It belonged to a session, which stays in this state; nothing else happened."""
+        __tracebackhide__ = True
+        self.accepted("session")
+        self.play.expect(self.effects == (), "no effects", self.effects)
+        self.play.expect(self.talk.state == state, f"to stay in {state}", self.talk.state)
+        return self
+
+    def probes(self) -> Self:
+        """It was a keepalive probe."""
+        __tracebackhide__ = True
+        self.accepted("session")
+        self.play.expect(len(self.all(KeepaliveSeen)) == 1, "a keepalive probe", self.effects)
+        return self
+
+    def is_ignored(self) -> Self:
+        """It passed without touching its session."""
+        __tracebackhide__ = True
+        self.accepted("ignored")
+        self.play.expect(self.effects == (), "no effects", self.effects)
+        return self
+
+    def dropped(self, reason: str, answer: str = "drop") -> Self:
+        """It was refused, for this reason, with this answer."""
+        __tracebackhide__ = True
+        got = [
+            (effect.reason.word, effect.answer.word)
+            for effect in self.all(PacketRefused)
+            if self.decision.verdict is Verdict.DROP and self.decision.reason is effect.reason
+        ]
+        self.play.expect(got == [(reason, answer)], f"drop {reason}, answer {answer}", got)
+        spoken = {Answer.NOTHING.word: 0}.get(answer, 1)
+        injected = [each for each in self.all(PacketInjected) if each.kind == answer]
+        self.play.expect(len(injected) >= spoken, f"{spoken} answers", injected)
+        return self
+
+    def changed_nothing_since(self, before: dict[int, tuple[object, ...]]) -> None:
+        """No session differs from what it was, but for those that were reported as ended."""
+        __tracebackhide__ = True
+        ended = {effect.id for effect in self.all(SessionEnded)}
+        wanted = {number: what for number, what in before.items() if number not in ended}
+        after = snapshot(self.play.firewall)
+        self.play.expect(after == wanted, wanted, after)
+        self.play.expect(not self.all(SessionOpened), "no session opened", self.effects)
+
+
+class Talk:
+    """A conversation between the client and the server."""
+
+    protocol: int
+    ports: dict[Zone, int]
+    isn: dict[Zone, int]
+
+    def __init__(self, play: Play) -> None:
+        self.play = play
+        self.isn = {INSIDE: CLIENT_ISN, OUTSIDE: SERVER_ISN}
+        self.address = {INSIDE: CLIENT[play.version], OUTSIDE: SERVER[play.version]}
+
+    def client(self, *arguments: Any, **named: Any) -> Outcome:
+        """The client sends."""
+        return self.send(INSIDE, *arguments, **named)
+
+    def server(self, *arguments: Any, **named: Any) -> Outcome:
+        """The server sends."""
+        return self.send(OUTSIDE, *arguments, **named)
+
+    def send(self, end: Zone, *arguments: Any, **named: Any) -> Outcome:
+        """One end sends a packet."""
+        raise NotImplementedError
+
+    def packet(self, end: Zone, body: bytes, **options: Any) -> bytes:
+        """An IP packet from this end to the other."""
+        return wire.ip(self.address[end], self.address[end.other], self.protocol, body, **options)
+
+    def flow_of(self, end: Zone) -> tuple[int, bytes, int, bytes, int]:
+        """The flow of what this end sends, as the firewall writes it."""
+        peer = end.other
+        return (
+            self.protocol,
+            self.address[end],
+            self.ports[end],
+            self.address[peer],
+            self.ports[peer],
+        )
+
+    @property
+    def session(self) -> Session:
+        """Its session in the table."""
+        session = self.find()
+        assert session is not None
+        return session
+
+    def find(self) -> Session | None:
+        """Its session, whoever opened it; None if it has none."""
+        flows = self.flow_of(INSIDE), self.flow_of(OUTSIDE)
+        return next((each for each in self.play.firewall.table if tuple(each.flow) in flows), None)
+
+    @property
+    def state(self) -> str | None:
+        """The name of the state of its session."""
+        session = self.find()
+        return session and session.state.name
+
+
+class Tcp(Talk):
+    """A TCP connection."""
+
+    protocol = TCP
+
+    def __init__(self, play: Play, port: int = 40000, to_port: int = 80) -> None:
+        super().__init__(play)
+        self.ports = {INSIDE: port, OUTSIDE: to_port}
+        self.next = {INSIDE: 0, OUTSIDE: 0}
+        """Relative number of the next octet of each end."""
+        self.heard = {INSIDE: 0, OUTSIDE: 0}
+        """Relative number up to which each end has received."""
+
+    def segment(
+        self, end: Zone, flags: str, seq: int, ack: int, data: int = 0, **options: Any
+    ) -> bytes:
+        """The bytes of one segment, its numbers relative."""
+        real_ack = self.isn[end.other] + ack if "A" in flags else 0
+        ports = self.ports[end], self.ports[end.other]
+        body = wire.tcp(*ports, flags, self.isn[end] + seq, real_ack, bytes(data))
+        return self.packet(end, body, **options)
+
+    def send(
+        self,
+        end: Zone,
+        flags: str,
+        data: int = 0,
+        *,
+        seq: int | None = None,
+        ack: int | None = None,
+    ) -> Outcome:
+        """One end sends a segment; numbers it does not name follow from what was said and heard."""
+        seq = self.next[end] if seq is None else seq
+        ack = self.heard[end] if ack is None else ack
+        last = seq + data + ("S" in flags) + ("F" in flags)
+        line = f"{flags:<2} {seq}:{last}({data})" + (f" ack {ack}" if "A" in flags else "")
+        outcome = self.play.receives(self.segment(end, flags, seq, ack, data), end, line, self)
+        self.next[end] = max(self.next[end], last)
+        if outcome.decision.verdict is Verdict.ACCEPT:
+            self.heard[end.other] = max(self.heard[end.other], last)
+        return outcome
+
+    def establish(self) -> Self:
+        """The three packets of a handshake."""
+        self.client("S").opens("SYN_SENT")
+        self.server("SA").moves_to("SYN_RECV")
+        self.client("A").moves_to("ESTABLISHED")
+        return self
+
+    def close(self) -> Self:
+        """The client closes, then the server."""
+        self.client("FA").moves_to("FIN_WAIT")
+        self.server("A").moves_to("CLOSE_WAIT")
+        self.server("FA").moves_to("LAST_ACK")
+        self.client("A").moves_to("TIME_WAIT")
+        return self
+
+    def again(self) -> Tcp:
+        """A new connection on the same addresses and ports, with other sequence numbers."""
+        new = Tcp(self.play, self.ports[INSIDE], self.ports[OUTSIDE])
+        new.isn = {zone: (isn + 10**6) % 2**32 for zone, isn in self.isn.items()}
+        return new
+
+
+class Udp(Talk):
+    """Datagrams between two ports."""
+
+    protocol = UDP
+
+    def __init__(self, play: Play, port: int, to_port: int) -> None:
+        super().__init__(play)
+        self.ports = {INSIDE: port, OUTSIDE: to_port}
+
+    def send(self, end: Zone, octets: int = 10) -> Outcome:
+        """One end sends a datagram."""
+        body = wire.udp(self.ports[end], self.ports[end.other], bytes(octets))
+        return self.play.receives(self.packet(end, body), end, f"udp {octets}", self)
+
+
+class Ping(Talk):
+    """ICMP queries; `echo` and `answer` are the messages."""
+
+    def __init__(self, play: Play, identifier: int) -> None:
+        super().__init__(play)
+        self.identifier = identifier
+        self.protocol = ICMP if play.version == 4 else ICMPV6
+        self.query, self.response = (8, 0) if play.version == 4 else (128, 129)
+        self.ports = {INSIDE: identifier, OUTSIDE: self.query}
+
+    def send(self, end: Zone, word: str, identifier: int | None = None) -> Outcome:
+        """One end sends an `echo` or an `answer`."""
+        number = {"echo": self.query, "answer": self.response}[word]
+        body = wire.icmp(number, self.identifier if identifier is None else identifier)
+        return self.play.receives(self.packet(end, body), end, f"ping {word}", self)
+
+    def flow_of(self, end: Zone) -> tuple[int, bytes, int, bytes, int]:
+        """The flow of this end's echo requests."""
+        return (
+            self.protocol,
+            self.address[end],
+            self.identifier,
+            self.address[end.other],
+            self.query,
+        )
+
+
+def reason_of(data: bytes) -> Reason | None:
+    """Why these bytes are no packet; None if they are one."""
+    packet = parse(data)
+    return packet.reason if isinstance(packet, Malformed) else None

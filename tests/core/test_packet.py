@@ -1,0 +1,491 @@
+"""Bytes become packets, or a named reason why not."""
+
+from struct import pack
+
+import pytest
+
+from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP
+from fwemu.core.packet import (
+    Kind,
+    Malformed,
+    Packet,
+    Quoted,
+    flow_of_packet,
+    locate,
+    parse,
+    reverse_key,
+)
+from fwemu.core.reasons import Reason
+from fwemu.core.tcp_table import Segment
+from tests.core import wire
+from tests.core.play import CLIENT, SERVER
+
+VERSIONS = pytest.mark.parametrize("version", [4, 6])
+HEADER = {4: 20, 6: 40}
+
+
+def pair(version):
+    return CLIENT[version] + SERVER[version]
+
+
+def ports(source, destination):
+    return source.to_bytes(2, "big") + destination.to_bytes(2, "big")
+
+
+def packet_of(version, protocol, body, **options):
+    return wire.ip(CLIENT[version], SERVER[version], protocol, body, **options)
+
+
+def kind_of(data):
+    packet = parse(data)
+    assert isinstance(packet, Packet), packet
+    return packet.kind
+
+
+def refused(data, reason, length=None):
+    """These bytes are refused for this reason, and counted with this length."""
+    assert parse(data) == Malformed(reason, len(data) if length is None else length)
+
+
+# -- TCP --
+
+
+@VERSIONS
+def test_a_tcp_segment(version):
+    """Everything the firewall wants to know of it."""
+    data = packet_of(version, TCP, wire.tcp(40000, 80, "PA", 1000, 2000, b"hello"))
+    assert parse(data) == Packet(
+        kind=Kind.TCP,
+        protocol=TCP,
+        key=pair(version) + ports(40000, 80),
+        length=len(data),
+        segment=Segment.ACK,
+        seq=1000,
+        ack=2000,
+        end=1005,
+        datagram=None,
+        quoted=None,
+    )
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("flags", "payload", "octets"),
+    [("S", 0, 1), ("SA", 0, 1), ("A", 0, 0), ("A", 1, 1), ("FA", 0, 1), ("FA", 9, 10), ("R", 0, 0)],
+)
+def test_syn_and_fin_count_one_octet(version, flags, payload, octets):
+    """RFC 9293 section 3.4; and the numbers go round at 2**32."""
+    body = wire.tcp(1, 2, flags, 2**32 - 1, 0, bytes(payload))
+    packet = parse(packet_of(version, TCP, body))
+    assert packet.seq == 2**32 - 1
+    assert packet.end == (2**32 - 1 + octets) % 2**32
+
+
+@VERSIONS
+def test_the_payload_may_be_missing(version):
+    """The daemon copies only heads out of the kernel: lengths come from the headers."""
+    body = wire.tcp(40000, 80, "A", 1000, 0, bytes(1400), options=bytes(12))
+    whole = packet_of(version, TCP, body)
+    head = whole[: HEADER[version] + 20]
+    assert parse(head) == parse(whole)
+    assert parse(head).end == 2400
+    assert parse(head).length == len(whole)
+
+
+@VERSIONS
+@pytest.mark.parametrize("octets", [4, 12, 40])
+def test_tcp_options_are_no_payload(version, octets):
+    """A SYN with options takes one number, not forty-one."""
+    body = wire.tcp(1, 2, "S", 0, 0, options=bytes(octets))
+    assert parse(packet_of(version, TCP, body)).end == 1
+
+
+def test_ipv4_options_change_nothing_but_the_length():
+    """Rare packets take another way through the parser and must come to the same result."""
+    body = wire.tcp(40000, 80, "FA", 5, 6, b"x" * 9)
+    plain = parse(packet_of(4, TCP, body))
+    for octets in (4, 40):
+        long = parse(packet_of(4, TCP, body, options=bytes(octets)))
+        assert long == plain._replace(length=plain.length + octets)
+
+
+@pytest.mark.parametrize(
+    ("number", "header"),
+    [
+        (0, wire.extension(TCP, b"")),
+        (0, wire.extension(TCP, b"", octets=24)),
+        (43, wire.extension(TCP, b"")),
+        (60, wire.extension(TCP, b"", octets=16)),
+        (51, bytes((TCP, 4)) + bytes(22)),  # AH counts its length in fours, less two
+        (44, bytes((TCP, 0, 0, 0)) + b"\x12\x34\x56\x78"),  # atomic fragment, RFC 6946
+        (44, bytes((TCP, 0, 0, 6)) + b"\x12\x34\x56\x78"),  # with its reserved bits set
+    ],
+)
+def test_ipv6_extension_headers_change_nothing_but_the_length(number, header):
+    """RFC 8200 section 4: any of them may stand before the segment."""
+    body = wire.tcp(40000, 80, "A", 5, 6, b"x" * 9)
+    plain = parse(packet_of(6, TCP, body))
+    assert parse(packet_of(6, number, header + body)) == plain._replace(
+        length=plain.length + len(header)
+    )
+
+
+def test_ipv6_extension_headers_in_a_row():
+    """Hop-by-hop, then routing, then destination options."""
+    body = wire.tcp(40000, 80, "S", 5)
+    chain = wire.extension(43, wire.extension(60, wire.extension(TCP, body)))
+    assert parse(packet_of(6, 0, chain)).key == pair(6) + ports(40000, 80)
+
+
+# -- UDP, ICMP and the rest --
+
+
+@VERSIONS
+def test_a_udp_datagram(version):
+    """Ports, and nothing of TCP."""
+    data = packet_of(version, UDP, wire.udp(40000, 53, b"question"))
+    assert parse(data) == Packet(Kind.UDP, UDP, pair(version) + ports(40000, 53), len(data))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version", "query", "response"),
+    [
+        (ICMP, 4, 8, 0),
+        (ICMP, 4, 13, 14),
+        (ICMP, 4, 15, 16),
+        (ICMP, 4, 17, 18),
+        (ICMPV6, 6, 128, 129),
+    ],
+)
+def test_an_icmp_query_and_its_answer(protocol, version, query, response):
+    """They share an identifier; the answer's type is the one that belongs to the query."""
+    data = packet_of(version, protocol, wire.icmp(query, 77))
+    asked = parse(data)
+    assert asked == Packet(Kind.QUERY, protocol, pair(version) + ports(77, query), len(data))
+    back = wire.ip(SERVER[version], CLIENT[version], protocol, wire.icmp(response, 77))
+    answered = parse(back)
+    assert answered.kind is Kind.RESPONSE
+    assert answered.key == reverse_key(asked)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version", "icmp_type"), [(ICMP, 4, 9), (ICMP, 4, 10), (ICMPV6, 6, 135)]
+)
+def test_other_icmp_messages_only_ever_answer(protocol, version, icmp_type):
+    """Nothing that a router or neighbour announces may open a session."""
+    assert kind_of(packet_of(version, protocol, wire.icmp(icmp_type))) is Kind.RESPONSE
+
+
+@VERSIONS
+@pytest.mark.parametrize("protocol", [47, 50, 132])
+def test_a_protocol_without_ports(version, protocol):
+    """Known by its pair of addresses, however short it is."""
+    data = packet_of(version, protocol, b"")
+    assert parse(data) == Packet(Kind.OTHER, protocol, pair(version), len(data))
+
+
+@VERSIONS
+def test_the_reverse_of_the_reverse(version):
+    """What answers the answer is the packet itself."""
+    bodies = {
+        TCP: wire.tcp(40000, 80, "A"),
+        UDP: wire.udp(40000, 53),
+        47: b"",
+    }
+    for protocol, body in bodies.items():
+        packet = parse(packet_of(version, protocol, body))
+        back = packet._replace(key=reverse_key(packet))
+        flow, mirrored = flow_of_packet(packet), flow_of_packet(back)
+        assert mirrored == (
+            protocol,
+            flow.destination,
+            flow.destination_port,
+            flow.source,
+            flow.source_port,
+        )
+        assert reverse_key(back) == packet.key
+
+
+# -- fragments --
+
+
+@VERSIONS
+def test_fragments_share_the_key_of_their_datagram(version):
+    """The first has ports and says under which key the later ones come; they have nothing else."""
+    body = wire.udp(40000, 53, bytes(600))
+    first = parse(packet_of(version, UDP, body, fragment=(7, 0, True)))
+    middle = parse(packet_of(version, UDP, bytes(600), fragment=(7, 76, True)))
+    last = parse(packet_of(version, UDP, bytes(600), fragment=(7, 151, False)))
+    assert first.kind is Kind.UDP
+    assert first.key == pair(version) + ports(40000, 53)
+    assert middle.kind is last.kind is Kind.FRAGMENT
+    assert first.datagram == middle.key == last.key
+    assert middle.datagram is None
+
+
+@VERSIONS
+def test_another_datagram_has_another_key(version):
+    """Otherwise anybody's fragments would pass on another's credit."""
+    here, there = CLIENT[version], SERVER[version]
+    keys = [
+        parse(wire.ip(*ends, UDP, bytes(8), fragment=(number, 5, False))).key
+        for ends in ((here, there), (there, here), (here, here))
+        for number in (7, 8)
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_ipv4_datagram_is_also_known_by_its_protocol():
+    """RFC 791: identification is unique for source, destination and protocol."""
+    keys = {parse(packet_of(4, number, bytes(8), fragment=(7, 5, False))).key for number in (6, 17)}
+    assert len(keys) == 2
+
+
+@VERSIONS
+def test_the_flow_of_a_later_fragment_has_no_ports(version):
+    """Rules and logs see its addresses."""
+    data = packet_of(version, UDP, bytes(8), fragment=(7, 5, True))
+    assert flow_of_packet(parse(data)) == (UDP, CLIENT[version], 0, SERVER[version], 0)
+    assert parse(data).length == len(data)
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("protocol", "body"),
+    [(TCP, wire.tcp(1, 2, "A")), (47, b""), (ICMP, wire.icmp(8)), (ICMPV6, wire.icmp(128))],
+)
+def test_a_first_fragment_of_any_protocol_names_its_datagram(version, protocol, body):
+    """So that the rest of it can follow."""
+    packet = parse(packet_of(version, protocol, body, fragment=(7, 0, True)))
+    later = parse(packet_of(version, protocol, bytes(8), fragment=(7, 3, False)))
+    assert packet.datagram == later.key
+
+
+def test_dont_fragment_is_no_fragment():
+    """The bit that nearly every packet carries."""
+    data = bytearray(packet_of(4, TCP, wire.tcp(1, 2, "A")))
+    data[6] = 0x40
+    assert parse(bytes(data)).datagram is None
+    assert kind_of(bytes(data)) is Kind.TCP
+
+
+def test_an_offset_alone_makes_an_ipv4_fragment():
+    """The last fragment has no "more" bit, and an offset of any size."""
+    for offset in (1, 0x1000, 0x1FFF):
+        assert kind_of(packet_of(4, TCP, bytes(40), fragment=(7, offset, False))) is Kind.FRAGMENT
+
+
+def test_an_udp_length_beyond_the_first_fragment():
+    """The header speaks of the whole datagram, the fragment holds a part of it."""
+    long = pack("!HHHH", 1, 2, 2000, 0) + bytes(8)
+    assert kind_of(packet_of(4, UDP, long, fragment=(7, 0, True))) is Kind.UDP
+    refused(packet_of(4, UDP, long), Reason.BAD_LENGTH)
+
+
+# -- ICMP errors --
+
+
+@VERSIONS
+def test_an_error_names_the_packet_it_is_about(version):
+    """Eight octets of the quoted segment are enough for its ports."""
+    segment = packet_of(version, TCP, wire.tcp(40000, 80, "A", 1, 2, bytes(100)))
+    error = wire.icmp_error(SERVER[version], CLIENT[version], wire.quotation(segment))
+    packet = parse(error)
+    assert packet.kind is Kind.ERROR
+    assert packet.quoted == Quoted(TCP, pair(version) + ports(40000, 80))
+    assert flow_of_packet(packet)[1::2] == (SERVER[version], CLIENT[version])
+    assert packet.length == len(error)
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("protocol", "body", "rest"),
+    [
+        (UDP, wire.udp(40000, 53), ports(40000, 53)),
+        (ICMP, wire.icmp(8, 77), ports(77, 8)),
+        (ICMP, wire.icmp(0, 77), ports(77, 0)),
+        (ICMPV6, wire.icmp(128, 77), ports(77, 128)),
+        (47, b"", b""),
+    ],
+)
+def test_errors_about_any_protocol(version, protocol, body, rest):
+    """The key is that of the quoted packet itself."""
+    quoted = packet_of(version, protocol, body)
+    error = wire.icmp_error(SERVER[version], CLIENT[version], quoted)
+    assert parse(error).quoted == Quoted(protocol, pair(version) + rest)
+    assert parse(error).quoted.key == parse(quoted).key
+
+
+@pytest.mark.parametrize(
+    ("protocol", "version", "icmp_type"),
+    [*((ICMP, 4, t) for t in (3, 4, 5, 11, 12)), *((ICMPV6, 6, t) for t in (1, 2, 3, 4))],
+)
+def test_the_types_that_are_errors(protocol, version, icmp_type):
+    """RFC 792, RFC 4443 section 2.1."""
+    segment = packet_of(version, TCP, wire.tcp(1, 2, "A"))
+    data = packet_of(version, protocol, wire.icmp(icmp_type, payload=segment))
+    assert kind_of(data) is Kind.ERROR
+    assert parse(data).quoted is not None
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda quoted: b"", id="nothing"),
+        pytest.param(lambda quoted: quoted[:10], id="half a header"),
+        pytest.param(lambda quoted: quoted[:-1], id="seven octets of the segment"),
+        pytest.param(lambda quoted: b"\x90" + quoted[1:], id="another IP version"),
+    ],
+)
+def test_a_quotation_that_names_nothing(version, spoil):
+    """The error is still an error; it is about nobody."""
+    segment = packet_of(version, TCP, wire.tcp(1, 2, "A"))
+    error = wire.icmp_error(SERVER[version], CLIENT[version], spoil(wire.quotation(segment)))
+    assert kind_of(error) is Kind.ERROR
+    assert parse(error).quoted is None
+
+
+@VERSIONS
+def test_no_error_is_about_a_later_fragment_or_another_error(version):
+    """RFC 1122 section 3.2.2: hosts send none, so whoever does lies."""
+    fragment = packet_of(version, UDP, bytes(16), fragment=(7, 5, False))
+    inner = wire.icmp_error(CLIENT[version], SERVER[version], packet_of(version, UDP, bytes(16)))
+    for about in (fragment, inner):
+        error = wire.icmp_error(SERVER[version], CLIENT[version], about)
+        assert kind_of(error) is Kind.ERROR
+        assert parse(error).quoted is None
+
+
+# -- what is no packet --
+
+
+def test_nothing():
+    """An empty buffer."""
+    refused(b"", Reason.TRUNCATED)
+
+
+@pytest.mark.parametrize("version", [0, 5, 7, 15])
+def test_an_unknown_ip_version(version):
+    """Neither 4 nor 6."""
+    refused(bytes((version << 4 | 5,)) + bytes(59), Reason.BAD_HEADER)
+
+
+@VERSIONS
+def test_every_cut_through_a_header(version):
+    """Wherever the bytes end before the headers do, that is the reason."""
+    bodies = {
+        TCP: (wire.tcp(1, 2, "S"), 20),
+        UDP: (wire.udp(1, 2, bytes(9)), 8),
+        ICMP: (wire.icmp(8), 8),
+        ICMPV6: (wire.icmp(1), 8),
+    }
+    for protocol, (body, needed) in bodies.items():
+        data = packet_of(version, protocol, body)
+        for cut in range(len(data)):
+            known = cut >= HEADER[version]  # from here on the length is told by the header
+            if cut < HEADER[version] + needed:
+                refused(data[:cut], Reason.TRUNCATED, len(data) if known else cut)
+            else:
+                assert parse(data[:cut]) == parse(data)
+
+
+@VERSIONS
+def test_a_total_shorter_than_the_transport_header(version):
+    """The header says there is less than a header."""
+    for protocol, shortest in ((TCP, 20), (UDP, 8), (ICMP, 8), (ICMPV6, 8)):
+        data = packet_of(version, protocol, bytes(shortest - 1))
+        refused(data + bytes(60), Reason.BAD_LENGTH, len(data))
+
+
+@VERSIONS
+@pytest.mark.parametrize("offset", [0, 1, 4, 6, 15])
+def test_a_tcp_header_length_that_cannot_be(version, offset):
+    """Less than five words, or more than there are."""
+    body = bytearray(wire.tcp(1, 2, "A"))
+    body[12] = offset << 4
+    refused(packet_of(version, TCP, bytes(body)), Reason.BAD_LENGTH)
+
+
+@VERSIONS
+def test_a_tcp_header_length_that_just_fits(version):
+    """Six words and nothing behind them."""
+    body = wire.tcp(1, 2, "A", 10, options=bytes(4))
+    assert parse(packet_of(version, TCP, body)).end == 10
+
+
+@VERSIONS
+@pytest.mark.parametrize("flags", ["", "F", "SF", "SR"])
+def test_flags_that_nobody_sends(version, flags):
+    """Refused before any state is asked."""
+    refused(packet_of(version, TCP, wire.tcp(1, 2, flags)), Reason.BAD_FLAGS)
+
+
+@VERSIONS
+@pytest.mark.parametrize("length", [0, 7, 17])
+def test_an_udp_length_that_cannot_be(version, length):
+    """Shorter than its header, or longer than the packet."""
+    refused(packet_of(version, UDP, pack("!HHHH", 1, 2, length, 0) + bytes(8)), Reason.BAD_LENGTH)
+
+
+@VERSIONS
+@pytest.mark.parametrize("length", [8, 15, 16])
+def test_an_udp_length_that_can_be(version, length):
+    """Anything behind the datagram is padding."""
+    assert kind_of(packet_of(version, UDP, pack("!HHHH", 1, 2, length, 0) + bytes(8))) is Kind.UDP
+
+
+@pytest.mark.parametrize("first", [0x40, 0x44])
+def test_an_ipv4_header_length_that_cannot_be(first):
+    """Less than five words."""
+    refused(bytes((first,)) + packet_of(4, TCP, wire.tcp(1, 2, "A"))[1:], Reason.BAD_LENGTH)
+
+
+def test_an_ipv4_total_shorter_than_the_header():
+    """Nineteen octets in all."""
+    data = bytearray(packet_of(4, TCP, wire.tcp(1, 2, "A")))
+    data[2:4] = pack("!H", 19)
+    refused(bytes(data), Reason.BAD_LENGTH)
+
+
+def test_ipv4_options_cut_off():
+    """The header says eleven words, and five are there."""
+    data = packet_of(4, TCP, wire.tcp(1, 2, "A"), options=bytes(24))
+    refused(data[:40], Reason.TRUNCATED, len(data))
+
+
+def test_an_ipv6_extension_header_cut_off():
+    """By the end of the bytes, or by the length in the IP header."""
+    data = packet_of(6, 0, wire.extension(TCP, wire.tcp(1, 2, "A")))
+    refused(data[:47], Reason.TRUNCATED, len(data))
+    refused(packet_of(6, 0, bytes(7)), Reason.BAD_LENGTH)
+
+
+def test_an_ipv6_extension_header_longer_than_the_packet():
+    """It says sixteen octets where eight are left."""
+    refused(packet_of(6, 0, bytes((TCP, 1)) + bytes(6)), Reason.BAD_LENGTH)
+
+
+def test_a_long_chain_of_ipv6_extension_headers_ends():
+    """Each takes eight octets, so that no packet keeps the parser busy."""
+    refused(packet_of(6, 60, bytes((60, 0)) + bytes(6)), Reason.BAD_LENGTH)
+    chain = (bytes((60, 0)) + bytes(6)) * 8000
+    refused(packet_of(6, 60, chain), Reason.BAD_LENGTH)
+
+
+def test_an_ipv6_packet_without_a_payload():
+    """ "No next header" (59) is a protocol without ports."""
+    data = packet_of(6, 59, b"")
+    assert parse(data) == Packet(Kind.OTHER, 59, pair(6), 40)
+
+
+# -- where the transport header is --
+
+
+@VERSIONS
+def test_locate_finds_the_transport_header(version):
+    """Captures and answers use it too."""
+    body = wire.tcp(1, 2, "A")
+    place = locate(packet_of(version, TCP, body))
+    assert (place.start, place.total) == (HEADER[version], HEADER[version] + 20)
+    assert (place.protocol, place.pair, place.datagram) == (TCP, pair(version), None)

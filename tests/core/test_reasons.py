@@ -1,0 +1,36 @@
+"""The words: each has its sentence, and says accept or drop."""
+
+import pytest
+
+from fwemu.core.reasons import WHY, WHY_ENDED, Answer, EndReason, Reason, Verdict
+
+
+def test_every_reason_has_its_sentence():
+    """No drop is ever unexplained."""
+    assert set(WHY) == set(Reason)
+    assert set(WHY_ENDED) == set(EndReason)
+    for sentences in (WHY, WHY_ENDED):
+        assert len(set(sentences.values())) == len(sentences)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_means_accept_or_drop(reason):
+    """The words of acceptance, written out; all others refuse."""
+    accepts = {"session", "opened", "picked_up", "ignored", "related", "fragment", "permitted"}
+    verdict = Verdict.ACCEPT if reason.word in accepts else Verdict.DROP
+    assert reason.verdict is verdict
+
+
+def test_the_words_of_verdicts_ends_and_answers():
+    """They are labels of metrics: changing one breaks somebody's dashboard."""
+    assert [verdict.word for verdict in Verdict] == ["drop", "accept"]
+    assert [answer.word for answer in Answer] == ["drop", "reset", "reject"]
+    assert [reason.word for reason in EndReason] == [
+        "expired",
+        "evicted",
+        "flushed",
+        "killed",
+        "closed_by_fin",
+        "closed_by_rst",
+        "reused",
+    ]
