@@ -135,9 +135,7 @@ class Firewall:
         if cell is Cell.IGNORE:
             return _ACCEPTED[Reason.IGNORED]
         if cell is Cell.REOPEN:
-            return self._begin(
-                packet, data, now, arrival, self._end(session, now, EndReason.REUSED)
-            )
+            return self._begin(packet, data, now, arrival, reused=session)
         return self._refuse(
             data, now, arrival, Reason.INVALID_STATE, packet=packet, session=session.id
         )
@@ -168,9 +166,18 @@ class Firewall:
         return Decision(Verdict.ACCEPT, Reason.SESSION, tuple(effects))
 
     def _begin(
-        self, packet: Packet, data: bytes, now: int, arrival: Zone, earlier: Effects = ()
+        self,
+        packet: Packet,
+        data: bytes,
+        now: int,
+        arrival: Zone,
+        earlier: Effects = (),
+        reused: Session | None = None,
     ) -> Decision:
-        """A packet without a session; `earlier` effects came of its finding that out."""
+        """A packet without a session; `earlier` effects came of its finding that out.
+
+        A `reused` session gives way only to one that may begin: a dropped packet changes nothing.
+        """
         state = first_state(packet)
         is_midstream = needs_pick_up(packet)
         on_unknown = self.policy.on_unknown[arrival]
@@ -185,6 +192,8 @@ class Firewall:
             return self._refuse(
                 data, now, arrival, reason, earlier, packet=packet, answer=answer, rule=rule
             )
+        if reused is not None:
+            earlier += self._end(reused, now, EndReason.REUSED)
         has_room, evicted = self._make_room(now)
         earlier += evicted
         if not has_room:

@@ -297,6 +297,13 @@ def test_the_server_connects_back_after_the_close(play):
     new.server("A").moves_to("ESTABLISHED")
 
 
+def test_a_new_connection_that_no_rule_allows_leaves_the_old_one_alone(play):
+    """A dropped packet changes nothing: late repeats of the old connection still pass."""
+    play.talk.establish().close()
+    play.talk.again().server("S").dropped("denied").nothing_ends()
+    play.server("FA", seq=1).stays("TIME_WAIT")
+
+
 def test_reuse_needs_no_room(play):
     """The new session takes the place of the old one, whatever the policy for a full table."""
     play.under(capacity=1, when_full="reject-new")
