@@ -11,6 +11,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from fwemu.config.accepts import Accepts
 from fwemu.config.duration import Duration
 from fwemu.config.match import Places, Ports, Protocols
 from fwemu.config.size import Size
@@ -86,7 +87,7 @@ class Table(Section):
         default=None,
         strict=True,
         ge=0,
-        le=2**63 - 1,
+        le=2**32 - 1,
         description="Makes `evict-random` repeatable; without it a seed is chosen and logged.",
         json_schema_extra={"live": False},
     )
@@ -148,7 +149,7 @@ class Unknown(Section):
     """What a TCP packet gets that is no SYN and has no session, by the zone it comes from.
 
     `drop` is silent, `reset` answers with a RST, `reject` with an ICMP error, and `pick-up` opens a
-    session in mid-stream if the rules allow one.  Mode `acl` has no sessions and ignores this.
+    session in mid-stream if the rules allow one. Mode `acl` has no sessions and ignores this.
     """
 
     inside: OnUnknown = Field(
@@ -310,7 +311,9 @@ class DaemonSettings(Section):
 class Config(Section):
     """The whole configuration of one firewall."""
 
-    profile: str | None = Field(
+    profile: Annotated[
+        str | None, Accepts("the name of a profile, or the path of a .toml file")
+    ] = Field(
         default=None,
         description="A device whose settings are the base that the other keys override.",
         json_schema_extra={"live": False},

@@ -56,7 +56,7 @@ ClosingLifetime = Annotated[
     Duration,
     PlainValidator(partial(_duration, shortest="0s", never=True)),
     *_WRITTEN_DURATION,
-    Accepts(f"0s to {LONGEST}, or never; 0s forgets the session at once"),
+    Accepts(f"0s (forget at once) to {LONGEST}, or never"),
 ]
 """How long a session that is being closed is kept."""
 

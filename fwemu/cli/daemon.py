@@ -1,0 +1,118 @@
+"""`fwemu daemon`: the firewall alone, in a namespace that something else has built."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from fwemu.cli.options import behaviour
+from fwemu.cli.output import emit, say
+from fwemu.errors import ConfigError, NamespaceError
+
+
+def _address(
+    ctx: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"--metrics {text!r}: write HOST:PORT, as in 127.0.0.1:9100")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@click.command()
+@click.option(
+    "--netns",
+    metavar="NAME",
+    help="The namespace that forwards (a name of `ip netns`, or a path); default: the present one.",
+)
+@behaviour
+@click.option(
+    "--inside", multiple=True, metavar="IFACE", help="An interface of the inside; may be repeated."
+)
+@click.option(
+    "--outside",
+    multiple=True,
+    metavar="IFACE",
+    help="An interface of the outside; may be repeated.",
+)
+@click.option(
+    "--control",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where to put the control socket.",
+)
+@click.option(
+    "--metrics", callback=_address, metavar="HOST:PORT", help="Serve Prometheus metrics there too."
+)
+@click.option("--name", metavar="NAME", help="What to call it (default: daemon-PID).")
+@click.option("--run-dir", type=click.Path(path_type=Path), hidden=True)
+@click.option("--json", "as_json", is_flag=True, help="Say `ready` as a JSON object.")
+def command(
+    netns: str | None,
+    profile: str | None,
+    config: Path | None,
+    settings: tuple[str, ...],
+    inside: tuple[str, ...],
+    outside: tuple[str, ...],
+    control: Path | None,
+    metrics: tuple[str, int] | None,
+    name: str | None,
+    run_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Run a firewall in the foreground, in a namespace that is there already.
+
+    It hooks into the forwarding of that namespace and says `ready` when packets are being decided.
+    Ctrl-C or SIGTERM ends it and takes the hook away.
+    """
+    from fwemu.config import load
+    from fwemu.daemon.rundir import About, RunDirectory, default_base
+    from fwemu.lab.plan import check_name
+
+    zones = [f"daemon.inside={list(inside)}"] if inside else []
+    zones += [f"daemon.outside={list(outside)}"] if outside else []
+    loaded = load(config, profile, [*settings, *zones])
+    if os.geteuid() != 0:
+        from fwemu.daemon.needs import PRIVILEGES
+
+        raise PRIVILEGES.missing()
+    from fwemu.daemon.service import Order, run
+    from netns import Namespace, NetnsError
+
+    try:
+        if netns is None:
+            namespace = Namespace.current()
+        elif "/" in netns:
+            namespace = Namespace.at(netns)
+        else:
+            namespace = Namespace.named(netns)
+    except NetnsError as error:
+        raise NamespaceError(str(error)) from error
+    name = check_name(name) if name is not None else f"daemon-{os.getpid()}"
+    directory = RunDirectory(run_dir or default_base(), name)
+
+    def on_ready(about: About) -> None:
+        if as_json:
+            emit(
+                {
+                    "ready": True,
+                    "name": about.name,
+                    "control": about.control,
+                    "metrics": about.metrics,
+                }
+            )
+        else:
+            print("ready", flush=True)
+            say(f"control socket {about.control}")
+            if about.metrics:
+                say(f"metrics at {about.metrics}")
+
+    run(
+        Order(name, namespace, loaded, directory, control or directory.control, metrics),
+        say=say,
+        on_ready=on_ready,
+    )

@@ -1,0 +1,58 @@
+"""`fwemu down`: takes labs away, whatever is left of them."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from fwemu.cli.options import as_json
+from fwemu.cli.output import emit, say
+from fwemu.daemon import needs
+from fwemu.daemon.rundir import default_base, start_time
+from fwemu.errors import ConfigError
+
+
+def complete_labs(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
+    """Names of labs."""
+    from fwemu.lab import register
+
+    names = [entry.plan.name for entry in register.entries(default_base())]
+    return [name for name in names if name.startswith(start)]
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_labs)
+@click.option(
+    "--all", "everything", is_flag=True, help="Every lab, also what killed ones have left."
+)
+@as_json
+def command(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Remove labs: firewall, namespaces and the processes inside.  Nothing else is touched."""
+    from fwemu.lab import register
+    from fwemu.lab.lab import remove
+
+    if os.geteuid() != 0:
+        raise needs.PRIVILEGES.missing()
+    base = default_base()
+    if everything:
+        chosen = register.entries(base)
+    elif names:
+        chosen = [register.entry(base, name) for name in names]
+    else:
+        chosen = register.entries(base)
+        if len(chosen) > 1:
+            labs = ", ".join(entry.plan.name for entry in chosen)
+            raise ConfigError(f"several labs exist ({labs}): name one, or say --all")
+    if not chosen:
+        say("there is no lab")
+    for entry in chosen:
+        pid, started = entry.maker
+        if everything and not entry.has_firewall and start_time(pid) == started:
+            say(f"{entry.plan.name}: is just being made by process {pid}; left alone")
+            continue
+        remove(entry, say)
+        if as_json:
+            emit({"name": entry.plan.name, "removed": True})
+        else:
+            print(f"{entry.plan.name} is gone")

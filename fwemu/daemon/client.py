@@ -1,0 +1,121 @@
+"""How everything else talks to a running firewall: the command line, the lab, tests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from fwemu.errors import ConfigError, ControlError
+
+_SECONDS = 30.0
+
+Answer = dict[str, Any]
+
+
+class Client:
+    """A firewall, seen through its control socket.  Use it as a context manager, or close it.
+
+    Every method raises ControlError if the firewall does not answer, and ConfigError if it finds
+    the request wrong.
+    """
+
+    def __init__(self, control: Path) -> None:
+        self.control = control
+        self._http = httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(control)),
+            base_url="http://fwemu",
+            timeout=_SECONDS,
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def status(self) -> Answer:
+        """Who it is: name, process, namespace, queue, profile, mode."""
+        return dict(self._ask("GET", "/status"))
+
+    def config(self) -> Answer:
+        """All its settings."""
+        return dict(self._ask("GET", "/config"))
+
+    def configure(self, settings: Sequence[str]) -> Answer:
+        """Change settings, each as `key=value`; returns all of them."""
+        return dict(self._ask("PATCH", "/config", {"settings": list(settings)}))
+
+    def sessions(self, **match: Any) -> Iterator[dict[str, Any]]:
+        """All sessions that match (`protocol`, `state`, `host`, `port`), in order of number."""
+        after: int | None = 0
+        while after is not None:
+            page = self._ask("GET", "/sessions", query={**match, "after": after})
+            yield from page["sessions"]
+            after = page["next"]
+
+    def statistics(self) -> Answer:
+        """All counters and gauges."""
+        return dict(self._ask("GET", "/stats"))
+
+    def flush(self) -> int:
+        """Empty the table; returns how many sessions that were."""
+        return int(self._ask("POST", "/flush")["sessions"])
+
+    def kill(self, *, notify: str = "silent", **which: Any) -> int:
+        """End sessions by `ids`, by `match` (a dict as for `sessions`) or by `share`."""
+        answer = self._ask("POST", "/sessions/kill", {"notify": notify, **which})
+        return int(answer["sessions"])
+
+    def events(self, *, after: int = 0, follow: bool = False) -> Iterator[dict[str, Any]]:
+        """The log from an event's number on; with `follow` it goes on until the firewall ends."""
+        query = {"after": after, "follow": follow}
+        with (
+            self._explained(),
+            self._http.stream("GET", "/events", params=query, timeout=None) as response,
+        ):
+            for line in response.iter_lines():
+                yield orjson.loads(line)
+
+    def metrics(self) -> str:
+        """Prometheus text."""
+        with self._explained():
+            return self._http.get("/metrics").raise_for_status().text
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, Any] | None = None,
+    ) -> Any:
+        with self._explained():
+            response = self._http.request(method, path, json=body, params=query)
+        if response.status_code == 200:
+            return orjson.loads(response.content)
+        try:
+            problem = orjson.loads(response.content)["error"]
+        except (ValueError, KeyError):
+            problem = f"{method} {path}: HTTP status {response.status_code}"
+        raise (ConfigError if response.status_code == 400 else ControlError)(problem)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.ConnectError as error:
+            raise ControlError(
+                f"{self.control}: no firewall answers there; `fwemu ls` shows those that run"
+            ) from error
+        except httpx.TimeoutException as error:
+            raise ControlError(f"{self.control}: no answer within {_SECONDS:g} s") from error
+        except httpx.TransportError as error:
+            raise ControlError(f"{self.control}: the firewall has ended") from error

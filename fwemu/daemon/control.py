@@ -1,0 +1,285 @@
+"""The control API: HTTP in a process of its own, so that no answer ever holds up a packet.
+
+The engine is asked over a pipe for plain data; names, units and JSON are made here.  FastAPI
+describes it all at /openapi.json and, for people, at /docs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import uvicorn
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from pydantic import BaseModel, Field
+
+from fwemu import __version__
+from fwemu.config import Config, apply, policy, to_settings
+from fwemu.core.policy import AtExpiry
+from fwemu.daemon.journal_reader import read_events
+from fwemu.daemon.metrics import Collector
+from fwemu.daemon.operations import PAGE, Reply, SessionsPage, flushes, logged
+from fwemu.daemon.operations import Request as EngineRequest
+from fwemu.daemon.records import Record, session_record, statistics_record
+from fwemu.daemon.rundir import About
+from fwemu.errors import ConfigError, ControlError, FwemuError
+
+Notify = Literal["silent", "reset-both", "reset-original", "reset-reply"]
+
+
+class Engine:
+    """The engine at the other end of the pipe; one question at a time."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._one_at_a_time = threading.Lock()
+
+    def ask(self, name: str, **arguments: Any) -> Any:
+        """The answer to a request of `operations.Operations`."""
+        try:
+            with self._one_at_a_time:
+                self._pipe.send(EngineRequest(name, arguments))
+                reply: Reply = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise ControlError("the firewall is ending") from error
+        if reply.error is not None:
+            raise ControlError(reply.error)
+        return reply.value
+
+
+class Match(BaseModel, extra="forbid"):
+    """Which sessions are meant; what is not given matches all."""
+
+    protocol: str | None = Field(None, description="tcp, udp, icmp, icmpv6 or a number")
+    state: str | None = Field(None, description="a state, as in ESTABLISHED")
+    host: str | None = Field(None, description="the address of either end")
+    port: int | None = Field(None, ge=0, le=65535, description="the port of either end")
+
+    def accepts(self, session: Record) -> bool:
+        """Is this session meant?"""
+        return (
+            (self.protocol is None or session["protocol"] == self.protocol.lower())
+            and (self.state is None or session["state"] == self.state.upper())
+            and (self.host is None or self.host in (session["source"], session["destination"]))
+            and (
+                self.port is None
+                or self.port in (session.get("source_port"), session.get("destination_port"))
+            )
+        )
+
+
+class SessionsQuery(Match):
+    """Which sessions to list, and which page of them."""
+
+    after: int = Field(0, ge=0, description="the number to go on from")
+    limit: int = Field(1000, ge=1, le=10_000, description="sessions a page")
+
+
+class SessionsAnswer(BaseModel):
+    """A page of sessions."""
+
+    total: int = Field(description="sessions in the whole table")
+    next: int | None = Field(description="give it as `after` for the next page; null on the last")
+    sessions: list[dict[str, Any]]
+
+
+class Kill(BaseModel, extra="forbid"):
+    """Which sessions to end, and who hears of it."""
+
+    ids: list[int] | None = Field(None, description="their numbers")
+    match: Match | None = Field(None, description="or what they have in common")
+    share: float | None = Field(None, gt=0, le=1, description="or this share of all, by chance")
+    notify: Notify = Field("silent", description="which ends get a RST")
+
+
+class Count(BaseModel):
+    """How many sessions it was."""
+
+    sessions: int
+
+
+class Settings(BaseModel, extra="forbid"):
+    """Settings to change, as `key=value` on the command line."""
+
+    settings: list[str] = Field(description='as in "timeouts.tcp_established=5s"', min_length=1)
+
+
+def application(about: About, config: Config, engine: Engine) -> FastAPI:
+    """The control API of one firewall."""
+    app = FastAPI(
+        title="fwemu control API",
+        version=__version__,
+        description="Ask and steer one running firewall.",
+    )
+    state = {"config": config}
+
+    @app.exception_handler(FwemuError)
+    async def explain(request: Request, error: FwemuError) -> JSONResponse:
+        status = 400 if isinstance(error, ConfigError) else 503
+        return JSONResponse({"error": str(error)}, status_code=status)
+
+    @app.exception_handler(RequestValidationError)
+    async def explain_request(request: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc'][1:])}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        return JSONResponse({"error": "; ".join(problems)}, status_code=400)
+
+    @app.get("/status")
+    def status() -> dict[str, Any]:
+        """Who this firewall is."""
+        return {"version": __version__, **asdict(about)}
+
+    @app.get("/config")
+    def configuration() -> dict[str, Any]:
+        """All settings, as they are now."""
+        return to_settings(state["config"])
+
+    @app.patch("/config")
+    def configure(changes: Settings) -> dict[str, Any]:
+        """Change settings; sessions that are open follow at once.  Returns all settings."""
+        changed = apply(state["config"], changes.settings)
+        engine.ask(
+            "configure",
+            policy=policy(changed),
+            flushes=flushes(changed),
+            events=logged(changed),
+            changes=changes.settings,
+        )
+        state["config"] = changed
+        return to_settings(changed)
+
+    def matching(query: Match, after: int = 0) -> Iterator[Record]:
+        """The sessions that are meant, asked for page by page as they are needed."""
+        while True:
+            page: SessionsPage = engine.ask("sessions", after=after, limit=PAGE)
+            for row in page.rows:
+                session = session_record(row, page.now)
+                if query.accepts(session):
+                    yield session
+            if len(page.rows) < PAGE:
+                return
+            after = page.rows[-1][0]
+
+    @app.get("/sessions")
+    def sessions(query: Annotated[SessionsQuery, Query()]) -> SessionsAnswer:
+        """Sessions of the table in the order of their numbers, a page at a time."""
+        found = matching(query, query.after)
+        page = list(itertools.islice(found, query.limit))
+        more = next(found, None) is not None
+        return SessionsAnswer(
+            total=engine.ask("count"),
+            next=page[-1]["id"] if more else None,
+            sessions=page,
+        )
+
+    @app.post("/sessions/kill")
+    def kill(request: Kill) -> Count:
+        """End sessions, silently or with a RST to either end."""
+        notify = AtExpiry(request.notify)
+        if [request.ids, request.match, request.share].count(None) != 2:
+            raise ConfigError("kill: give one of ids, match or share")
+        if request.share is not None:
+            return Count(sessions=engine.ask("kill_random", share=request.share, notify=notify))
+        numbers = request.ids
+        if numbers is None:
+            assert request.match is not None
+            numbers = [session["id"] for session in matching(request.match)]
+        return Count(sessions=engine.ask("kill", numbers=numbers, notify=notify))
+
+    @app.post("/flush")
+    def flush() -> Count:
+        """Empty the table, silently."""
+        return Count(sessions=engine.ask("flush"))
+
+    @app.get("/stats")
+    def statistics() -> dict[str, Any]:
+        """All counters and gauges, as JSON."""
+        return statistics_record(engine.ask("statistics"))
+
+    @app.get("/events", response_class=StreamingResponse)
+    def events(
+        after: Annotated[int, Query(ge=0, description="only events with higher numbers")] = 0,
+        follow: Annotated[bool, Query(description="go on with events as they come")] = False,
+    ) -> StreamingResponse:
+        """The firewall log, one JSON object a line."""
+        lines = read_events(Path(about.events), after=after, follow=follow)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    _add_metrics(app, engine)
+    return app
+
+
+def metrics_application(engine: Engine) -> FastAPI:
+    """What is served on TCP: the metrics and nothing else, for anybody on this machine."""
+    app = FastAPI(title="fwemu metrics", version=__version__, openapi_url=None)
+    _add_metrics(app, engine)
+    return app
+
+
+def _add_metrics(app: FastAPI, engine: Engine) -> None:
+    registry = CollectorRegistry()
+    registry.register(Collector(lambda: engine.ask("statistics")))
+
+    @app.get("/metrics", response_class=Response)
+    def metrics() -> Response:
+        """Prometheus text."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def serve(
+    pipe: Connection,
+    parent_alive: int,
+    control: socket.socket,
+    metrics: socket.socket | None,
+    about: About,
+    config: Config,
+) -> None:
+    """Serve until the descriptor `parent_alive` says that the firewall's process is gone."""
+    engine = Engine(pipe)
+    servers = [(application(about, config, engine), control)]
+    if metrics is not None:
+        servers.append((metrics_application(engine), metrics))
+    asyncio.run(_serve_all(servers, parent_alive))
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: the firewall's process takes them and ends this one."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve_all(served: list[tuple[FastAPI, socket.socket]], parent_alive: int) -> None:
+    servers = []
+    for app, _ in served:
+        config = uvicorn.Config(
+            app, lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        )
+        servers.append(_Server(config))
+
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+            server.force_exit = True
+
+    asyncio.get_running_loop().add_reader(parent_alive, end)
+    await asyncio.gather(
+        *(
+            server.serve(sockets=[listener])
+            for server, (_, listener) in zip(servers, served, strict=True)
+        )
+    )

@@ -1,0 +1,158 @@
+"""The loop that owns the firewall: packets first, then everything else, all in one thread.
+
+Nothing here is locked, because nothing here is shared.  Requests from outside arrive on a pipe and
+are served between packets; timers and the log wait for the same gaps, which come at the latest
+after `TURN`, however busy the queue is.
+"""
+
+from __future__ import annotations
+
+import select
+from multiprocessing.connection import Connection
+from typing import Any, Final, Protocol
+
+from fwemu.core.effects import Effect, PacketInjected
+from fwemu.core.firewall import Firewall
+from fwemu.core.flow import Zone
+from fwemu.core.instants import SECOND
+from fwemu.daemon.clock import Clock
+from fwemu.daemon.queue import Pause
+from fwemu.daemon.schedule import FlushSchedule
+from fwemu.daemon.tally import SAMPLED, Tally
+
+TURN: Final = SECOND // 200
+"""Nanoseconds that packets may keep the loop from its other work."""
+
+
+class QueuedPacket(Protocol):
+    """What the loop needs of a packet of the queue."""
+
+    indev: int
+
+    def get_payload(self) -> bytes: ...
+    def accept(self) -> None: ...
+    def drop(self) -> None: ...
+
+
+class Queue(Protocol):
+    """What the loop needs of the queue."""
+
+    fd: int
+
+    def drain(self) -> None: ...
+
+
+class Sends(Protocol):
+    """What the loop needs to send packets of its own."""
+
+    def send(self, packet: bytes) -> bool: ...
+
+
+class Writes(Protocol):
+    """What the loop needs of the log."""
+
+    def write(self, effects: list[Effect]) -> None: ...
+
+
+class Answers(Protocol):
+    """What the loop needs to serve requests."""
+
+    def answer(self, request: Any) -> Any: ...
+
+
+class Datapath:
+    """One firewall between its queue, its timers and its requests."""
+
+    def __init__(
+        self,
+        firewall: Firewall,
+        clock: Clock,
+        zones: dict[int, Zone],
+        schedule: FlushSchedule,
+        injector: Sends,
+        journal: Writes,
+        tally: Tally,
+    ) -> None:
+        self.firewall = firewall
+        self.schedule = schedule
+        self._clock = clock
+        self._now = clock.now
+        self._zones = zones
+        self._injector = injector
+        self._journal = journal
+        self._tally = tally
+        self._unpublished: list[Effect] = []
+        self._turn_ends = 0
+        self._count = 0
+
+    def on_packet(self, packet: QueuedPacket) -> None:
+        """Decide about one packet of the queue; its verdict goes out before anything else."""
+        now = self._now()
+        decision = self.firewall.handle(packet.get_payload(), now, self._zones[packet.indev])
+        if decision.verdict:
+            packet.accept()
+        else:
+            packet.drop()
+        self._count += 1
+        if self._count % SAMPLED == 0:
+            self._tally.time_to_verdict.observe((self._now() - now) / SECOND)
+        if decision.effects:
+            self.carry_out(decision.effects)
+        if now >= self._turn_ends:
+            raise Pause
+
+    def carry_out(self, effects: tuple[Effect, ...]) -> None:
+        """Send what is to be sent at once; log and count when there is time."""
+        for effect in effects:
+            if type(effect) is PacketInjected:
+                self._injector.send(effect.packet)
+        self._unpublished += effects
+
+    def publish(self) -> None:
+        """Log and count what has happened since the last time."""
+        if self._unpublished:
+            effects, self._unpublished = self._unpublished, []
+            self._tally.count(effects)
+            self._journal.write(effects)
+
+    def on_time(self) -> None:
+        """Do what the clock asks for: flushes, and the sessions that are due, in that order."""
+        now = self._now()
+        while (instant := self.schedule.take(now)) is not None:
+            self.carry_out(self.firewall.flush(instant))
+        self.carry_out(self.firewall.tick(now))
+
+    def milliseconds_to_wait(self) -> int | None:
+        """How long the loop may sleep if nothing comes in; None for ever."""
+        instants = (self.firewall.next_deadline(), self.schedule.next_flush())
+        known = [instant for instant in instants if instant is not None]
+        if not known:
+            return None
+        wait = max(0, min(known) - self._now())
+        return min(-(-wait // 1_000_000), 3_600_000)
+
+    def run(self, queue: Queue, requests: Connection, operations: Answers, stop: int) -> str:
+        """Work until the descriptor `stop` becomes readable or the requests' other end is gone.
+
+        Returns which of the two it was: `stopped` or `abandoned`.
+        """
+        poll = select.poll()
+        for descriptor in (queue.fd, requests.fileno(), stop):
+            poll.register(descriptor, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll(self.milliseconds_to_wait())}
+            if queue.fd in ready:
+                self._turn_ends = self._now() + TURN
+                queue.drain()
+            self.on_time()
+            self.publish()
+            if stop in ready:
+                return "stopped"
+            if requests.fileno() in ready:
+                try:
+                    request = requests.recv()
+                except EOFError:
+                    return "abandoned"
+                answer = operations.answer(request)
+                self.publish()
+                requests.send(answer)

@@ -1,0 +1,69 @@
+"""What fwemu needs of a machine, each in one sentence with the command that mends it.
+
+Every command that meets a lack says the sentence that stands here.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from fwemu.errors import FwemuError, MissingError, PrivilegeError
+
+
+class Need(NamedTuple):
+    """Something that has to be there."""
+
+    name: str
+    lack: str
+    """What is wrong when it is not there."""
+    remedy: str
+    """What to do then."""
+    error: type[FwemuError]
+
+    @property
+    def sentence(self) -> str:
+        """The lack and the way out, in one line."""
+        return f"{self.lack}: {self.remedy}"
+
+    def missing(self, detail: str = "") -> FwemuError:
+        """The error to raise where it is missing."""
+        return self.error(f"{self.sentence}{f' ({detail})' if detail else ''}")
+
+
+PRIVILEGES: Final = Need(
+    "privileges",
+    "this needs root (CAP_NET_ADMIN, CAP_SYS_ADMIN)",
+    "run it with sudo",
+    PrivilegeError,
+)
+NAMESPACES: Final = Need(
+    "namespaces",
+    "this kernel or container does not allow network namespaces",
+    "use a kernel with CONFIG_NET_NS, and in a container add --privileged",
+    MissingError,
+)
+NFQUEUE: Final = Need(
+    "nfqueue",
+    "this kernel has no NFQUEUE (CONFIG_NETFILTER_NETLINK_QUEUE)",
+    "modprobe nfnetlink_queue",
+    MissingError,
+)
+HOOK: Final = Need(
+    "hook",
+    "neither nft nor iptables can send packets to a queue here",
+    "apt-get install nftables iptables, on a kernel with CONFIG_NFT_QUEUE or "
+    "CONFIG_NETFILTER_XT_TARGET_NFQUEUE",
+    MissingError,
+)
+LIBRARY: Final = Need(
+    "library",
+    "the Python package NetfilterQueue does not load",
+    "apt-get install libnetfilter-queue1 (to build it: libnetfilter-queue-dev, python3-dev, gcc)",
+    MissingError,
+)
+IPV6: Final = Need(
+    "ipv6",
+    "IPv6 is switched off",
+    "sysctl -w net.ipv6.conf.all.disable_ipv6=0, or boot without ipv6.disable=1",
+    MissingError,
+)

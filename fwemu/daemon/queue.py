@@ -1,0 +1,145 @@
+"""The NFQUEUE: the only module that imports netfilterqueue.
+
+A queue belongs to the network namespace of the thread that opens it, from then on and wherever
+that thread goes.  Super-packets are taken as they are (the GSO flag): without it the kernel cuts
+each one up before it queues it, and bulk throughput falls to a twentieth (docs/decisions/0005).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fwemu.daemon.needs import LIBRARY, NFQUEUE, PRIVILEGES
+from fwemu.errors import QueueError
+
+try:
+    import netfilterqueue
+except ImportError as error:
+    raise LIBRARY.missing(str(error)) from error
+
+COPIED_OCTETS: Final = 128
+"""Enough for IPv6 and TCP with all options; the payload stays in the kernel."""
+
+RECEIVE_BUFFER: Final = 8 << 20
+
+# linux/netfilter/nfnetlink_queue.h
+_CONFIG_MESSAGE: Final = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
+_CFG_MASK: Final = 4
+_CFG_FLAGS: Final = 5
+_F_GSO: Final = 1 << 2
+_NLM_F_REQUEST_ACK: Final = 0x1 | 0x4
+_NLMSG_ERROR: Final = 2
+
+_STATUS: Final = Path("/proc/thread-self/net/netfilter/nfnetlink_queue")
+
+OnPacket = Callable[[netfilterqueue.Packet], None]
+
+
+class QueueStatus(NamedTuple):
+    """What the kernel says of a queue in this namespace."""
+
+    owner: int
+    """Netlink port of whoever bound it; mostly its process id."""
+    waiting: int
+    """Packets in the queue now."""
+    dropped_full: int
+    """Packets lost because the queue was full."""
+    dropped_buffer: int
+    """Packets lost because the receive buffer was full."""
+
+
+class StatusFile:
+    """The kernel's list of queues, as the namespace has it in which this is opened."""
+
+    def __init__(self) -> None:
+        try:
+            self._file = _STATUS.open()
+        except FileNotFoundError:
+            raise NFQUEUE.missing() from None
+
+    def read(self, number: int) -> QueueStatus | None:
+        """What there is to know of a queue; None if nobody has bound it."""
+        self._file.seek(0)
+        for line in self._file:
+            fields = [int(field) for field in line.split()]
+            if fields[0] == number:
+                return QueueStatus(fields[1], fields[2], fields[5], fields[6])
+        return None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Pause(Exception):  # noqa: N818 - it is no error
+    """Raised by a packet's callback to get out of `PacketQueue.drain` after that packet."""
+
+
+class PacketQueue:
+    """An NFQUEUE that hands the head of every packet to a function.
+
+    Opened in the network namespace of the calling thread.  Raises QueueError if the number is
+    taken, PrivilegeError without CAP_NET_ADMIN.
+    """
+
+    def __init__(self, number: int, on_packet: OnPacket, *, length: int) -> None:
+        self.number = number
+        self._status = StatusFile()
+        taken = self._status.read(number)
+        if taken is not None:
+            self._status.close()
+            raise QueueError(
+                f"queue {number} is in use (by netlink port {taken.owner}, "
+                f"probably process {taken.owner}): choose another with --set daemon.queue=N"
+            )
+        try:
+            self._queue = netfilterqueue.NetfilterQueue()
+            self._queue.bind(
+                number, on_packet, max_len=length, range=COPIED_OCTETS, sock_len=RECEIVE_BUFFER
+            )
+        except OSError as error:
+            self._status.close()
+            if os.geteuid() != 0:
+                raise PRIVILEGES.missing() from error
+            raise QueueError(f"queue {number}: the kernel refused to bind it ({error})") from error
+        self.fd: int = self._queue.get_fd()
+        self._ask_for_super_packets()
+
+    def drain(self) -> None:
+        """Hand over the packets that wait, until there is none or a callback raises `Pause`."""
+        with contextlib.suppress(Pause):
+            self._queue.run(block=False)
+
+    def status(self) -> QueueStatus:
+        """The queue's length and losses."""
+        return self._status.read(self.number) or QueueStatus(0, 0, 0, 0)
+
+    def close(self) -> None:
+        """Unbind; what waits in the queue is dropped by the kernel."""
+        self._queue.unbind()
+        self._status.close()
+
+    def _ask_for_super_packets(self) -> None:
+        """Set the GSO flag, which netfilterqueue does not know of, by a message of our own."""
+        flag = struct.pack(">I", _F_GSO)
+        attributes = b"".join(
+            struct.pack("HH", 4 + len(flag), kind) + flag for kind in (_CFG_MASK, _CFG_FLAGS)
+        )
+        body = struct.pack(">BBH", socket.AF_UNSPEC, 0, self.number) + attributes
+        message = struct.pack("IHHII", 16 + len(body), _CONFIG_MESSAGE, _NLM_F_REQUEST_ACK, 0, 0)
+        with socket.socket(fileno=os.dup(self.fd)) as netlink:
+            netlink.send(message + body)
+            answer = netlink.recv(4096)
+        (kind,) = struct.unpack_from("H", answer, 4)
+        (code,) = struct.unpack_from("i", answer, 16)
+        if kind != _NLMSG_ERROR or code != 0:
+            raise QueueError(
+                f"queue {self.number}: the kernel refused the GSO flag ({os.strerror(-code)}); "
+                "it needs Linux 3.10 or later"
+            )

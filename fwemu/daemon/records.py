@@ -1,0 +1,218 @@
+"""Effects and sessions as plain data with names and units: what the log and the API speak.
+
+One function for each kind of effect, chosen by table; a test demands that none is missing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from fwemu.core.effects import (
+    Effect,
+    KeepaliveSeen,
+    PacketInjected,
+    PacketRefused,
+    SessionEnded,
+    SessionOpened,
+    StateChanged,
+)
+from fwemu.core.flow import TCP, UDP, Flow, Zone, flow_of, protocol_name
+from fwemu.core.instants import NEVER, SECOND
+from fwemu.core.reasons import Reason, Verdict
+from fwemu.core.session import Session
+from fwemu.core.tcp_table import State
+from fwemu.daemon.tally import Tally
+
+Record = dict[str, Any]
+
+
+def endpoints(flow: Flow) -> Record:
+    """Protocol, addresses and ports of a flow; ports only where the protocol has them."""
+    record: Record = {
+        "protocol": protocol_name(flow.protocol),
+        "source": str(ipaddress.ip_address(flow.source)),
+        "destination": str(ipaddress.ip_address(flow.destination)),
+    }
+    if flow.protocol in (TCP, UDP):
+        record["source_port"] = flow.source_port
+        record["destination_port"] = flow.destination_port
+    return record
+
+
+def seconds(nanoseconds: int) -> float:
+    """A duration as the log prints it: seconds, to the microsecond."""
+    return round(nanoseconds / SECOND, 6)
+
+
+def _built(effect: SessionOpened) -> Record:
+    return {
+        "session": effect.id,
+        **endpoints(effect.flow),
+        "zone": effect.zone.word,
+        "state": effect.state.name,
+        "rule": effect.rule,
+        "picked_up": effect.picked_up,
+    }
+
+
+def _torn_down(effect: SessionEnded) -> Record:
+    traffic = effect.traffic
+    return {
+        "session": effect.id,
+        **endpoints(effect.flow),
+        "zone": effect.zone.word,
+        "reason": effect.reason.word,
+        "state": effect.state.name,
+        "duration_s": seconds(effect.at - effect.opened),
+        "idle_s": seconds(effect.at - effect.last_seen),
+        "packets": {"original": traffic.original_packets, "reply": traffic.reply_packets},
+        "bytes": {"original": traffic.original_octets, "reply": traffic.reply_octets},
+        "rule": effect.rule,
+    }
+
+
+def _denied(effect: PacketRefused) -> Record:
+    record: Record = {"session": effect.session}
+    if effect.flow is not None:
+        record |= endpoints(effect.flow)
+    return record | {
+        "zone": effect.zone.word,
+        "reason": effect.reason.word,
+        "answer": effect.answer.word,
+        "segment": effect.segment.name if effect.segment is not None else None,
+        "length": effect.length,
+        "rule": effect.rule,
+    }
+
+
+def _state_changed(effect: StateChanged) -> Record:
+    return {"session": effect.id, "before": effect.before.name, "state": effect.after.name}
+
+
+def _keepalive(effect: KeepaliveSeen) -> Record:
+    return {"session": effect.id, "direction": effect.direction.name.lower()}
+
+
+def _injected(effect: PacketInjected) -> Record:
+    return {"session": effect.session, "kind": effect.kind, "zone": effect.zone.word}
+
+
+RECORDS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
+    SessionOpened: ("built", _built),
+    SessionEnded: ("torn_down", _torn_down),
+    PacketRefused: ("denied", _denied),
+    StateChanged: ("state_changed", _state_changed),
+    KeepaliveSeen: ("keepalive", _keepalive),
+    PacketInjected: ("injected", _injected),
+}
+"""The event's name in the log, and what it says, for each kind of effect."""
+
+
+def record_of(effect: Effect) -> tuple[str, Record]:
+    """The name of the event and its fields (without time)."""
+    name, make = RECORDS[type(effect)]
+    return name, make(effect)
+
+
+SessionRow = tuple[int, int, bytes, int, int, int | None, int, int, int, bool, int, int, int, int]
+
+
+def row_of(session: Session) -> SessionRow:
+    """A session as numbers, quickly: the engine's thread makes these between packets."""
+    original, reply = session.ends
+    return (
+        session.id,
+        session.protocol,
+        session.key,
+        session.zone,
+        session.state,
+        session.rule,
+        session.opened,
+        session.last_seen,
+        session.lifetime,
+        session.assured,
+        original.packets,
+        original.octets,
+        reply.packets,
+        reply.octets,
+    )
+
+
+def session_record(row: SessionRow, now: int) -> Record:
+    """The same session with names and units, as of `now`."""
+    number, protocol, key, zone, state, rule, opened, seen, lifetime, assured, *traffic = row
+    expires = None if lifetime >= NEVER else seconds(seen + lifetime - now)
+    return {
+        "id": number,
+        **endpoints(flow_of(protocol, key)),
+        "zone": Zone(zone).word,
+        "state": State(state).name,
+        "assured": assured,
+        "rule": rule,
+        "age_s": seconds(now - opened),
+        "idle_s": seconds(now - seen),
+        "timeout_s": None if lifetime >= NEVER else seconds(lifetime),
+        "expires_in_s": expires,
+        "packets": {"original": traffic[0], "reply": traffic[2]},
+        "bytes": {"original": traffic[1], "reply": traffic[3]},
+    }
+
+
+class Statistics(NamedTuple):
+    """All counters and gauges at one instant."""
+
+    uptime_s: float
+    packets: dict[str, int]
+    """By reason."""
+    octets: dict[str, int]
+    """By reason."""
+    sessions: dict[str, int]
+    """By state."""
+    capacity: int
+    tally: Tally
+    queue_waiting: int
+    queue_lost_full: int
+    queue_lost_buffer: int
+    injection_failures: int
+
+
+def statistics_record(statistics: Statistics) -> Record:
+    """The same with names, for people and programs."""
+    tally = statistics.tally
+
+    def nested(counts: dict[tuple[str, str], int]) -> Record:
+        record: Record = {}
+        for (outer, inner), count in counts.items():
+            record.setdefault(outer, {})[inner] = count
+        return record
+
+    def by_verdict(counts: dict[str, int]) -> Record:
+        return {
+            verdict.word: {
+                reason.word: counts[reason.word]
+                for reason in Reason
+                if reason.verdict is verdict and counts[reason.word]
+            }
+            for verdict in (Verdict.ACCEPT, Verdict.DROP)
+        }
+
+    return {
+        "uptime_s": round(statistics.uptime_s, 3),
+        "packets": by_verdict(statistics.packets),
+        "bytes": by_verdict(statistics.octets),
+        "sessions": {state: count for state, count in statistics.sessions.items() if count},
+        "capacity": statistics.capacity,
+        "sessions_opened": dict(tally.opened),
+        "sessions_ended": nested(tally.ended),
+        "unknown_packets": nested(tally.unknown),
+        "packets_injected": nested(tally.injected),
+        "injection_failures": statistics.injection_failures,
+        "keepalive_probes": dict(tally.keepalives),
+        "queue": {
+            "waiting": statistics.queue_waiting,
+            "lost_queue_full": statistics.queue_lost_full,
+            "lost_buffer_full": statistics.queue_lost_buffer,
+        },
+    }

@@ -1,0 +1,129 @@
+"""Where running firewalls leave what others need to find them: one directory each.
+
+/run/fwemu/NAME/    (of root; other users: $XDG_RUNTIME_DIR/fwemu/NAME/)
+    firewall.json   who it is: process, namespace, queue, control socket, metrics address
+    control.sock    the control API, for its owner only
+    events.jsonl    the firewall log
+    output.log      what the daemon printed, if it runs in the background
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fwemu.errors import NamespaceError
+
+
+def default_base() -> Path:
+    """Where the run directories of this user are."""
+    if os.geteuid() == 0:
+        return Path("/run/fwemu")
+    return Path(os.environ.get("XDG_RUNTIME_DIR", f"/tmp/fwemu-{os.geteuid()}")) / "fwemu"
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None if there is no such process.
+
+    Together with the process id it tells a process from a later one with the same id.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+@dataclass(frozen=True)
+class About:
+    """Who a running firewall is."""
+
+    name: str
+    pid: int
+    started: int
+    """Start time of the process, as `start_time` gives it."""
+    netns: str
+    queue: int
+    control: str
+    """Path of the control socket."""
+    metrics: str | None
+    """Address of the metrics, as in http://127.0.0.1:9100/metrics."""
+    events: str
+    """Path of the firewall log."""
+    profile: str | None
+    mode: str
+
+    @property
+    def is_alive(self) -> bool:
+        """Does its process still run?"""
+        return start_time(self.pid) == self.started
+
+
+class RunDirectory:
+    """The directory of one firewall."""
+
+    def __init__(self, base: Path, name: str) -> None:
+        self.name = name
+        self.path = base / name
+        self.control = self.path / "control.sock"
+        self.events = self.path / "events.jsonl"
+        self.output = self.path / "output.log"
+        self._about = self.path / "firewall.json"
+
+    def make(self) -> None:
+        """Create it, for its owner only; what a dead firewall of this name left is removed."""
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        about = self.about()
+        if about is not None and about.is_alive and about.pid != os.getpid():
+            raise NamespaceError(
+                f"a firewall called {self.name!r} is running already (process {about.pid}): "
+                "choose another name"
+            )
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        for leftover in (self._about, self.control, self.events):
+            leftover.unlink(missing_ok=True)
+
+    def announce(self, about: About) -> None:
+        """Say who runs here; readers see the old file or the new one, never half of it."""
+        draft = self._about.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(about), indent=2) + "\n")
+        draft.replace(self._about)
+
+    def about(self) -> About | None:
+        """Who runs, or ran, here; None if nobody has said so."""
+        try:
+            return About(**json.loads(self._about.read_text()))
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+            return None
+
+    def withdraw(self) -> None:
+        """The firewall has ended: its socket and its announcement go, its log stays."""
+        self._about.unlink(missing_ok=True)
+        self.control.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the directory with everything in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def firewalls(base: Path) -> list[About]:
+    """All firewalls that run, by name."""
+    if not base.is_dir():
+        return []
+    found = [RunDirectory(base, path.name).about() for path in sorted(base.iterdir())]
+    return [about for about in found if about is not None and about.is_alive]
+
+
+def wait_for_end(pid: int, started: int, timeout: float) -> bool:
+    """Has this process ended within `timeout` seconds?"""
+    deadline = time.monotonic() + timeout
+    while start_time(pid) == started:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

@@ -1,0 +1,274 @@
+"""One running firewall: its parts put together, and taken apart again.
+
+Two processes.  This one owns the queue and the engine and waits for nobody; the other one, forked
+at the start, serves HTTP (`control`).  Each ends when the other does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import secrets
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Final
+
+from fwemu.config import Config, WhenDown, policy
+from fwemu.core.firewall import Firewall
+from fwemu.daemon import hooks, needs
+from fwemu.daemon.clock import Clock
+from fwemu.daemon.datapath import Datapath
+from fwemu.daemon.inject import Injector
+from fwemu.daemon.journal import Journal
+from fwemu.daemon.operations import Operations, flushes, logged
+from fwemu.daemon.queue import PacketQueue
+from fwemu.daemon.rundir import About, RunDirectory, start_time
+from fwemu.daemon.schedule import FlushSchedule
+from fwemu.daemon.tally import Tally
+from fwemu.daemon.zones import Zones
+from fwemu.errors import ControlError
+from netns import Namespace, sysctl
+
+_GRACE: Final = 3.0
+"""Seconds that the control process has to end."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody wants to run."""
+
+    name: str
+    namespace: Namespace
+    config: Config
+    directory: RunDirectory
+    control: Path
+    metrics: tuple[str, int] | None = None
+    """Host and port of the metrics; port 0 takes a free one."""
+
+
+Say = Callable[[str], None]
+
+
+def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
+    """Run a firewall in the foreground until SIGTERM or SIGINT.
+
+    `say` gets comments (a line each), `on_ready` is called once packets are being decided.  Raises
+    FwemuError where it cannot start; whatever it had set up by then is gone again.
+    """
+    if os.geteuid() != 0:
+        raise needs.PRIVILEGES.missing()
+    with ExitStack() as undo:
+        stop = undo.enter_context(_stop_signals())
+        order.directory.make()
+        undo.callback(order.directory.withdraw)
+        control = undo.enter_context(_unix_listener(order.control))
+        metrics = undo.enter_context(_tcp_listener(order.metrics)) if order.metrics else None
+        about = _about(order, metrics)
+
+        # before any thread, and before the queue: the child must not hold it open
+        requests = undo.enter_context(_control_process(order, about, control, metrics))
+        control.close()
+
+        clock = Clock()
+        seed = order.config.table.seed
+        seed = secrets.randbits(32) if seed is None else seed
+        chance = random.Random(seed)
+        settings = order.config.daemon
+        zones = Zones(order.namespace, settings.inside, settings.outside)
+        _comment(order, zones, say)
+        firewall = Firewall(
+            policy(order.config), choose=chance.randrange, addresses=zones.addresses
+        )
+        journal = Journal(order.directory.events, clock, settings.log_size.octets)
+        journal.select(logged(order.config))
+        undo.callback(journal.close)
+        tally = Tally()
+        planned = flushes(order.config)
+        schedule = FlushSchedule(clock, planned.cron, planned.intervals)
+
+        with order.namespace.enter():
+            injector = Injector()
+            undo.callback(injector.close)
+        datapath = Datapath(firewall, clock, zones, schedule, injector, journal, tally)
+        with order.namespace.enter():
+            hooks.remove_leftovers(order.namespace, settings.queue)
+            queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
+            undo.callback(queue.close)
+        hook = hooks.install(
+            order.namespace, settings.queue, fail_open=settings.fail is WhenDown.OPEN
+        )
+        undo.callback(hook.remove)
+        operations = Operations(datapath, clock, queue, injector, journal, tally, chance, planned)
+
+        journal.note("started", clock.now(), name=order.name, netns=about.netns, seed=seed)
+        order.directory.announce(about)
+        on_ready(about)
+        how = datapath.run(queue, requests, operations, stop)
+        journal.note(how, clock.now())
+    if how == "abandoned":
+        raise ControlError(
+            f"{order.name}: the control process ended unexpectedly; its last words are above"
+        )
+
+
+def _about(order: Order, metrics: socket.socket | None) -> About:
+    started = start_time(os.getpid())
+    assert started is not None
+    address = None
+    if metrics is not None:
+        host, port = metrics.getsockname()[:2]
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics"
+    return About(
+        name=order.name,
+        pid=os.getpid(),
+        started=started,
+        netns=order.namespace.name,
+        queue=order.config.daemon.queue,
+        control=str(order.control),
+        metrics=address,
+        events=str(order.directory.events),
+        profile=order.config.profile,
+        mode=order.config.mode.value,
+    )
+
+
+def _comment(order: Order, zones: Zones, say: Say) -> None:
+    """What the person who starts it should know."""
+    if zones.guessed:
+        say(
+            f"inside is {', '.join(zones.inside) or 'nothing yet'}, outside "
+            f"{', '.join(zones.outside) or 'nothing yet'} (name them with --inside and --outside)"
+        )
+    for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+        with contextlib.suppress(Exception):
+            if sysctl(order.namespace, name) == "0":
+                say(
+                    f"{name} is 0 in {order.namespace.name}: the kernel forwards nothing there "
+                    f"(ip netns exec {order.namespace.name} sysctl -w {name}=1)"
+                )
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[int]:
+    """A descriptor that becomes readable on SIGTERM or SIGINT; packets are not interrupted."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    previous_wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    previous = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield reader
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(previous_wakeup)
+        os.close(reader)
+        os.close(writer)
+
+
+@contextlib.contextmanager
+def _unix_listener(path: Path) -> Iterator[socket.socket]:
+    """A socket that only its owner may connect to."""
+    if len(str(path)) > 107:
+        raise ControlError(f"{path}: too long for a socket (107 characters): give --control PATH")
+    if _answers(path):
+        raise ControlError(f"{path}: another firewall answers there: give --control PATH")
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        except OSError as error:
+            raise ControlError(
+                f"{path}: cannot listen there ({error.strerror}): give --control PATH"
+            ) from error
+        finally:
+            os.umask(mask)
+        try:
+            listener.listen(128)
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+@contextlib.contextmanager
+def _tcp_listener(address: tuple[str, int]) -> Iterator[socket.socket]:
+    host, port = address
+    try:
+        listener = socket.create_server(
+            address, family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        raise ControlError(
+            f"metrics: cannot listen on {host}:{port} ({error.strerror}): "
+            "give another --metrics HOST:PORT, port 0 for a free one"
+        ) from error
+    with listener:
+        yield listener
+
+
+@contextlib.contextmanager
+def _control_process(
+    order: Order, about: About, control: socket.socket, metrics: socket.socket | None
+) -> Iterator[Connection]:
+    """The process that serves HTTP; yields the pipe on which it asks."""
+    ours, theirs = Pipe()
+    alive, held = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the firewall, which ends us
+            os.close(held)
+            ours.close()
+            from fwemu.daemon.control import serve
+
+            serve(theirs, alive, control, metrics, about, order.config)
+            code = 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    os.close(alive)
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        ours.close()
+        os.close(held)
+        _end_child(child)
+
+
+def _end_child(child: int) -> None:
+    """It ends by itself when the pipe closes; if it does not, it is ended."""
+    descriptor = os.pidfd_open(child)
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                signal.pidfd_send_signal(descriptor, number)
+            if poll.poll(_GRACE * 1000):
+                break
+        os.waitpid(child, 0)
+    finally:
+        os.close(descriptor)

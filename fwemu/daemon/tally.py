@@ -1,0 +1,111 @@
+"""Counts what happened, for the metrics: plain numbers, kept by the engine's thread.
+
+A table says what each kind of effect counts; a test demands that none is missing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from fwemu.core.effects import (
+    Effect,
+    KeepaliveSeen,
+    PacketInjected,
+    PacketRefused,
+    SessionEnded,
+    SessionOpened,
+    StateChanged,
+)
+from fwemu.core.flow import protocol_name
+from fwemu.core.instants import SECOND
+from fwemu.core.reasons import Reason
+
+IDLE_BUCKETS: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
+"""Seconds: the timeouts that firewalls have."""
+
+VERDICT_BUCKETS: Final = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2e-2)
+"""Seconds."""
+
+TRACKED_PROTOCOLS: Final = frozenset({"tcp", "udp", "icmp", "icmpv6"})
+
+
+class Histogram:
+    """Counts by bucket; the last one is for everything above the highest bound."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+def protocol_label(number: int) -> str:
+    """The protocol as a label: a name from a fixed list, or `other`."""
+    name = protocol_name(number)
+    return name if name in TRACKED_PROTOCOLS else "other"
+
+
+class Tally:
+    """All counters that do not count packets one by one."""
+
+    def __init__(self) -> None:
+        self.opened: Counter[str] = Counter()
+        """Sessions opened, by protocol."""
+        self.ended: Counter[tuple[str, str]] = Counter()
+        """Sessions ended, by protocol and reason."""
+        self.unknown: Counter[tuple[str, str]] = Counter()
+        """Unknown packets, by zone and answer."""
+        self.injected: Counter[tuple[str, str]] = Counter()
+        """Packets of our own, by kind and zone."""
+        self.keepalives: Counter[str] = Counter()
+        """Keepalive probes, by direction."""
+        self.transitions: Counter[str] = Counter()
+        """State changes, by the state that was entered."""
+        self.idle_age = Histogram(IDLE_BUCKETS)
+        """Seconds since the last packet of sessions when they ended."""
+        self.time_to_verdict = Histogram(VERDICT_BUCKETS)
+        """Seconds from receiving a packet to its verdict; one packet in `SAMPLED` is measured."""
+
+    def count(self, effects: Iterable[Effect]) -> None:
+        """Count these effects."""
+        for effect in effects:
+            COUNTED[type(effect)](self, effect)
+
+    def _opened(self, effect: SessionOpened) -> None:
+        self.opened[protocol_label(effect.flow.protocol)] += 1
+
+    def _ended(self, effect: SessionEnded) -> None:
+        self.ended[protocol_label(effect.flow.protocol), effect.reason.word] += 1
+        self.idle_age.observe((effect.at - effect.last_seen) / SECOND)
+
+    def _refused(self, effect: PacketRefused) -> None:
+        if effect.reason is Reason.UNKNOWN_PACKET:
+            self.unknown[effect.zone.word, effect.answer.word] += 1
+
+    def _injected(self, effect: PacketInjected) -> None:
+        self.injected[effect.kind, effect.zone.word] += 1
+
+    def _keepalive(self, effect: KeepaliveSeen) -> None:
+        self.keepalives[effect.direction.name.lower()] += 1
+
+    def _changed(self, effect: StateChanged) -> None:
+        self.transitions[effect.after.name] += 1
+
+
+SAMPLED: Final = 16
+
+COUNTED: Final[dict[type, Callable[[Tally, Any], None]]] = {
+    SessionOpened: Tally._opened,
+    SessionEnded: Tally._ended,
+    PacketRefused: Tally._refused,
+    PacketInjected: Tally._injected,
+    KeepaliveSeen: Tally._keepalive,
+    StateChanged: Tally._changed,
+}

@@ -1,0 +1,61 @@
+"""One host of a lab: a namespace with addresses, in which programs and sockets can live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from fwemu.core.flow import Zone
+from fwemu.lab.plan import HostPlan
+from netns import Namespace, Network, Process, wait_for_listener
+from netns.namespace import Entered
+
+
+class Host:
+    """A client or a server; in a `with` block, where new sockets of this thread belong."""
+
+    def __init__(self, plan: HostPlan, namespace: Namespace, network: Network) -> None:
+        self.name = plan.name
+        self.zone: Zone = plan.zone
+        self.ipv4 = plan.ipv4
+        self.ipv6 = plan.ipv6
+        self.namespace = namespace
+        self._network = network
+        self._entered: list[Entered] = []
+
+    @property
+    def ip(self) -> str:
+        """Its IPv4 address."""
+        return self.ipv4
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        port: int | None = None,
+        timeout: float = 10.0,
+        env: Mapping[str, str] | None = None,
+    ) -> Process:
+        """A program on this host; it ends with the lab.
+
+        With `port` this returns when something listens there, and raises the program's last words
+        if it ends before, or WaitTimeout after `timeout` seconds.
+        """
+        process = self._network.spawn(self.namespace, argv, env=env)
+        if port is not None:
+            wait_for_listener(self.namespace, port, timeout=timeout, process=process)
+        return process
+
+    def __enter__(self) -> Host:
+        entered = self.namespace.enter()
+        entered.__enter__()
+        self._entered.append(entered)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._entered.pop().__exit__(kind, error, traceback)

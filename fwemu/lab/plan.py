@@ -1,0 +1,104 @@
+"""Who is in a lab and which addresses they have.
+
+A lab has a number that no other running lab has, and its networks carry that number:
+
+    10.N.1.0/24   fd77:N:1::/64   inside: the firewall is .1 and ::1, clients from .10 and ::10 on
+    10.N.2.0/24   fd77:N:2::/64   outside: servers, the same way
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from fwemu.core.flow import Zone
+from fwemu.errors import ConfigError
+
+LAB_NUMBERS: Final = range(1, 255)
+"""What N may be: 254 labs side by side."""
+
+MOST_HOSTS: Final = 200
+"""Hosts a zone: from .10 on there is room for more, but a lab is no data centre."""
+
+_FIRST_HOST: Final = 10
+_NETWORK: Final = {Zone.INSIDE: 1, Zone.OUTSIDE: 2}
+_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Topology:
+    """How many hosts there are on each side of the firewall."""
+
+    clients: int = 1
+    servers: int = 1
+
+    def __post_init__(self) -> None:
+        for what, count in (("clients", self.clients), ("servers", self.servers)):
+            if not 1 <= count <= MOST_HOSTS:
+                raise ConfigError(f"{what}: {count} is not from 1 to {MOST_HOSTS}")
+
+    @property
+    def hosts(self) -> list[tuple[str, Zone]]:
+        """Their names, in order: `client`, `client2`, ...; `server`, `server2`, ..."""
+        sides = (("client", self.clients, Zone.INSIDE), ("server", self.servers, Zone.OUTSIDE))
+        return [
+            (word if index == 0 else f"{word}{index + 1}", zone)
+            for word, count, zone in sides
+            for index in range(count)
+        ]
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """One host and where it stands."""
+
+    name: str
+    zone: Zone
+    namespace: str
+    ipv4: str
+    ipv6: str
+
+
+@dataclass(frozen=True)
+class LabPlan:
+    """All that follows from the name, the number and the topology of a lab."""
+
+    name: str
+    number: int
+    topology: Topology
+
+    @property
+    def firewall(self) -> str:
+        """The firewall's namespace."""
+        return f"fwemu-{self.name}-firewall"
+
+    @property
+    def hosts(self) -> list[HostPlan]:
+        """The clients, then the servers."""
+        plans = []
+        seen = dict.fromkeys(Zone, 0)
+        for name, zone in self.topology.hosts:
+            ipv4, ipv6 = self.addresses(zone, _FIRST_HOST + seen[zone])
+            seen[zone] += 1
+            plans.append(HostPlan(name, zone, f"fwemu-{self.name}-{name}", ipv4, ipv6))
+        return plans
+
+    @property
+    def namespaces(self) -> list[str]:
+        """Every namespace of the lab."""
+        return [self.firewall, *(host.namespace for host in self.hosts)]
+
+    def addresses(self, zone: Zone, host: int) -> tuple[str, str]:
+        """The IPv4 and IPv6 address of a host number; the firewall is 1."""
+        network = _NETWORK[zone]
+        return f"10.{self.number}.{network}.{host}", f"fd77:{self.number}:{network}::{host}"
+
+
+def check_name(name: str) -> str:
+    """The name, if it can be that of a lab; it becomes part of namespace names."""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"--name {name!r}: letters, digits and inner hyphens, at most 32, as in shop-test"
+        )
+    return name

@@ -1,0 +1,110 @@
+"""Which labs there are: a directory each, written before anything is made.
+
+So whatever a lab has made can be found and removed, however its maker ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwemu.daemon.rundir import About, RunDirectory, start_time
+from fwemu.errors import NamespaceError
+from fwemu.lab.plan import LAB_NUMBERS, LabPlan, Topology
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A lab that is written down."""
+
+    plan: LabPlan
+    directory: RunDirectory
+    maker: tuple[int, int]
+    """Process id and start time of whoever made it."""
+
+    @property
+    def about(self) -> About | None:
+        """Its firewall, if it has announced itself."""
+        return self.directory.about()
+
+    @property
+    def has_firewall(self) -> bool:
+        """Does its firewall run?"""
+        about = self.about
+        return about is not None and about.is_alive
+
+
+def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
+    """Write a new lab down under a name (by default the first free `labN`) and a free number."""
+    with _locked(base):
+        taken = entries(base)
+        names = {entry.plan.name for entry in taken} | {path.name for path in base.iterdir()}
+        if name is not None and name in names:
+            raise NamespaceError(
+                f"a lab called {name!r} exists: `fwemu down {name}` removes it, "
+                "or choose another --name"
+            )
+        numbers = {entry.plan.number for entry in taken}
+        number = next((number for number in LAB_NUMBERS if number not in numbers), None)
+        if number is None:
+            raise NamespaceError(
+                f"{len(LAB_NUMBERS)} labs exist, and there are no addresses for more: "
+                "`fwemu ls` shows them, `fwemu down NAME` removes one"
+            )
+        if name is None:
+            name = next(f"lab{n}" for n in range(1, 10_000) if f"lab{n}" not in names)
+        directory = RunDirectory(base, name)
+        directory.path.mkdir(mode=0o700)
+        pid = os.getpid()
+        record = {
+            "number": number,
+            "clients": topology.clients,
+            "servers": topology.servers,
+            "maker": [pid, start_time(pid)],
+        }
+        (directory.path / "lab.json").write_text(json.dumps(record) + "\n")
+        return _read(directory)
+
+
+def entries(base: Path) -> list[Entry]:
+    """All labs that are written down, by name; those of which little is left included."""
+    if not base.is_dir():
+        return []
+    found = []
+    for path in sorted(base.iterdir()):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+            found.append(_read(RunDirectory(base, path.name)))
+    return found
+
+
+def entry(base: Path, name: str) -> Entry:
+    """The lab with this name; NamespaceError if there is none."""
+    for found in entries(base):
+        if found.plan.name == name:
+            return found
+    names = ", ".join(found.plan.name for found in entries(base)) or "none"
+    raise NamespaceError(f"there is no lab {name!r} (there are: {names}): `fwemu up` makes one")
+
+
+def _read(directory: RunDirectory) -> Entry:
+    record = json.loads((directory.path / "lab.json").read_text())
+    topology = Topology(record["clients"], record["servers"])
+    plan = LabPlan(directory.name, record["number"], topology)
+    return Entry(plan, directory, tuple(record["maker"]))
+
+
+@contextlib.contextmanager
+def _locked(base: Path) -> Iterator[None]:
+    """One reservation at a time, on the whole machine."""
+    base.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
