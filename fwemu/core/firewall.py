@@ -24,7 +24,7 @@ from fwemu.core.effects import (
     Traffic,
 )
 from fwemu.core.eviction import Choose
-from fwemu.core.flow import TCP, Direction, Zone
+from fwemu.core.flow import TCP, Direction, Zone, flow_of
 from fwemu.core.fragments import AcceptedDatagrams
 from fwemu.core.packet import (
     Kind,
@@ -223,12 +223,18 @@ class Firewall:
         return Decision(Verdict.ACCEPT, reason, (*earlier, opened))
 
     def _relate(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
-        """An ICMP error passes if it is about a packet that went the other way in a session."""
+        """An ICMP error passes if it is about a packet that went the other way in a session.
+
+        It must be addressed to the sender of that packet, as in Linux (nf_conntrack_inet_error in
+        net/netfilter/nf_conntrack_proto_icmp.c).
+        """
         session = self.table.find(*packet.quoted) if packet.quoted is not None else None
         if session is not None and now - session.last_seen < session.lifetime:
             assert packet.quoted is not None
             quoted = _ORIGINAL if packet.quoted.key == session.key else _REPLY
-            if session.zone_of_end(quoted) is not arrival:
+            went_the_other_way = session.zone_of_end(quoted) is not arrival
+            sender = flow_of(*packet.quoted).source
+            if went_the_other_way and flow_of_packet(packet).destination == sender:
                 return _ACCEPTED[Reason.RELATED]
         return self._refuse(data, now, arrival, Reason.UNRELATED_ICMP, packet=packet)
 
