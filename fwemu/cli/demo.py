@@ -1,0 +1,145 @@
+"""`fwemu demo`: the same application behind four firewalls, side by side."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from fwemu.cli.options import as_json
+from fwemu.cli.output import emit, say
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from fwemu.lab import Lab
+    from fwemu.scenarios.quiet import Story
+
+FRAME: Final = 0.1
+"""Seconds between two pictures."""
+
+_COLOURS: Final = {"survived": "green", "timed-out": "red", "reset": "yellow", None: "white"}
+
+
+@click.command()
+@as_json
+def command(as_json: bool) -> None:
+    """See it happen: one client and server, a connection that goes quiet, four firewalls.
+
+    Takes about ten seconds, needs root, and leaves nothing behind.
+    """
+    from fwemu.scenarios.quiet import LANES, Story
+
+    stories = [Story(lane) for lane in LANES]
+    say("making four labs: client, firewall and server each ...")
+    with _labs(stories) as labs:
+        _play(stories, labs, live=not as_json)
+    if as_json:
+        for story in stories:
+            emit(story.record)
+    else:
+        _summary(stories)
+
+
+@contextmanager
+def _labs(stories: Sequence[Story]) -> Iterator[list[Lab]]:
+    """A lab for each, made side by side; all of them are gone at the end, come what may."""
+    from fwemu.scenarios.quiet import make_lab
+
+    with ThreadPoolExecutor(len(stories)) as workers, ExitStack() as undo:
+        making = [workers.submit(make_lab, story.lane) for story in stories]
+
+        def remove() -> None:
+            made = [future.result() for future in making if future.exception() is None]
+            list(workers.map(lambda lab: lab.close(), made))
+
+        undo.callback(remove)
+        yield [future.result() for future in making]
+
+
+def _play(stories: Sequence[Story], labs: Sequence[Lab], *, live: bool) -> None:
+    """All lanes at once, each in a thread, until the last one is told."""
+    from fwemu.scenarios.quiet import Interrupted, play
+
+    stop = threading.Event()
+    started = time.monotonic()
+
+    def act(story: Story, lab: Lab) -> None:
+        with suppress(Interrupted):
+            play(story, lab, started, stop)
+
+    with ThreadPoolExecutor(len(stories)) as actors:
+        acts = [actors.submit(act, *lane) for lane in zip(stories, labs, strict=True)]
+        try:
+            with _picture(stories, started, live) as draw:
+                while not all(future.done() for future in acts):
+                    draw()
+                    time.sleep(FRAME)
+                draw()
+        finally:
+            stop.set()
+        for future in acts:
+            future.result()
+
+
+@contextmanager
+def _picture(stories: Sequence[Story], started: float, live: bool) -> Iterator[Callable[[], None]]:
+    """Shows the lanes: side by side on a terminal, else a line for each step."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+    if live and console.is_terminal:
+        with Live(_lanes(stories), console=console, refresh_per_second=1 / FRAME) as screen:
+            yield lambda: screen.update(_lanes(stories), refresh=True)
+        return
+    told = dict.fromkeys(range(len(stories)), 0)
+
+    def lines() -> None:
+        for index, story in enumerate(stories):
+            for at, text in story.steps[told[index] :]:
+                say(f"{at:6.2f} s  {story.lane.title:<24} {text}")
+            told[index] = len(story.steps)
+
+    yield lines
+
+
+def _lanes(stories: Sequence[Story]) -> RenderableType:
+    from rich.columns import Columns
+    from rich.panel import Panel
+
+    panels = []
+    for story in stories:
+        lines = [f"{at:5.1f} s  {text}" for at, text in story.steps]
+        lines += [""] * (8 - len(lines))
+        colour = _COLOURS[story.outcome]
+        title = f"{story.lane.title}{f': {story.outcome}' if story.outcome else ''}"
+        panels.append(
+            Panel("\n".join(lines), title=title, border_style=colour, width=46, title_align="left")
+        )
+    return Columns(panels)
+
+
+def _summary(stories: Sequence[Story]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from fwemu.scenarios.quiet import QUIET, explain
+
+    table = Table(title=f"After {QUIET:g} s of quiet, one more request", show_lines=True)
+    for head in ("Firewall", "The connection", "What happened, and why"):
+        table.add_column(head)
+    for story in stories:
+        outcome = f"[{_COLOURS[story.outcome]}]{story.outcome}"
+        if story.error:
+            outcome += f"\n{story.error}"
+        table.add_row(story.lane.title, outcome, explain(story))
+    width = None if sys.stdout.isatty() else 100
+    Console(width=width).print(table)
+    say("next: fwemu up --profile cisco-asa, then fwemu shell client")

@@ -1,0 +1,1 @@
+"""The stories: what happens to real applications behind firewalls, one file each."""

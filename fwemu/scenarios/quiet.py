@@ -1,0 +1,228 @@
+"""The story that fwemu was made for: a connection goes quiet, and then is needed again.
+
+The same client and server, four times at once: behind a router ACL, behind a stateful firewall
+that drops what it has forgotten, behind one that resets it, and behind the first one again but
+with keepalives.  Everything is real but the wait: an idle timeout of seconds stands for an hour.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from fwemu.daemon.records import Record
+from fwemu.lab import Lab
+from netns import sysctl
+
+PORT: Final = 7
+IDLE_TIMEOUT: Final = 2.0
+"""Seconds after which the firewalls forget; devices have an hour here, clouds minutes."""
+
+QUIET: Final = 2.6
+"""Seconds that nobody says anything."""
+
+KEEPALIVE: Final = 1
+"""Seconds of quiet after which a socket with SO_KEEPALIVE asks (TCP_KEEPIDLE)."""
+
+RETRIES: Final = 2
+"""tcp_retries2 of the clients: how often the kernel repeats a request before it gives up."""
+
+_RETRANSMITS: Final = 2  # offset of tcpi_retransmits in struct tcp_info (linux/tcp.h)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One of the firewalls, and the client behind it."""
+
+    name: str
+    title: str
+    mode: str
+    settings: tuple[str, ...]
+    keepalive: bool = False
+    profile: str | None = None
+
+
+_FORGETFUL: Final = f"timeouts.tcp_established={IDLE_TIMEOUT}s"
+
+LANES: Final = (
+    Lane("router-acl", "Router ACL", "acl", (), profile="router-acl"),
+    Lane("stateful-drop", "Firewall that drops", "stateful", (_FORGETFUL, "unknown.inside=drop")),
+    Lane(
+        "stateful-reset", "Firewall that resets", "stateful", (_FORGETFUL, "unknown.inside=reset")
+    ),
+    Lane(
+        "stateful-drop-keepalive",
+        "Drops, but keepalive on",
+        "stateful",
+        (_FORGETFUL, "unknown.inside=drop"),
+        keepalive=True,
+    ),
+)
+
+
+@dataclass
+class Story:
+    """What has happened in one lane so far; written by its thread, read by whoever shows it."""
+
+    lane: Lane
+    steps: list[tuple[float, str]] = field(default_factory=list)
+    """Seconds since the lanes started together, and what happened."""
+    outcome: str | None = None
+    """`survived`, `timed-out` or `reset`; None while it goes on."""
+    error: str | None = None
+    """The errno that the client's application got, by name."""
+    detected_after: float | None = None
+    """Seconds from the second request until the application knew that the connection is dead."""
+    retransmissions: int = 0
+    keepalives: int = 0
+    """Probes that crossed the firewall."""
+    resets_by_firewall: int = 0
+    resets_by_server: int = 0
+
+    @property
+    def reset_by(self) -> str | None:
+        """Who sent the RST, as counted at both places; None if nobody did."""
+        if self.outcome != "reset":
+            return None
+        return "firewall" if self.resets_by_server == 0 and self.resets_by_firewall else "server"
+
+    @property
+    def record(self) -> Record:
+        """The story as data."""
+        return {
+            "lane": self.lane.name,
+            "mode": self.lane.mode,
+            "outcome": self.outcome,
+            "error": self.error,
+            "detected_after_s": (
+                None if self.detected_after is None else round(self.detected_after, 3)
+            ),
+            "retransmissions": self.retransmissions,
+            "keepalive_probes": self.keepalives,
+            "reset_by": self.reset_by,
+            "resets_sent_by_firewall": self.resets_by_firewall,
+            "resets_sent_by_server": self.resets_by_server,
+            "idle_timeout_s": IDLE_TIMEOUT if self.lane.mode == "stateful" else None,
+            "quiet_s": QUIET,
+        }
+
+
+class Interrupted(Exception):  # noqa: N818 - somebody pressed Ctrl-C
+    """The story was broken off."""
+
+
+def make_lab(lane: Lane) -> Lab:
+    """The lab of a lane, with its server running."""
+    lab = Lab(
+        name=f"demo-{os.getpid()}-{lane.name.removeprefix('stateful-')}",
+        profile=lane.profile,
+        settings=lane.settings,
+        metrics=False,
+    )
+    lab.up()
+    try:
+        sysctl(lab.client.namespace, "net.ipv4.tcp_retries2", RETRIES)
+        lab.server.start([sys.executable, "-m", "fwemu.scenarios.echo", str(PORT)], port=PORT)
+    except BaseException:
+        lab.close()
+        raise
+    return lab
+
+
+def play(story: Story, lab: Lab, started: float, stop: threading.Event) -> None:
+    """Live through it, in the calling thread.  Raises Interrupted when `stop` is set."""
+
+    def tell(text: str) -> None:
+        story.steps.append((time.monotonic() - started, text))
+
+    with lab.client:
+        connection = socket.create_connection((lab.server.ip, PORT), timeout=5)
+    with connection:
+        if story.lane.keepalive:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE)
+        connection.sendall(b"first request")
+        connection.recv(100)
+        tell("connected, first request answered")
+        tell(f"quiet for {QUIET:g} s ...")
+        if stop.wait(QUIET):
+            raise Interrupted
+        asked = time.monotonic()
+        try:
+            connection.sendall(b"second request")
+            tell("second request sent")
+            _await_answer(story, connection, tell, stop)
+        except OSError as error:
+            story.detected_after = time.monotonic() - asked
+            story.error = errno.errorcode.get(error.errno or 0, str(error))
+            outcome = "reset" if error.errno == errno.ECONNRESET else "timed-out"
+            tell(f"{story.error} after {story.detected_after:.2f} s")
+        else:
+            outcome = "survived"
+            tell(f"answered after {1000 * (time.monotonic() - asked):.1f} ms")
+    statistics = lab.firewall.statistics()
+    story.keepalives = sum(statistics["keepalive_probes"].values())
+    story.resets_by_firewall = sum(statistics["packets_injected"].get("reset", {}).values())
+    story.resets_by_server = lab.server.namespace.run(_resets_sent)
+    story.outcome = outcome
+
+
+def _await_answer(
+    story: Story, connection: socket.socket, tell: Callable[[str], None], stop: threading.Event
+) -> None:
+    """Wait as an application without a timeout of its own does; count what the kernel repeats."""
+    while not select.select([connection], [], [], 0.02)[0]:
+        if stop.is_set():
+            raise Interrupted
+        repeated = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[_RETRANSMITS]
+        if repeated > story.retransmissions:
+            story.retransmissions = repeated
+            tell(f"no answer: retransmission {repeated}")
+    connection.recv(100)
+
+
+def _resets_sent() -> int:
+    """RSTs that this namespace's kernel has sent (OutRsts of /proc/net/snmp)."""
+    with open("/proc/thread-self/net/snmp") as file:
+        names, values = (line.split()[1:] for line in file if line.startswith("Tcp:"))
+    return int(values[names.index("OutRsts")])
+
+
+_MINUTES: Final = "15 minutes 24 seconds"
+"""924.6 s: what Linux's default tcp_retries2 = 15 comes to (kernel docs, ip-sysctl)."""
+
+
+def explain(story: Story) -> str:
+    """What happened in a lane and why, in plain words."""
+    wait = f"{story.detected_after:.1f} s" if story.detected_after is not None else "-"
+    return {
+        "router-acl": (
+            "A router keeps no connections: it looks at each packet alone, so there was nothing "
+            "to forget."
+        ),
+        "stateful-drop": (
+            f"The firewall forgot the connection after {IDLE_TIMEOUT:g} s and says nothing. The "
+            f"kernel repeated the request {story.retransmissions} times; the application learned "
+            f"of it {wait} later, because tcp_retries2 is {RETRIES} here. With Linux's default of "
+            f"15 that takes {_MINUTES}."
+        ),
+        "stateful-reset": (
+            "Forgotten as well, but the firewall answered the request with a RST in the server's "
+            f"name. The server's kernel sent {story.resets_by_server} RSTs, the firewall "
+            f"{story.resets_by_firewall}; the server still thinks that it is connected."
+        ),
+        "stateful-drop-keepalive": (
+            f"The same firewall as in lane 2. The socket has SO_KEEPALIVE with TCP_KEEPIDLE = "
+            f"{KEEPALIVE} s, below the timeout: {story.keepalives} probes crossed the firewall, "
+            "and each restarted its timer."
+        ),
+    }[story.lane.name]
