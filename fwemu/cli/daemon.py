@@ -48,6 +48,12 @@ def _address(
 @click.option(
     "--metrics", callback=_address, metavar="HOST:PORT", help="Serve Prometheus metrics there too."
 )
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the firewall log there and leave it.",
+)
 @click.option("--name", metavar="NAME", help="What to call it (default: daemon-PID).")
 @click.option("--run-dir", type=click.Path(path_type=Path), hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Say `ready` as a JSON object.")
@@ -60,6 +66,7 @@ def command(
     outside: tuple[str, ...],
     control: Path | None,
     metrics: tuple[str, int] | None,
+    log: Path | None,
     name: str | None,
     run_dir: Path | None,
     as_json: bool,
@@ -112,7 +119,7 @@ def command(
                 say(f"metrics at {about.metrics}")
 
     run(
-        Order(name, namespace, loaded, directory, control or directory.control, metrics),
+        Order(name, namespace, loaded, directory, control or directory.control, log, metrics),
         say=say,
         on_ready=on_ready,
     )

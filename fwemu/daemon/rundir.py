@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -101,10 +102,15 @@ class RunDirectory:
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
             return None
 
-    def withdraw(self) -> None:
-        """The firewall has ended: its socket and its announcement go, its log stays."""
-        self._about.unlink(missing_ok=True)
-        self.control.unlink(missing_ok=True)
+    def withdraw(self, *, keep_log: bool) -> None:
+        """The firewall has ended: what it had put here goes, and the directory if that was all."""
+        own = [self._about, self.control]
+        if not keep_log:
+            own += [self.events, self.events.with_name(self.events.name + ".1")]
+        for path in own:
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody else has something here
+            self.path.rmdir()
 
     def remove(self) -> None:
         """Remove the directory with everything in it."""

@@ -50,6 +50,8 @@ class Order:
     config: Config
     directory: RunDirectory
     control: Path
+    log: Path | None = None
+    """Where to write the log and leave it; by default in the directory, and gone at the end."""
     metrics: tuple[str, int] | None = None
     """Host and port of the metrics; port 0 takes a free one."""
 
@@ -68,7 +70,7 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
     with ExitStack() as undo:
         stop = undo.enter_context(_stop_signals())
         order.directory.make()
-        undo.callback(order.directory.withdraw)
+        undo.callback(order.directory.withdraw, keep_log=order.log is not None)
         control = undo.enter_context(_unix_listener(order.control))
         metrics = undo.enter_context(_tcp_listener(order.metrics)) if order.metrics else None
         about = _about(order, metrics)
@@ -87,7 +89,7 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         firewall = Firewall(
             policy(order.config), choose=chance.randrange, addresses=zones.addresses
         )
-        journal = Journal(order.directory.events, clock, settings.log_size.octets)
+        journal = Journal(_log(order), clock, settings.log_size.octets)
         journal.select(logged(order.config))
         undo.callback(journal.close)
         tally = Tally()
@@ -119,6 +121,10 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         )
 
 
+def _log(order: Order) -> Path:
+    return order.log.absolute() if order.log is not None else order.directory.events
+
+
 def _about(order: Order, metrics: socket.socket | None) -> About:
     started = start_time(os.getpid())
     assert started is not None
@@ -134,7 +140,7 @@ def _about(order: Order, metrics: socket.socket | None) -> About:
         queue=order.config.daemon.queue,
         control=str(order.control),
         metrics=address,
-        events=str(order.directory.events),
+        events=str(_log(order)),
         profile=order.config.profile,
         mode=order.config.mode.value,
     )

@@ -27,7 +27,8 @@ def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> Abo
     Its own error is raised here if it does not get ready.
     """
     command = [sys.executable, "-m", "fwemu", "daemon", "--netns", netns]
-    command += ["--name", directory.name, "--run-dir", str(directory.path.parent), *arguments]
+    command += ["--name", directory.name, "--run-dir", str(directory.path.parent)]
+    command += ["--log", str(directory.events), *arguments]
     with directory.output.open("wb") as output:
         process = subprocess.Popen(
             command,
