@@ -20,7 +20,6 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +45,7 @@ from netns.syscalls import (
     unmount,
     unshare_network,
 )
+from netns.worker import Worker
 
 T = TypeVar("T")
 
@@ -143,25 +143,17 @@ class Namespace:
         A Ctrl-C meanwhile lets `work` finish first, so that nothing is left half done: keep it
         short.
         """
-        outcome: Future[T] = Future()
 
-        def inside() -> None:
+        def inside() -> T:
+            descriptor = self.open()
             try:
-                descriptor = self.open()
-                try:
-                    _move_to(descriptor, self.name)
-                finally:
-                    os.close(descriptor)
-                outcome.set_result(work())
-            except BaseException as error:
-                outcome.set_exception(error)
+                _move_to(descriptor, self.name)
+            finally:
+                os.close(descriptor)
+            return work()
 
-        thread = threading.Thread(target=inside, name=f"netns {self.name}")
-        thread.start()
-        try:
-            return outcome.result()
-        finally:
-            thread.join()
+        # The thread ends inside and never has to come back.
+        return Worker(inside, f"in netns {self.name}").run()
 
     def __str__(self) -> str:
         return self.name
@@ -221,18 +213,12 @@ class Creation:
         self.identity: tuple[int, int] | None = None
         """Of the namespace made; None before and when making it failed."""
         self._has_name = False
-        self._thread: threading.Thread | None = None
-        self._failure: BaseException | None = None
+        # The thread that unshares ends inside the new namespace and never has to come back.
+        self._worker = Worker(self._work, f"create netns {name}")
 
     def run(self) -> Namespace:
         """Make it; see `create` for the errors."""
-        # The thread that unshares ends inside the new namespace and never has to come back.
-        self._thread = threading.Thread(target=self._work, name=f"create {self.namespace.name}")
-        self._thread.start()
-        self._thread.join()
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+        self._worker.run()
         return self.namespace
 
     def undo(self) -> None:
@@ -243,7 +229,7 @@ class Creation:
 
     def is_standing(self) -> bool:
         """Whether the name still means the namespace that this object made."""
-        self._settle()
+        self._worker.settle()
         try:
             return self._has_name and self.namespace.identity == self.identity
         except NoSuchNamespace:
@@ -253,23 +239,15 @@ class Creation:
         """Whether the name was taken, but making the namespace failed afterwards."""
         return self._has_name and self.identity is None
 
-    def _settle(self) -> None:
-        """Wait until the thread is done, if Ctrl-C kept `run` from doing so."""
-        if self._thread is not None:
-            self._thread.join()
-
     def _work(self) -> None:
         name, path = self.namespace.name, self.namespace.path
-        try:
-            with translated(f"create the network namespace {name!r}"):
-                _prepare_directory()
-                self._claim()
-                unshare_network()
-                _loopback_up()
-                mount(OF_THIS_THREAD, path, MS_BIND)
-                self.identity = _identity_at(OF_THIS_THREAD)
-        except BaseException as error:
-            self._failure = error
+        with translated(f"create the network namespace {name!r}"):
+            _prepare_directory()
+            self._claim()
+            unshare_network()
+            _loopback_up()
+            mount(OF_THIS_THREAD, path, MS_BIND)
+            self.identity = _identity_at(OF_THIS_THREAD)
 
     def _claim(self) -> None:
         name, path = self.namespace.name, self.namespace.path

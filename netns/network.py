@@ -8,14 +8,17 @@ What can be made, and how, is in `namespace.py`, `links.py` and `process.py`.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 
 from netns import links, process, sweep
 from netns.errors import CleanupError, NoSuchNamespace
 from netns.namespace import Creation, Namespace
 from netns.process import GRACE, Destination, Process, Source
+from netns.worker import Worker
 
 
 class Network:
@@ -30,6 +33,9 @@ class Network:
         self._grace = grace
         self._undo: list[Callable[[], object]] = []
         self._creations: list[Creation] = []
+        # For whoever forgets to close, or is interrupted on the very way into `close`: it happens
+        # when the object goes, at the latest when Python ends.
+        self._last_resort = weakref.finalize(self, _unwind, self._undo)
 
     def namespace(self, name: str) -> Namespace:
         """A new namespace; when the network closes, every process inside is ended as well.
@@ -37,7 +43,7 @@ class Network:
         Raises NamespaceExists, and then leaves the other one alone.
         """
         creation = Creation(name)
-        self._undo.append(lambda: self._remove(creation))
+        self._undo.append(partial(_remove, creation, self._grace))
         namespace = creation.run()
         self._creations.append(creation)
         return namespace
@@ -62,7 +68,7 @@ class Network:
             # The kernel ends a namespace some time after its last name is gone: without this,
             # the end in a namespace that stays would linger, and its name with it.
             ns, name = (b, b_name) if self._owns(b) else (a, a_name)
-            self._undo.append(lambda: self._delete_link(ns, name, made))
+            self._undo.append(partial(_delete_link, ns, name, made))
         links.veth(a, a_name, b, b_name, mtu, on_made=lambda: made.append(True))
         links.configure(a, a_name, addresses=a_addresses)
         links.configure(b, b_name, addresses=b_addresses)
@@ -73,7 +79,7 @@ class Network:
         """A bridge, up, with these interfaces plugged in."""
         made: list[bool] = []
         if not self._owns(ns):
-            self._undo.append(lambda: self._delete_link(ns, name, made))
+            self._undo.append(partial(_delete_link, ns, name, made))
         links.bridge(ns, name, on_made=lambda: made.append(True))
         for member in members:
             links.attach(ns, name, member)
@@ -92,7 +98,7 @@ class Network:
     ) -> Process:
         """A program inside; it is stopped when the network closes.  See `process.spawn`."""
         started: list[Process] = []
-        self._undo.append(lambda: [program.stop(self._grace) for program in started])
+        self._undo.append(partial(_stop, started, self._grace))
         return process.spawn(
             ns,
             argv,
@@ -108,7 +114,7 @@ class Network:
     def on_close(self, undo: Callable[[], object]) -> None:
         """Call this when the network closes, before what was made until now is removed.
 
-        It may be called twice if Ctrl-C interrupts it, so it must not mind.
+        It is called in a thread of its own, where Ctrl-C does not reach it.
         """
         self._undo.append(undo)
 
@@ -124,30 +130,16 @@ class Network:
         """Remove everything, last made first; once is enough, twice does no harm.
 
         What cannot be removed does not stop the rest: it raises CleanupError at the end.
+        Ctrl-C meanwhile is raised when all is done; a second one at once.
         """
-        errors: list[Exception] = []
-        interruption: BaseException | None = None
-        while self._undo:
-            # Taken off the list only afterwards, so that what Ctrl-C interrupts is done again.
-            undo = self._undo[-1]
-            try:
-                undo()
-            except Exception as error:
-                errors.append(error)
-            except BaseException as error:
-                if interruption is None:
-                    interruption = error
-                    continue
-                self._undo.pop()
-                raise
-            self._undo.pop()
+        unwind = partial(_unwind, self._undo)
+        try:
+            Worker(unwind, "close network").run()
+        except BaseException:
+            if self._undo:  # Ctrl-C came before it began
+                Worker(unwind, "close network").run()
+            raise
         self._creations.clear()
-        if interruption is not None:
-            for failed in errors:
-                interruption.add_note(f"meanwhile, cleaning up: {failed}")
-            raise interruption
-        if errors:
-            raise CleanupError(errors)
 
     def __enter__(self) -> Network:
         return self
@@ -170,14 +162,37 @@ class Network:
         identity = ns.identity
         return any(creation.identity == identity for creation in self._creations)
 
-    def _remove(self, creation: Creation) -> None:
-        try:
-            if creation.is_standing():
-                sweep.stop_all_in(creation.namespace, self._grace)
-        finally:
-            creation.undo()
 
-    def _delete_link(self, ns: Namespace, name: str, made: list[bool]) -> None:
-        if made:
-            with suppress(NoSuchNamespace):  # it took the interface along
-                links.delete_link(ns, name, missing_ok=True)
+# What `close` calls is no method: an entry that referred to the network would keep it alive, and
+# the last resort would come only when Python ends.
+
+
+def _remove(creation: Creation, grace: float) -> None:
+    try:
+        if creation.is_standing():
+            sweep.stop_all_in(creation.namespace, grace)
+    finally:
+        creation.undo()
+
+
+def _delete_link(ns: Namespace, name: str, made: list[bool]) -> None:
+    if made:
+        with suppress(NoSuchNamespace):  # it took the interface along
+            links.delete_link(ns, name, missing_ok=True)
+
+
+def _stop(started: list[Process], grace: float) -> None:
+    for program in started:
+        program.stop(grace)
+
+
+def _unwind(undo: list[Callable[[], object]]) -> None:
+    """Call all from last to first and empty the list; what they raise comes at the end."""
+    errors: list[Exception] = []
+    while undo:
+        try:
+            undo.pop()()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise CleanupError(errors)

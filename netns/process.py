@@ -243,8 +243,8 @@ class _Output:
         self.target: int | IO[bytes] | IO[str]
         self._file: HeldDescriptor | None = None
         if destination is None:
-            descriptor, path = tempfile.mkstemp(prefix="netns-output-")
-            os.unlink(path)
+            with tempfile.TemporaryFile(buffering=0) as file:
+                descriptor = os.dup(file.fileno())
         elif isinstance(destination, Path):
             # Append: stdout and stderr may share the path without overwriting one another.
             flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC

@@ -44,6 +44,7 @@ def stop_all_in(ns: Namespace, grace: float = GRACE) -> list[tuple[int, str]]:
     ended: dict[int, str] = {}
     deadline = time.monotonic() + grace
     number = signal.SIGTERM
+    was_empty = False
     told: set[tuple[int, int]] = set()
     while True:
         targets = [
@@ -54,7 +55,13 @@ def stop_all_in(ns: Namespace, grace: float = GRACE) -> list[tuple[int, str]]:
             and (target := _Target.of(pid, identity)) is not None
         ]
         if not targets:
-            return sorted(ended.items())
+            # One that forks and ends while we look shows neither itself nor its child: only a
+            # second look without a find counts.
+            if not ended or was_empty:
+                return sorted(ended.items())
+            was_empty = True
+            continue
+        was_empty = False
         try:
             for target in targets:
                 ended.setdefault(target.pid, target.command)
