@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
+
+LONGEST_SHOWN: Final = 60
+"""Characters of a value that an error message shows at the most."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,11 @@ def shown(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, str | int | float):
-        return repr(value)
+        text = repr(value)
+        return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 4]}...{text[-1]}"
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list | tuple):
         text = f"[{', '.join(shown(item) for item in value)}]"
-        return text if len(text) <= 60 else "a list"
+        return text if len(text) <= LONGEST_SHOWN else "a list"
     return str(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Self
 
+from fwemu.config.accepts import shown
 from fwemu.core.instants import NEVER, SECOND
 
 UNITS: Final[dict[str, int]] = {
@@ -48,8 +49,10 @@ class Duration:
             number, unit = (term[3], "s") if term[3] else (term[1], term[2])
             total += Decimal(number) * UNITS[unit]
             at = term.end()
-        if not text or total >= NEVER:
+        if not text:
             raise _not_a_duration(value)
+        if total >= NEVER:
+            raise ValueError(f"{shown(value)} is too long (292 years at most)")
         return cls(int(total))
 
     @property
@@ -80,7 +83,6 @@ def _as_text(value: object) -> str:
 
 
 def _not_a_duration(value: object) -> ValueError:
-    shown = str(value).lower() if isinstance(value, bool) else repr(value)
     return ValueError(
-        f'{shown} is not a duration (write "30s", "1h 5m", "500ms" or a number of seconds)'
+        f'{shown(value)} is not a duration (write "30s", "1h 5m", "500ms" or a number of seconds)'
     )

@@ -109,12 +109,11 @@ def _read_place(value: object) -> Place:
     if text in ZONES:
         return ZONES[text]
     try:
-        if text and "%" not in text:
-            return ip_network(text)
+        return ip_network(_unscoped(text))
     except ValueError:
         pass
     try:
-        interface = ip_interface(text)
+        interface = ip_interface(_unscoped(text))
     except ValueError:
         meant = suggestion(text, (*ZONES, ANY))
         way_out = f"did you mean {meant}?" if meant else "write 10.0.2.0/24 or 2001:db8::/32"
@@ -123,6 +122,13 @@ def _read_place(value: object) -> Place:
         f"{shown(value)} has host bits set (write {interface.network} for the network"
         f" or {interface.ip} for the one address)"
     )
+
+
+def _unscoped(text: str) -> str:
+    """No packet carries the `%eth0` of a scoped address, so a rule cannot name it."""
+    if "%" in text:
+        raise ValueError(text)
+    return text
 
 
 def _read_protocol(value: object) -> int:

@@ -37,7 +37,7 @@ def unknown(path: Path) -> str:
     *above, word = path
     siblings = catalogue.names_at(tuple(above))
     meant = suggestion(str(word), siblings)
-    if meant is None:
+    if meant is None and not any(isinstance(part, int) for part in path):
         elsewhere = {
             setting.path[-1]: setting.key
             for setting in reversed(catalogue.settings())
@@ -46,9 +46,8 @@ def unknown(path: Path) -> str:
         meant = elsewhere.get(suggestion(str(word), elsewhere) or "")
     if meant is not None:
         return f"unknown setting (did you mean {meant}?)"
-    return (
-        f"unknown setting (there are {one_of(siblings, 'and')})" if siblings else "unknown setting"
-    )
+    verb = "are" if len(siblings) > 1 else "is only"
+    return f"unknown setting (there {verb} {one_of(siblings, 'and')})"
 
 
 def _missing(path: Path, value: object, accepts: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from fwemu.config.accepts import Accepts
+from fwemu.config.accepts import Accepts, shown
 from fwemu.config.duration import Duration
 from fwemu.config.match import Places, Ports, Protocols
 from fwemu.config.size import Size
@@ -303,7 +303,10 @@ class DaemonSettings(Section):
         both = [name for name in self.outside if name in self.inside]
         if both:
             raise ConflictError(
-                (("outside",), f"{both[0]} is inside as well (leave it out of one of the lists)")
+                (
+                    ("outside",),
+                    f"{shown(both[0])} is inside as well (leave it out of one of the lists)",
+                )
             )
         return self
 

@@ -1,0 +1,118 @@
+"""What the core makes of a configuration, in packets where that says more."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from fwemu.config import Config, load, policy
+from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.core.instants import NEVER, SECOND
+from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
+from fwemu.core.rules import Action, Network, Rule
+from fwemu.core.tcp_table import State
+
+
+def test_the_default_configuration_is_the_default_policy_of_the_core() -> None:
+    """The defaults are stated once, in the core."""
+    assert policy(Config()) == Policy()
+    assert {name: value.nanoseconds for name, value in Config().timeouts} == DEFAULT_TIMEOUTS
+
+
+def test_every_setting_arrives_in_the_policy() -> None:
+    made = policy(
+        load(
+            settings=[
+                "mode=acl",
+                "table.capacity=7",
+                "table.when_full=reject-new",
+                "timeouts.tcp_established=never",
+                "timeouts.icmp=3s",
+                "expiry.action=reset-reply",
+                "unknown.inside=reject",
+                "unknown.outside=pick-up",
+                "default_action.inside=deny",
+                "default_action.outside=reject",
+            ]
+        )
+    )
+    assert made.mode is Mode.ACL
+    assert made.capacity == 7
+    assert made.when_full.value == "reject-new"
+    assert made.lifetimes[State.ESTABLISHED] == NEVER
+    assert made.lifetimes[State.ICMP] == 3 * SECOND
+    assert made.at_expiry is AtExpiry.RESET_REPLY
+    assert made.on_unknown == {Zone.INSIDE: OnUnknown.REJECT, Zone.OUTSIDE: OnUnknown.PICK_UP}
+    assert made.default_action == {Zone.INSIDE: Action.DENY, Zone.OUTSIDE: Action.REJECT}
+
+
+def only_rule(text: str, *settings: str) -> Rule:
+    (rule,) = policy(load(settings=[f"rules=[{{{text}}}]", *settings])).rules
+    return rule
+
+
+def test_a_rule_arrives_with_all_it_names() -> None:
+    assert only_rule(
+        'name="db", action="allow", from="10.0.1.0/24", to=["10.0.2.7", "2001:db8::/32"],'
+        ' proto=["tcp", "udp"], ports=[5432, "8000-8080"], source_ports="1024-65535",'
+        ' idle_timeout="4h"'
+    ) == Rule(
+        Action.ALLOW,
+        "db",
+        None,
+        (Network(4, 0x0A000100, 0xFFFFFF00),),
+        (Network(4, 0x0A000207, 0xFFFFFFFF), Network(16, 0x20010DB8 << 96, 0xFFFFFFFF << 96)),
+        frozenset({TCP, UDP}),
+        ((1024, 65535),),
+        ((5432, 5432), (8000, 8080)),
+        False,
+        4 * 3600 * SECOND,
+    )
+
+
+def test_a_rule_that_names_nothing_matches_anything() -> None:
+    anything = Rule(Action.DENY)
+    assert only_rule('action="deny"') == anything
+    spelled = 'from="any", to="any", proto="any", ports="any", source_ports="any"'
+    assert only_rule(f'action="deny", {spelled}') == anything
+
+
+@pytest.mark.parametrize(
+    ("places", "arrival"),
+    [
+        ('from="inside"', Zone.INSIDE),
+        ('from="outside"', Zone.OUTSIDE),
+        ('to="outside"', Zone.INSIDE),
+        ('to="inside"', Zone.OUTSIDE),
+        ('from="inside", to="outside"', Zone.INSIDE),
+        ('from="10.0.0.0/8", to="outside"', Zone.INSIDE),
+        ('from="10.0.0.0/8"', None),
+    ],
+)
+def test_what_goes_to_the_outside_comes_from_the_inside(places: str, arrival: Zone | None) -> None:
+    assert only_rule(f'action="deny", {places}').arrival is arrival
+
+
+def test_established_is_about_tcp_even_if_the_rule_names_no_protocol() -> None:
+    """Otherwise the later fragments of a UDP datagram would match it."""
+    rule = only_rule('action="allow", established=true', "mode=acl")
+    assert rule.protocols == {TCP}
+    assert rule.established
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "is_in"),
+    [
+        ("10.0.2.0/24", "10.0.2.255", True),
+        ("10.0.2.0/24", "10.0.3.0", False),
+        ("0.0.0.0/0", "192.0.2.1", True),
+        ("0.0.0.0/0", "2001:db8::1", False),
+        ("::/0", "2001:db8::1", True),
+        ("2001:db8::1", "2001:db8::1", True),
+        ("2001:db8::1", "2001:db8::2", False),
+    ],
+)
+def test_a_network_contains_its_addresses(network: str, address: str, is_in: bool) -> None:
+    (made,) = only_rule(f'action="allow", to="{network}"').destinations
+    assert made.contains(ip_address(address).packed) is is_in
