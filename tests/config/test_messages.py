@@ -368,7 +368,7 @@ def test_an_unknown_profile_is_answered_with_the_closest_name(problems: Problems
 
 # -- whatever else somebody may write ---------------------------------------------------------
 
-ODD_VALUES = [
+ODD_VALUES: list[object] = [
     None,
     True,
     -1,
