@@ -1,0 +1,43 @@
+# `make` alone prints this list; every target is one line of intent.
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+K ?=
+
+.PHONY: help demo test check bench docs lock clean
+
+help:
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+demo:       ## set up what is needed and show what a forgetful firewall does (15 seconds)
+	@scripts/setup run
+	@$(SUDO) .venv/bin/fwemu demo
+
+test:       ## every test, on the real kernel too (needs root);  make test K=expiry
+	@scripts/setup dev
+	@$(SUDO) $(PYTHON) -m pytest -q -n 2 --dist loadgroup $(if $(K),-k "$(K)")
+
+check:      ## what a reviewer runs: format, lint, types, architecture, tests without privileges
+	@scripts/setup dev
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports --no-cache | tail -n 4
+	@$(PYTHON) -m pytest -q -m "not kernel" --cov=fwemu.core --cov-branch --cov-report= tests
+	@$(PYTHON) -m coverage report --fail-under=100 --include='fwemu/core/*' | tail -n 1
+
+bench:      ## every figure that the README quotes, measured on this machine (needs root)
+	@scripts/setup dev
+	@$(SUDO) $(PYTHON) -m bench
+
+docs:       ## the reference pages and the example configuration, generated from the code
+	@scripts/setup dev
+	@$(PYTHON) -m fwemu.config.documentation
+	@$(PYTHON) -m fwemu.daemon.documentation
+	@$(PYTHON) -m fwemu.cli.documentation
+
+lock:       ## choose the versions of all dependencies anew (requirements/*.lock)
+	@scripts/lock
+
+clean:      ## remove what was built here; labs are removed by `fwemu down --all`
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
