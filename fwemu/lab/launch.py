@@ -20,6 +20,9 @@ READY: Final = 20.0
 STOP: Final = 10.0
 """Seconds that it has to end."""
 
+_children: Final[dict[int, subprocess.Popen[bytes]]] = {}
+"""Firewalls that this process has started, by process id, until `stop` has seen them end."""
+
 
 def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> About:
     """Start `fwemu daemon` for a namespace, detached from this terminal.
@@ -42,6 +45,7 @@ def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> Abo
         while True:
             about = directory.about()
             if about is not None and about.pid == process.pid:
+                _children[process.pid] = process
                 return about
             if process.poll() is not None:
                 raise _as_it_said(process.returncode, directory.output)
@@ -61,10 +65,13 @@ def stop(about: About) -> None:
     """End a firewall, and see that it has."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not about.is_alive:
-            return
+            break
         os.kill(about.pid, number)
         if wait_for_end(about.pid, about.started, STOP):
-            return
+            break
+    child = _children.get(about.pid)
+    if child is not None and child.poll() is not None:
+        del _children[about.pid]
 
 
 def _as_it_said(code: int, output: Path) -> FwemuError:

@@ -1,0 +1,314 @@
+"""What tests on the real kernel share: labs, conversations through them, and who heard what.
+
+Every lab is named after this process and lives in a run directory of its own, so that tests run
+beside each other and beside whatever else uses the machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from fwemu.config import catalogue, toml
+from fwemu.lab import Host, Lab
+from netns import Namespace
+
+T = TypeVar("T")
+
+PATIENCE: Final = 10.0
+"""Seconds until something awaited counts as missing, on a busy machine."""
+
+SOON: Final = 0.2
+"""Seconds in which a packet would have crossed the lab if there were one."""
+
+_numbers = itertools.count()
+
+
+def unique(word: str = "t") -> str:
+    """A name that no other test, worker or run has."""
+    return f"{word}{os.getpid()}-{next(_numbers)}"
+
+
+def eventually(look: Callable[[], T], *, within: float = PATIENCE, what: str = "") -> T:
+    """The first true answer of `look`; AssertionError with the last answer if there is none."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = look()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what or 'it'} did not happen in {within:g} s; last: {answer!r}")
+        time.sleep(0.005)
+
+
+# -- labs ---------------------------------------------------------------------------------------
+
+BASELINE: Final = tuple(
+    f"{setting.key}={toml.value(setting.default)}"
+    for setting in catalogue.settings()
+    if setting.is_live and setting.default is not None and "[]" not in setting.path
+)
+"""Every setting that can change while a firewall runs, at its default."""
+
+
+def as_new(lab: Lab, *settings: str) -> None:
+    """Empty the table of a shared lab, put all its settings back, and then set these."""
+    lab.firewall.configure([*BASELINE, *settings])
+    lab.firewall.flush()
+
+
+def address(host: Host, version: int) -> str:
+    """The host's address of that IP version."""
+    return host.ipv4 if version == 4 else host.ipv6
+
+
+def family(version: int) -> socket.AddressFamily:
+    """The address family of that IP version."""
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+# -- conversations ------------------------------------------------------------------------------
+
+
+@dataclass
+class Pair:
+    """A TCP connection through the firewall, both ends in this process."""
+
+    client: socket.socket
+    server: socket.socket
+    version: int
+
+    @property
+    def port(self) -> int:
+        """The client's port: what tells this connection from the others."""
+        return int(self.client.getsockname()[1])
+
+    def close(self) -> None:
+        """Close both ends at once, with RSTs: nothing lingers in the next test."""
+        for end in (self.client, self.server):
+            with suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.close()
+
+    def __enter__(self) -> Pair:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def connected(
+    lab: Lab,
+    version: int = 4,
+    *,
+    client: Host | None = None,
+    server: Host | None = None,
+    port: int = 0,
+) -> Pair:
+    """A connection from the client to the server (or between hosts of your choice)."""
+    client, server = client or lab.client, server or lab.server
+    with listening(server, version, port) as listener:
+        with client.namespace.enter():
+            near = socket.socket(family(version), socket.SOCK_STREAM)
+        near.settimeout(PATIENCE)
+        near.connect(listener.getsockname()[:2])
+        far, _ = listener.accept()
+    for end in (near, far):
+        end.settimeout(PATIENCE)
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Pair(near, far, version)
+
+
+def listening(host: Host, version: int = 4, port: int = 0) -> socket.socket:
+    """A listening socket of the host."""
+    with host.namespace.enter():
+        return socket.create_server(
+            (address(host, version), port), family=family(version), backlog=1024
+        )
+
+
+def datagrams(host: Host, version: int = 4, port: int = 0) -> socket.socket:
+    """A bound UDP socket of the host."""
+    with host.namespace.enter():
+        bound = socket.socket(family(version), socket.SOCK_DGRAM)
+    bound.bind((address(host, version), port))
+    bound.settimeout(PATIENCE)
+    return bound
+
+
+def say(sender: socket.socket, receiver: socket.socket, text: bytes = b"hello") -> None:
+    """The text goes from one end to the other, whole."""
+    sender.sendall(text)
+    assert receive(receiver, len(text)) == text
+
+
+def receive(receiver: socket.socket, size: int) -> bytes:
+    """That many octets, or fewer if the other end closes."""
+    data = b""
+    while len(data) < size and (part := receiver.recv(size - len(data))):
+        data += part
+    return data
+
+
+def what_comes(end: socket.socket, *, within: float = PATIENCE) -> str:
+    """What an end hears: the name of an errno, `end` for a FIN, `data`, or `nothing`."""
+    end.settimeout(within)
+    try:
+        return "data" if end.recv(1) else "end"
+    except TimeoutError as error:
+        return "nothing" if error.errno is None else errno.errorcode[error.errno]
+    except OSError as error:
+        assert error.errno is not None
+        return errno.errorcode[error.errno]
+    finally:
+        end.settimeout(PATIENCE)
+
+
+# -- who heard what -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One IP packet on the cable of a host."""
+
+    outgoing: bool
+    version: int
+    protocol: int
+    source: str
+    destination: str
+    more: tuple[int, ...]
+    """TCP: source port, destination port, flags.  ICMP: type, code."""
+
+    @property
+    def is_rst(self) -> bool:
+        """Is it a TCP RST?"""
+        return self.protocol == socket.IPPROTO_TCP and bool(self.more[2] & 4)
+
+    @property
+    def is_icmp(self) -> bool:
+        """Is it ICMP of either version, neighbour discovery excepted?"""
+        return self.protocol == 1 or (self.protocol == 58 and self.more[0] < 130)
+
+
+class Wire:
+    """Everything that crosses the cable of a host, both ways, while the block lasts."""
+
+    def __init__(self, host: Host) -> None:
+        with host.namespace.enter():
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+        self._socket.bind(("eth0", 3))  # ETH_P_ALL
+        self._socket.setblocking(False)
+        self._frames: list[Frame] = []
+
+    @property
+    def frames(self) -> list[Frame]:
+        """What has been seen until now."""
+        with suppress(BlockingIOError):
+            while True:
+                data, origin = self._socket.recvfrom(256)
+                frame = _frame(data, origin[2] == socket.PACKET_OUTGOING)
+                if frame is not None:
+                    self._frames.append(frame)
+        return list(self._frames)
+
+    def sent_rsts(self) -> list[Frame]:
+        """The RSTs that this host itself has sent."""
+        return [frame for frame in self.frames if frame.is_rst and frame.outgoing]
+
+    def heard_rsts(self) -> list[Frame]:
+        """The RSTs that came to this host."""
+        return [frame for frame in self.frames if frame.is_rst and not frame.outgoing]
+
+    def heard_errors(self) -> list[Frame]:
+        """The ICMP packets that came to this host."""
+        return [frame for frame in self.frames if frame.is_icmp and not frame.outgoing]
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._socket.close()
+
+
+def _frame(data: bytes, outgoing: bool) -> Frame | None:
+    version = data[0] >> 4
+    if version == 4:
+        size, protocol = (data[0] & 15) * 4, data[9]
+        source, destination = data[12:16], data[16:20]
+    elif version == 6:
+        size, protocol = 40, data[6]
+        source, destination = data[8:24], data[24:40]
+    else:
+        return None
+    body = data[size:]
+    more: tuple[int, ...] = ()
+    if protocol == socket.IPPROTO_TCP and len(body) >= 14:
+        more = (*struct.unpack("!HH", body[:4]), body[13])
+    elif protocol in (1, 58) and len(body) >= 2:
+        more = tuple(body[:2])
+    words = (socket.inet_ntop(family(version), part) for part in (source, destination))
+    return Frame(outgoing, version, protocol, *words, more)
+
+
+def resets_sent_by_kernel(host: Host) -> int:
+    """How many RSTs the TCP of this host has sent (TcpOutRsts; both IP versions)."""
+    with host.namespace.enter():
+        lines = Path("/proc/thread-self/net/snmp").read_text().splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Tcp:"))
+    return int(values[names.index("OutRsts")])
+
+
+@dataclass
+class Log:
+    """The firewall log from the moment this was made."""
+
+    lab: Lab
+    after: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.after = max((event["number"] for event in self.lab.firewall.events()), default=0)
+
+    def __call__(self, event: str | None = None, **fields: Any) -> list[dict[str, Any]]:
+        """The events of that kind whose fields have these values."""
+        return [
+            found
+            for found in self.lab.firewall.events(after=self.after)
+            if (event is None or found["event"] == event)
+            and all(found.get(name) == value for name, value in fields.items())
+        ]
+
+
+def count(record: Any, *keys: str) -> int:
+    """A counter of `statistics()`, by its path; one that is not there yet is zero."""
+    for key in keys:
+        record = record.get(key, {})
+    return int(record or 0)
+
+
+def dropped(lab: Lab) -> dict[str, int]:
+    """Packets dropped until now, by reason."""
+    return dict(lab.firewall.statistics()["packets"]["drop"])
+
+
+# -- firewalls without a lab --------------------------------------------------------------------
+
+
+def rules_of(namespace: Namespace) -> dict[str, str]:
+    """All packet filter rules of a namespace, however they were made; no counters."""
+    rules = {}
+    with namespace.enter():
+        for command in (["iptables-save"], ["ip6tables-save"], ["nft", "list", "ruleset"]):
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+            lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+            rules[command[0]] = "\n".join(lines)
+    return rules
