@@ -1,0 +1,49 @@
+"""The settings of a firewall that was told nothing."""
+
+from fwemu.core.flow import Zone
+from fwemu.core.instants import SECOND
+from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
+from fwemu.core.rules import Action
+from fwemu.core.tcp_table import State
+
+
+def test_the_defaults():
+    """Those of a typical enterprise firewall; the reference quotes them."""
+    policy = Policy()
+    assert policy.mode is Mode.STATEFUL
+    assert policy.capacity == 65536
+    assert policy.when_full.value == "evict-lru"
+    assert policy.at_expiry is AtExpiry.SILENT
+    assert policy.on_unknown == {Zone.INSIDE: OnUnknown.DROP, Zone.OUTSIDE: OnUnknown.DROP}
+    assert policy.rules == ()
+    assert policy.default_action == {Zone.INSIDE: Action.ALLOW, Zone.OUTSIDE: Action.DENY}
+    assert policy.lifetimes[State.ESTABLISHED] == 3600 * SECOND
+
+
+def test_a_dying_session_is_forgotten_sooner_than_a_living_one():
+    """Every timer is shorter than the idle timeout, and none is zero."""
+    others = DEFAULT_TIMEOUTS.keys() - {"tcp_established"}
+    for name in others:
+        assert 0 < DEFAULT_TIMEOUTS[name] < DEFAULT_TIMEOUTS["tcp_established"]
+
+
+def test_two_policies_share_nothing_that_can_change():
+    """What one daemon is told must not reach another."""
+    one, other = Policy(), Policy()
+    one.on_unknown[Zone.INSIDE] = OnUnknown.RESET
+    one.default_action[Zone.INSIDE] = Action.DENY
+    assert other.on_unknown[Zone.INSIDE] is OnUnknown.DROP
+    assert other.default_action[Zone.INSIDE] is Action.ALLOW
+
+
+def test_the_words_of_the_settings():
+    """They stand in people's files."""
+    assert [each.value for each in Mode] == ["stateful", "acl"]
+    assert [each.value for each in OnUnknown] == ["drop", "reset", "reject", "pick-up"]
+    assert [each.value for each in Action] == ["allow", "deny", "reject"]
+    assert [each.value for each in AtExpiry] == [
+        "silent",
+        "reset-both",
+        "reset-original",
+        "reset-reply",
+    ]
