@@ -323,11 +323,11 @@ class Firewall:
     def flush(self, now: int) -> Effects:
         """Empty the table, silently."""
         self._fragments.forget_all()
-        return self._end_all(self.table, now, EndReason.FLUSHED)
+        return (*self._end_due(now), *self._end_all(self.table, now, EndReason.FLUSHED))
 
     def kill(self, numbers: Iterable[int], now: int, notify: AtExpiry) -> Effects:
         """End these sessions (unknown numbers are passed over), with RSTs where `notify` says."""
-        effects: list[Effect] = []
+        effects = self._end_due(now)
         for number in numbers:
             session = self.table.get(number)
             if session is not None:
@@ -340,9 +340,9 @@ class Firewall:
         A session keeps its rule's timeout as long as that rule stands at the same place.  A smaller
         capacity evicts at once; a change of mode empties the table.
         """
+        effects = self._end_due(now)
         before, self.policy = self.policy, policy
         self._apply(policy)
-        effects: list[Effect] = []
         if policy.mode is not before.mode:
             effects += self.flush(now)
         if policy.when_full is not before.when_full:
@@ -398,6 +398,13 @@ class Firewall:
         reason = END_OF_STATE[session.state]
         resets = _RESETS[self.policy.at_expiry] if session.state is State.ESTABLISHED else ()
         return self._end(session, session.deadline, reason, resets)
+
+    def _end_due(self, now: int) -> list[Effect]:
+        """End all that are due, so that an operator's action never claims or raises the dead."""
+        effects: list[Effect] = []
+        while (session := self.table.expiry.due(now)) is not None:
+            effects += self._expire(session)
+        return effects
 
     def _end_all(self, sessions: Iterable[Session], now: int, reason: EndReason) -> Effects:
         effects: list[Effect] = []

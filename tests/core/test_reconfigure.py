@@ -1,0 +1,239 @@
+"""Another policy while sessions are open."""
+
+import pytest
+
+from fwemu.core.eviction import WhenFull
+from tests.core import wire
+from tests.core.play import INSIDE, duration, rule
+
+
+def test_the_same_policy_changes_nothing(play):
+    """Saving the file twice is harmless."""
+    play.talk.establish()
+    assert play.reconfigure().nothing_ends().effects == ()
+    play.wait("3599s").nothing_ends()
+    play.wait("1s").expires("ESTABLISHED")
+
+
+def test_a_longer_timeout_is_for_open_sessions_too(play):
+    """The operator raises it because of the connections there are."""
+    play.talk.establish()
+    play.wait("59m")
+    play.reconfigure(tcp_established="2h").nothing_ends()
+    play.wait("60m").nothing_ends()
+    play.client("A", 1).stays("ESTABLISHED")
+    play.wait("2h").expires("ESTABLISHED")
+
+
+def test_a_shorter_timeout_is_too(play):
+    """And the daemon is told to look earlier."""
+    play.talk.establish()
+    play.wait("1m")
+    play.reconfigure(tcp_established="5m").nothing_ends()
+    assert play.firewall.next_deadline() <= play.now + duration("4m")
+    play.wait("239.999999999s").nothing_ends()
+    play.wait("1ns").expires("ESTABLISHED").ends_ago("0s")
+
+
+def test_a_session_that_is_too_old_for_the_new_timeout(play):
+    """It is dead at once: for the next packet and for the next tick."""
+    first, second = play.tcp(port=1).establish(), play.tcp(port=2).establish()
+    play.wait("30m")
+    play.reconfigure(tcp_established="10m")
+    assert play.firewall.next_deadline() <= play.now
+    first.client("A", 1).dropped("unknown_packet").expires("ESTABLISHED")
+    play.wait("0s").expires("ESTABLISHED").ends_talks(second)
+
+
+def test_a_session_that_was_dead_stays_dead(play):
+    """A late sweep changes nothing: what had expired is not raised by a longer timeout."""
+    play.talk.establish()
+    play.pass_unswept("61m")
+    play.reconfigure(tcp_established="2h").expires("ESTABLISHED").ends_ago("1m")
+    play.client("A", 1).dropped("unknown_packet")
+
+
+def test_from_never_and_to_never(play):
+    """Both are lifetimes like any other."""
+    play.under(tcp_established="never")
+    play.talk.establish()
+    play.wait("999h").nothing_ends()
+    play.reconfigure(tcp_established="1000h").nothing_ends()
+    play.wait("59m")
+    play.reconfigure(tcp_established="never").nothing_ends()
+    play.wait("9999h").nothing_ends()
+    assert play.firewall.next_deadline() is None
+
+
+def test_what_happens_at_expiry(play):
+    """The policy of the moment of expiry counts."""
+    play.talk.establish()
+    play.server("A", 10)
+    play.reconfigure(at_expiry="reset-reply")
+    play.wait("1h").expires("ESTABLISHED").says("server gets RA seq 1 ack 11")
+
+
+def test_what_unknown_packets_get(play):
+    """From now on."""
+    play.client("A").dropped("unknown_packet", "drop")
+    play.reconfigure(inside="reset")
+    play.client("A", ack=5).dropped("unknown_packet", "reset")
+
+
+# -- rules --
+
+
+def test_new_rules_are_for_new_sessions(play):
+    """What is open stays open."""
+    play.talk.establish()
+    play.reconfigure(rules=[rule("deny")])
+    play.client("A", 1).stays("ESTABLISHED")
+    play.tcp(port=1).client("S").dropped("denied")
+
+
+def test_a_session_follows_the_timeout_of_its_rule(play):
+    """The rule at the same place."""
+    play.under(rules=[rule("deny", ports=((81, 81),)), rule("allow", idle_timeout="4h")])
+    play.talk.establish()
+    play.wait("2h").nothing_ends()
+    play.reconfigure(rules=[rule("allow"), rule("allow", idle_timeout="3h")])
+    play.wait("59m").nothing_ends()
+    play.wait("1m").expires("ESTABLISHED").ends_ago("0s")
+
+
+def test_a_rule_loses_its_timeout(play):
+    """Then the general one counts."""
+    play.under(rules=[rule("allow", idle_timeout="4h")])
+    play.talk.establish()
+    play.reconfigure(rules=[rule("allow")])
+    (ended,) = play.wait("1h").expires("ESTABLISHED").effects
+    assert ended.rule == 0
+
+
+def test_a_rule_is_removed(play):
+    """Its sessions are like those that the default let in."""
+    play.under(rules=[rule("deny", ports=((81, 81),)), rule("allow", idle_timeout="4h")])
+    play.talk.establish()
+    play.wait("30m")
+    play.reconfigure(rules=[rule("allow")]).nothing_ends()
+    assert play.talk.session.rule is None
+    play.client("A", 1).stays("ESTABLISHED")
+    (ended,) = play.wait("1h").expires("ESTABLISHED").effects
+    assert ended.rule is None
+
+
+# -- capacity --
+
+
+def test_a_smaller_table_evicts_at_once(play):
+    """By the policy: who was quiet longest."""
+    first, second, third = (play.tcp(port=port).establish() for port in (1, 2, 3))
+    first.client("A", 1)
+    play.reconfigure(capacity=1).ends("evicted", "evicted").ends_talks(second, third)
+    assert first.state == "ESTABLISHED"
+
+
+def test_the_dead_go_first(play):
+    """If they are enough, nobody is evicted."""
+    dead, living = play.tcp(port=1), play.tcp(port=2).establish()
+    dead.client("S")
+    play.pass_unswept("31s")
+    play.reconfigure(capacity=1).expires("SYN_SENT").ends_ago("1s").ends_talks(dead)
+    assert living.state == "ESTABLISHED"
+
+
+def test_sessions_that_the_new_timeouts_end_go_before_those_they_do_not(play):
+    """Nobody is evicted to make room for the dead."""
+    quiet = play.tcp(port=1).establish()
+    half_open = play.tcp(port=2)
+    half_open.client("S")
+    play.wait("11s")
+    quiet.client("A", 1)
+    other = play.tcp(port=3).establish()
+    play.reconfigure(capacity=2, tcp_syn_sent="10s").expires("SYN_SENT").ends_talks(half_open)
+    assert (quiet.state, other.state) == ("ESTABLISHED", "ESTABLISHED")
+
+
+@pytest.mark.parametrize("when_full", ["evict-unassured", "reject-new"])
+def test_a_policy_that_spares_all_must_choose_here(play, when_full):
+    """The oldest go: the table never holds more than it may."""
+    play.under(when_full=when_full)
+    talks = [play.tcp(port=port).establish() for port in (1, 2, 3)]
+    play.reconfigure(when_full=when_full, capacity=1).ends_talks(*talks[:2])
+    assert talks[2].state == "ESTABLISHED"
+    play.reconfigure(when_full=when_full, capacity=0).ends_talks(talks[2])
+
+
+# -- the policy for a full table --
+
+
+def test_a_new_policy_knows_how_quiet_the_sessions_were(play):
+    """LRU from now on, and the quiet of the past counts."""
+    play.under(capacity=3, when_full="reject-new")
+    first, second, third = (play.tcp(port=port).establish() for port in (1, 2, 3))
+    play.wait("1s")
+    second.client("A", 1)
+    play.wait("1s")
+    first.client("A", 1)
+    play.reconfigure(capacity=3, when_full="evict-lru").nothing_ends()
+    play.tcp(port=4).client("S").opens("SYN_SENT").ends_talks(third)
+    second.client("A", 1).stays("ESTABLISHED")
+    play.tcp(port=5).client("S").opens("SYN_SENT").ends_talks(first)
+
+
+def test_a_new_policy_knows_who_is_assured(play):
+    """From LRU to the protection of those who are in the middle of something."""
+    play.under(capacity=3)
+    first, half_open, third = (play.tcp(port=port) for port in (1, 2, 3))
+    first.establish()
+    half_open.client("S")
+    third.establish()
+    play.reconfigure(capacity=3, when_full="evict-unassured")
+    new = play.tcp(port=4)
+    new.client("S").opens("SYN_SENT").ends_talks(half_open)
+    new.server("SA").moves_to("SYN_RECV")
+    new.client("A").moves_to("ESTABLISHED")
+    play.tcp(port=5).client("S").dropped("table_full")
+
+
+@pytest.mark.parametrize("after", [each.value for each in WhenFull])
+@pytest.mark.parametrize("before", [each.value for each in WhenFull])
+def test_from_any_policy_to_any_other(play, before, after):
+    """And sessions that were opened under the old one end under the new one."""
+    play.under(capacity=3, when_full=before, choose=lambda n: n - 1)
+    talks = [play.tcp(port=port).establish() for port in (1, 2, 3)]
+    play.reconfigure(capacity=3, when_full=after)
+    talks[0].client("R", seq=1).moves_to("CLOSE")
+    play.kill(talks[2]).ends("killed")
+    play.wait("10s").expires("CLOSE")
+    for port in (4, 5, 6):
+        play.tcp(port=port).client("S")
+    assert len(play.firewall.table) == 3
+    play.flush()
+
+
+def test_the_old_policy_is_not_told_any_more(play):
+    """LRU listens to every packet; reject-new does not, nor to those of sessions it never saw."""
+    play.under(capacity=2)
+    play.reconfigure(capacity=2, when_full="reject-new")
+    play.talk.establish()
+    play.client("A", 1).stays("ESTABLISHED")
+
+
+# -- the mode --
+
+
+def test_a_change_of_mode_empties_the_table(play):
+    """What a router forgets, a firewall has never known."""
+    play.talk.establish()
+    datagram = play.udp()
+    body = wire.udp(40000, 53, bytes(1000))
+    first = datagram.packet(INSIDE, body[:800], fragment=(1, 0, True))
+    rest = datagram.packet(INSIDE, body[800:], fragment=(1, 100, False))
+    play.receives(first, INSIDE).opens("UDP_UNREPLIED")
+    play.reconfigure(mode="acl").ends("flushed", "flushed").says_nothing()
+    play.client("A", 1).accepted("permitted")
+    play.receives(rest, INSIDE).accepted("permitted")
+    play.reconfigure(mode="stateful").nothing_ends()
+    play.client("A", 1).dropped("unknown_packet")
+    play.receives(rest, INSIDE).dropped("unknown_fragment")
