@@ -1,0 +1,116 @@
+"""What holds whatever happens: to drops, to the capacity, to the numbers of sessions."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fwemu.core.effects import SessionEnded, SessionOpened
+from fwemu.core.eviction import WhenFull
+from fwemu.core.firewall import Firewall
+from fwemu.core.instants import SECOND
+from fwemu.core.policy import AtExpiry, OnUnknown
+from fwemu.core.reasons import Verdict
+from tests.core.play import START, policy, rule, snapshot
+from tests.property.traffic import ANY_BYTES, arrivals, mutilated
+
+pauses = st.sampled_from([0, 1, SECOND, 10 * SECOND, 30 * SECOND, 60 * SECOND])
+steps = st.tuples(st.one_of(arrivals(), arrivals(), mutilated(), ANY_BYTES), pauses)
+traffic = st.lists(steps, max_size=30)
+
+RULES = [rule("deny", ports=((2, 2),)), rule("reject", protocols=[47]), rule("allow")]
+
+policies = st.builds(
+    policy,
+    capacity=st.integers(0, 5),
+    when_full=st.sampled_from([each.value for each in WhenFull]),
+    at_expiry=st.sampled_from([each.value for each in AtExpiry]),
+    inside=st.sampled_from([each.value for each in OnUnknown]),
+    outside=st.sampled_from([each.value for each in OnUnknown]),
+    default_outside=st.sampled_from(["allow", "deny", "reject"]),
+    rules=st.sampled_from([[], RULES]),
+    tcp_established=st.sampled_from(["40s", "1h", "never"]),
+    tcp_time_wait=st.sampled_from(["0s", "15s"]),
+)
+
+
+@given(policies, traffic)
+def test_a_dropped_packet_changes_no_session(settings, story):
+    """Neither one that it pretends to belong to nor any other, nor what fragments may pass.
+
+    Sessions whose time was over at that moment end by themselves, and say so.
+    """
+    firewall = Firewall(settings)
+    now = START
+    for (data, zone), pause in story:
+        now += pause
+        before, fragments = snapshot(firewall), dict(firewall._fragments._accepted)
+        decision = firewall.handle(data, now, zone)
+        if decision.verdict is Verdict.DROP:
+            for effect in decision.effects:
+                if isinstance(effect, SessionEnded):
+                    *_, last_seen, lifetime = before.pop(effect.id)[2:5]
+                    assert last_seen + lifetime == effect.at <= now
+            assert snapshot(firewall) == before
+            assert firewall._fragments._accepted == fragments
+
+
+@given(policies, traffic, st.lists(st.integers(0, 5), max_size=3), st.randoms())
+def test_the_table_never_exceeds_its_capacity(settings, story, capacities, chance):
+    """Under any policy, nor when it is made smaller meanwhile."""
+    firewall = Firewall(settings, choose=chance.randrange)
+    now = START
+    for index, ((data, zone), pause) in enumerate(story):
+        now += pause
+        firewall.handle(data, now, zone)
+        assert len(firewall.table) <= firewall.policy.capacity
+        if index % 7 == 6 and capacities:
+            smaller = policy(capacity=capacities.pop(), when_full=settings.when_full.value)
+            firewall.reconfigure(smaller, now)
+            assert len(firewall.table) <= smaller.capacity
+        if index % 5 == 4:
+            firewall.tick(now)
+
+
+@given(policies, traffic)
+def test_every_session_opens_once_and_ends_once(settings, story):
+    """Numbers only grow, and at the end of the day the books are even."""
+    firewall = Firewall(settings)
+    alive: dict[int, SessionOpened] = {}
+    newest = 0
+    now = START
+
+    def record(effects):
+        nonlocal newest
+        for effect in effects:
+            if isinstance(effect, SessionOpened):
+                assert effect.id > newest
+                newest = effect.id
+                alive[effect.id] = effect
+            elif isinstance(effect, SessionEnded):
+                opened = alive.pop(effect.id)
+                assert (effect.flow, effect.zone) == (opened.flow, opened.zone)
+                assert effect.opened == opened.at <= effect.last_seen <= effect.at <= now
+
+    for index, ((data, zone), pause) in enumerate(story):
+        now += pause
+        record(firewall.handle(data, now, zone).effects)
+        if index % 4 == 3:
+            record(firewall.tick(now))
+        assert {session.id for session in firewall.table} == alive.keys()
+        assert sum(firewall.table.population) == len(alive)
+    record(firewall.flush(now))
+    assert alive == {}
+    assert firewall.table.population == [0] * len(firewall.table.population)
+    assert firewall.next_deadline() is None
+
+
+@given(policies, traffic)
+@settings(max_examples=50)
+def test_sweeping_changes_no_verdict(settings, story):
+    """Whether somebody ticks after each packet or never: packets fare the same."""
+    busy, lazy = Firewall(settings), Firewall(settings)
+    now = START
+    for (data, zone), pause in story:
+        now += pause
+        busy.tick(now)
+        swept, unswept = busy.handle(data, now, zone), lazy.handle(data, now, zone)
+        assert (swept.verdict, swept.reason) == (unswept.verdict, unswept.reason)
