@@ -45,7 +45,7 @@ def stop_all_in(ns: Namespace, grace: float = GRACE) -> list[tuple[int, str]]:
     deadline = time.monotonic() + grace
     number = signal.SIGTERM
     was_empty = False
-    told: set[tuple[int, int]] = set()
+    told: set[tuple[int, int, str]] = set()
     while True:
         targets = [
             target
@@ -64,10 +64,12 @@ def stop_all_in(ns: Namespace, grace: float = GRACE) -> list[tuple[int, str]]:
         was_empty = False
         try:
             for target in targets:
-                ended.setdefault(target.pid, target.command)
-                # Once each for TERM; KILL also reaches what was forked a moment ago.
-                if number == signal.SIGKILL or (target.pid, target.started) not in told:
-                    told.add((target.pid, target.started))
+                ended[target.pid] = target.command
+                # TERM once to each program: a second one means "at once" to some.  It may get
+                # lost in a child that has not become its program yet, hence the command.
+                program = (target.pid, target.started, target.command)
+                if number == signal.SIGKILL or program not in told:
+                    told.add(program)
                     target.send(number)
             _await_one(targets, max(0.0, min(POLL, deadline - time.monotonic())))
         finally:

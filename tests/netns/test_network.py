@@ -140,7 +140,7 @@ def test_closing_removes_everything_and_may_be_repeated(prefix):
 
 def test_processes_that_others_started_inside_end_as_well(prefix):
     """They would keep the namespace alive, invisible and without a name."""
-    with Network(grace=0.5) as network, network.namespace(prefix + "a").enter():
+    with Network() as network, network.namespace(prefix + "a").enter():
         process = subprocess.Popen(["sleep", "60"])
     assert process.wait() == -signal.SIGTERM
 
