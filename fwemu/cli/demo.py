@@ -96,8 +96,9 @@ def _picture(stories: Sequence[Story], started: float, live: bool) -> Iterator[C
 
     console = Console()
     if live and console.is_terminal:
-        with Live(_lanes(stories), console=console, refresh_per_second=1 / FRAME) as screen:
-            yield lambda: screen.update(_lanes(stories), refresh=True)
+        width = min(46, (console.width - 1) // 2)
+        with Live(console=console, auto_refresh=False) as screen:
+            yield lambda: screen.update(_lanes(stories, width), refresh=True)
         return
     told = dict.fromkeys(range(len(stories)), 0)
 
@@ -110,7 +111,7 @@ def _picture(stories: Sequence[Story], started: float, live: bool) -> Iterator[C
     yield lines
 
 
-def _lanes(stories: Sequence[Story]) -> RenderableType:
+def _lanes(stories: Sequence[Story], width: int) -> RenderableType:
     from rich.columns import Columns
     from rich.panel import Panel
 
@@ -121,7 +122,9 @@ def _lanes(stories: Sequence[Story]) -> RenderableType:
         colour = _COLOURS[story.outcome]
         title = f"{story.lane.title}{f': {story.outcome}' if story.outcome else ''}"
         panels.append(
-            Panel("\n".join(lines), title=title, border_style=colour, width=46, title_align="left")
+            Panel(
+                "\n".join(lines), title=title, border_style=colour, width=width, title_align="left"
+            )
         )
     return Columns(panels)
 

@@ -152,10 +152,13 @@ def play(story: Story, lab: Lab, started: float, stop: threading.Event) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE)
         connection.sendall(b"first request")
         connection.recv(100)
-        tell("connected, first request answered")
+        tell("first request answered")
         tell(f"quiet for {QUIET:g} s ...")
         if stop.wait(QUIET):
             raise Interrupted
+        if story.lane.mode == "stateful":
+            remembered = any(lab.firewall.sessions(protocol="tcp"))
+            tell(f"the firewall {'remembers' if remembered else 'has forgotten'}")
         asked = time.monotonic()
         try:
             connection.sendall(b"second request")
@@ -186,7 +189,7 @@ def _await_answer(
         repeated = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[_RETRANSMITS]
         if repeated > story.retransmissions:
             story.retransmissions = repeated
-            tell(f"no answer: retransmission {repeated}")
+            tell(f"retransmission {repeated}")
     connection.recv(100)
 
 
