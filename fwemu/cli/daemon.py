@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from fwemu.cli.group import example
 from fwemu.cli.options import behaviour
 from fwemu.cli.output import emit, say
+from fwemu.daemon import needs
 from fwemu.errors import ConfigError, NamespaceError
 
 
@@ -23,7 +25,7 @@ def _address(
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-@click.command()
+@click.command(epilog=example("fwemu daemon --netns router --inside eth0 --outside eth1"))
 @click.option(
     "--netns",
     metavar="NAME",
@@ -54,7 +56,7 @@ def _address(
     metavar="FILE",
     help="Write the firewall log there and leave it.",
 )
-@click.option("--name", metavar="NAME", help="What to call it (default: daemon-PID).")
+@click.option("-n", "--name", metavar="NAME", help="What to call it (default: daemon-PID).")
 @click.option("--run-dir", type=click.Path(path_type=Path), hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Say `ready` as a JSON object.")
 def command(
@@ -83,10 +85,7 @@ def command(
     zones = [f"daemon.inside={list(inside)}"] if inside else []
     zones += [f"daemon.outside={list(outside)}"] if outside else []
     loaded = load(config, profile, [*settings, *zones])
-    if os.geteuid() != 0:
-        from fwemu.daemon.needs import PRIVILEGES
-
-        raise PRIVILEGES.missing()
+    needs.require_privileges()
     from fwemu.daemon.service import Order, run
     from netns import Namespace, NetnsError
 
@@ -98,7 +97,7 @@ def command(
         else:
             namespace = Namespace.named(netns)
     except NetnsError as error:
-        raise NamespaceError(str(error)) from error
+        raise NamespaceError(f"--netns: {error}") from error
     name = check_name(name) if name is not None else f"daemon-{os.getpid()}"
     directory = RunDirectory(run_dir or default_base(), name)
 

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
+from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say
+from fwemu.cli.words import complete_labs
 from fwemu.daemon import needs
 from fwemu.daemon.rundir import default_base, start_time
 from fwemu.errors import ConfigError
 
 
-def complete_labs(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-    """Names of labs."""
-    from fwemu.lab import register
-
-    names = [entry.plan.name for entry in register.entries(default_base())]
-    return [name for name in names if name.startswith(start)]
-
-
-@click.command()
+@click.command(epilog=example("fwemu down"))
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_labs)
 @click.option(
     "--all", "everything", is_flag=True, help="Every lab, also what killed ones have left."
@@ -32,8 +24,7 @@ def command(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
     from fwemu.lab import register
     from fwemu.lab.lab import remove
 
-    if os.geteuid() != 0:
-        raise needs.PRIVILEGES.missing()
+    needs.require_privileges()
     base = default_base()
     if everything:
         chosen = register.entries(base)

@@ -10,6 +10,8 @@ from typing import Final
 import click
 
 from fwemu import __version__
+from fwemu.cli.group import Group, did_you_mean, example
+from fwemu.daemon.rundir import RUN_DIR
 from fwemu.errors import EXIT_CODES, FwemuError
 
 INTERRUPTED: Final = 130
@@ -36,8 +38,11 @@ COMMANDS: Final = {
 """The module of each command, in the order of --help; imported when it is used."""
 
 
-class Commands(click.Group):
-    """Imports a command when it is asked for: `fwemu ls` need not wait for what `up` needs."""
+class Commands(Group):
+    """Imports a command when it is asked for: `fwemu ls` need not wait for what `up` needs.
+
+    Those modules import what is heavy when they run, so that --help and completion are quick.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -50,15 +55,23 @@ class Commands(click.Group):
         return command
 
 
-def _exit_codes() -> str:
+def _epilog() -> str:
     rows = [f"  {row.code:<4} {row.meaning}" for row in EXIT_CODES]
-    return "\b\nExit codes:\n" + "\n".join([*rows, f"  {INTERRUPTED:<4} interrupted by Ctrl-C"])
+    rows.append(f"  {INTERRUPTED:<4} interrupted by Ctrl-C")
+    return "\n\n".join(
+        [
+            example("fwemu up --profile cisco-asa", "fwemu sessions", "fwemu down"),
+            "\b\nExit codes (`exec` and `shell` have that of their command):\n" + "\n".join(rows),
+            f"\b\nEnvironment:\n  {RUN_DIR}  where running firewalls leave their sockets and "
+            "logs\n                 (default /run/fwemu)",
+        ]
+    )
 
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=_exit_codes(),
+    epilog=_epilog(),
 )
 @click.version_option(__version__, prog_name="fwemu")
 def cli() -> None:
@@ -72,12 +85,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code.  Errors become one line on stderr."""
     try:
         code = cli.main(arguments, prog_name="fwemu", standalone_mode=False)
+        sys.stdout.flush()
     except FwemuError as error:
         for line in str(error).splitlines():
             print(f"fwemu: {line}", file=sys.stderr)
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        print(f"fwemu: {_in_one_line(error)}", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         print("fwemu: interrupted; everything it had made is removed", file=sys.stderr)
@@ -86,6 +100,22 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _in_one_line(error: click.ClickException) -> str:
+    """A mistake on the command line: the command, the problem, the way out."""
+    if isinstance(error, click.NoSuchOption):
+        hint = did_you_mean(error.option_name, error.possibilities or ())
+        text = f"no such option {error.option_name}{hint}"
+    else:
+        text = error.format_message().strip().rstrip(".")
+        text = text[:1].lower() + text[1:]
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        return text
+    path = context.command_path
+    _, _, place = path.partition(" ")
+    return f"{place}: {text}; see `{path} --help`" if place else f"{text}; see `{path} --help`"
 
 
 def entry_point() -> None:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the completion of names."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from fwemu.daemon.client import Client
-from fwemu.daemon.rundir import About, default_base, firewalls
-from fwemu.errors import NamespaceError
+from fwemu.cli import words
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -18,25 +16,10 @@ as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line, for machines."
 )
 
-
-def complete_firewalls(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-    """Names of running firewalls."""
-    return [about.name for about in firewalls(default_base()) if about.name.startswith(start)]
-
-
-def complete_profiles(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-    """Names of profiles."""
-    from fwemu.config import profiles
-
-    return [name for name in profiles.names() if name.startswith(start)]
-
-
-def complete_settings(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-    """Keys of settings, as in `timeouts.tcp_established=`."""
-    from fwemu.config import catalogue
-
-    keys = (setting.key for setting in catalogue.settings())
-    return [f"{key}=" for key in keys if key.startswith(start)]
+which_lab = click.option(
+    "-n", "--name", metavar="NAME", shell_complete=words.complete_labs,
+    help="The lab; not needed if there is only one.",
+)  # fmt: skip
 
 
 def behaviour(command: Command) -> Command:
@@ -44,7 +27,7 @@ def behaviour(command: Command) -> Command:
     for option in (
         click.option(
             "--set", "settings", multiple=True, metavar="KEY=VALUE",
-            shell_complete=complete_settings,
+            shell_complete=words.complete_settings,
             help="Change one setting, as in timeouts.tcp_established=5s; may be repeated.",
         ),
         click.option(
@@ -52,7 +35,7 @@ def behaviour(command: Command) -> Command:
             help="A TOML file of settings.",
         ),
         click.option(
-            "--profile", metavar="NAME", shell_complete=complete_profiles,
+            "--profile", metavar="NAME", shell_complete=words.complete_profiles,
             help="The device to behave like (`fwemu profiles ls`).",
         ),
     ):  # fmt: skip
@@ -68,7 +51,7 @@ def which_firewall(command: Command) -> Command:
             help="Its control socket, instead of its name.",
         ),
         click.option(
-            "-n", "--name", metavar="NAME", shell_complete=complete_firewalls,
+            "-n", "--name", metavar="NAME", shell_complete=words.complete_firewalls,
             help="The firewall or lab; not needed if only one runs.",
         ),
     ):  # fmt: skip
@@ -76,22 +59,31 @@ def which_firewall(command: Command) -> Command:
     return command
 
 
-def choose(name: str | None) -> About:
-    """The running firewall of that name, or the only one."""
-    running = firewalls(default_base())
-    names = ", ".join(about.name for about in running)
-    if not running:
-        raise NamespaceError("no firewall runs: `fwemu up` starts a lab")
-    if name is None:
-        if len(running) > 1:
-            raise NamespaceError(f"several firewalls run ({names}): say which with --name")
-        return running[0]
-    for about in running:
-        if about.name == name:
-            return about
-    raise NamespaceError(f"no firewall called {name!r} runs (there are: {names})")
+def which_sessions(command: Command) -> Command:
+    """--protocol, --state, --host and --port: sessions by what they have in common."""
+    for option in (
+        click.option(
+            "--port", type=click.IntRange(0, 65535), metavar="NUMBER",
+            help="Those with this port at either end.",
+        ),
+        click.option(
+            "--host", metavar="ADDRESS", callback=words.address,
+            help="Those with this address at either end.",
+        ),
+        click.option(
+            "--state", metavar="STATE", callback=words.state, shell_complete=words.complete_states,
+            help="Those in this state, as in ESTABLISHED.",
+        ),
+        click.option(
+            "--protocol", metavar="NAME", callback=words.protocol,
+            shell_complete=words.complete_protocols,
+            help="Those of tcp, udp, icmp, icmpv6 or a protocol number.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
-def connect(name: str | None, control: Path | None) -> Client:
-    """A client of the firewall that is meant."""
-    return Client(control if control is not None else Path(choose(name).control))
+def given(**match: Any) -> dict[str, Any]:
+    """What was asked for, without what was not."""
+    return {key: value for key, value in match.items() if value is not None}

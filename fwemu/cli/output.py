@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
 def emit(record: Any) -> None:
     """One JSON object on a line of its own."""
-    print(json.dumps(record), flush=True)
+    print(json.dumps(record, separators=(",", ":"), ensure_ascii=False), flush=True)
 
 
 def say(text: str) -> None:
@@ -47,8 +47,39 @@ def duration(seconds: float | None) -> str:
     return f"{hours}h {minutes}m" if hours < 48 else f"{hours // 24}d {hours % 24}h"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 session`, `3 sessions`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def octets(number: int) -> str:
+    """`999 B`, `1.5 kB`, `64.0 MB`: powers of ten."""
+    if number < 1000:
+        return f"{number} B"
+    size = float(number)
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.95:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} TB"
+
+
 def endpoint(address: str, port: int | None) -> str:
     """`10.0.0.1:80`, `[::1]:80`, or the address alone."""
     if port is None:
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def flow(record: Mapping[str, Any]) -> str:
+    """The endpoints of a session or an event: `10.0.0.1:4242 -> 10.0.0.2:80`."""
+    ends = (endpoint(record[end], record.get(f"{end}_port")) for end in ("source", "destination"))
+    return " -> ".join(ends)
+
+
+def rule_name(index: int | None, rules: Sequence[Mapping[str, Any]]) -> str:
+    """A rule as people know it: its name, or its place; `default` where no rule spoke."""
+    if index is None:
+        return "default"
+    name = rules[index].get("name") if index < len(rules) else None
+    return str(name or f"rules[{index}]")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
+from fwemu.cli.group import example
 from fwemu.cli.options import as_json, behaviour
 from fwemu.cli.output import emit, say
+from fwemu.cli.target import choose_lab, hosts_of
+from fwemu.daemon import needs
 
 
-@click.command()
+@click.command(epilog=example("fwemu up --profile cisco-asa --set timeouts.tcp_established=5s"))
 @behaviour
-@click.option("--name", metavar="NAME", help="What to call it (default: the first free labN).")
+@click.option(
+    "-n", "--name", metavar="NAME", help="What to call it (default: the first free labN)."
+)
 @click.option("--clients", default=1, show_default=True, help="Hosts on the inside.")
 @click.option("--servers", default=1, show_default=True, help="Hosts on the outside.")
 @as_json
@@ -35,26 +44,20 @@ def command(
         profile=profile,
         settings=settings,
     )
+    needs.require_privileges()
     say("making client, firewall and server ...")
-    lab.up()
-    lab.keep()
-    about = lab.about
+    with _interrupts_kept() as interrupts:
+        lab.up()
+        if interrupts:
+            lab.close()
+            raise KeyboardInterrupt
+        lab.keep()
+    about, hosts = lab.about, hosts_of(choose_lab(lab.name).plan)
     if as_json:
         emit(
             {
                 "name": lab.name,
-                "hosts": {
-                    **{
-                        host.name: {
-                            "ipv4": host.ipv4,
-                            "ipv6": host.ipv6,
-                            "netns": host.namespace.name,
-                            "zone": host.zone.word,
-                        }
-                        for host in lab.hosts.values()
-                    },
-                    "firewall": lab.firewall_host,
-                },
+                "hosts": hosts,
                 "control": about.control,
                 "metrics": about.metrics,
                 "events": about.events,
@@ -71,3 +74,24 @@ def command(
         f"next: fwemu shell{suffix} client | fwemu exec{suffix} server -- COMMAND | "
         f"fwemu sessions{suffix} | fwemu down {lab.name}"
     )
+
+
+@contextmanager
+def _interrupts_kept() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM are written down instead of followed, so that nothing stays half made.
+
+    A lab takes about a second to make, and it can be removed for certain only when it is whole.
+    """
+    kept: list[int] = []
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        if not kept:
+            say("removing what was made so far ...")
+        kept.append(number)
+
+    before = {number: signal.signal(number, keep) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield kept
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import orjson
 
 from fwemu.errors import ConfigError, ControlError
 
-_SECONDS = 30.0
+SECONDS: Final = 30.0
+"""How long an answer may take."""
 
 Answer = dict[str, Any]
 
@@ -24,12 +25,15 @@ class Client:
     the request wrong.
     """
 
-    def __init__(self, control: Path) -> None:
+    def __init__(self, control: Path, seconds: float = SECONDS) -> None:
         self.control = control
+        self._seconds = seconds
         self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(control)),
+            # neither TLS nor proxies on a unix socket; httpx would read all certificates for them
+            transport=httpx.HTTPTransport(uds=str(control), verify=False),
+            trust_env=False,
             base_url="http://fwemu",
-            timeout=_SECONDS,
+            timeout=seconds,
         )
 
     def close(self) -> None:
@@ -116,6 +120,6 @@ class Client:
                 f"{self.control}: no firewall answers there; `fwemu ls` shows those that run"
             ) from error
         except httpx.TimeoutException as error:
-            raise ControlError(f"{self.control}: no answer within {_SECONDS:g} s") from error
+            raise ControlError(f"{self.control}: no answer within {self._seconds:g} s") from error
         except httpx.TransportError as error:
             raise ControlError(f"{self.control}: the firewall has ended") from error

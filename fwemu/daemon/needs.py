@@ -5,6 +5,8 @@ Every command that meets a lack says the sentence that stands here.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from fwemu.errors import FwemuError, MissingError, PrivilegeError
@@ -31,15 +33,21 @@ class Need(NamedTuple):
 
 
 PRIVILEGES: Final = Need(
-    "privileges",
-    "this needs root (CAP_NET_ADMIN, CAP_SYS_ADMIN)",
-    "run it with sudo",
+    "root",
+    "this needs root (CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN)",
+    "run it with sudo, or in a container that has --privileged",
     PrivilegeError,
 )
 NAMESPACES: Final = Need(
     "namespaces",
     "this kernel or container does not allow network namespaces",
     "use a kernel with CONFIG_NET_NS, and in a container add --privileged",
+    MissingError,
+)
+LINKS: Final = Need(
+    "links",
+    "this kernel has no veth pairs (CONFIG_VETH)",
+    "modprobe veth",
     MissingError,
 )
 NFQUEUE: Final = Need(
@@ -67,3 +75,21 @@ IPV6: Final = Need(
     "sysctl -w net.ipv6.conf.all.disable_ipv6=0, or boot without ipv6.disable=1",
     MissingError,
 )
+
+_CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21}
+"""Their numbers (linux/capability.h)."""
+
+
+def missing_privileges() -> list[str]:
+    """What this process lacks of PRIVILEGES: `root`, or capabilities, as in a container."""
+    if os.geteuid() != 0:
+        return ["root"]
+    status = Path("/proc/thread-self/status").read_text()
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    return [name for name, number in _CAPABILITIES.items() if not effective >> number & 1]
+
+
+def require_privileges() -> None:
+    """Raise the error of PRIVILEGES unless this process has them."""
+    if missing := missing_privileges():
+        raise PRIVILEGES.missing(f"missing: {', '.join(missing)}" if missing != ["root"] else "")

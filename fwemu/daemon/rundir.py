@@ -1,6 +1,6 @@
 """Where running firewalls leave what others need to find them: one directory each.
 
-/run/fwemu/NAME/    (of root; other users: $XDG_RUNTIME_DIR/fwemu/NAME/)
+/run/fwemu/NAME/    (of root; other users: $XDG_RUNTIME_DIR/fwemu/NAME/; or $FWEMU_RUN_DIR/NAME/)
     firewall.json   who it is: process, namespace, queue, control socket, metrics address
     control.sock    the control API, for its owner only
     events.jsonl    the firewall log
@@ -16,12 +16,19 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from fwemu.errors import NamespaceError
+
+RUN_DIR: Final = "FWEMU_RUN_DIR"
+"""Environment variable: where the run directories are.  Those who use different ones never see
+each other's firewalls (but names of namespaces belong to the whole machine)."""
 
 
 def default_base() -> Path:
     """Where the run directories of this user are."""
+    if chosen := os.environ.get(RUN_DIR):
+        return Path(chosen).absolute()
     if os.geteuid() == 0:
         return Path("/run/fwemu")
     return Path(os.environ.get("XDG_RUNTIME_DIR", f"/tmp/fwemu-{os.geteuid()}")) / "fwemu"
@@ -99,7 +106,7 @@ class RunDirectory:
         """Who runs, or ran, here; None if nobody has said so."""
         try:
             return About(**json.loads(self._about.read_text()))
-        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError, TypeError):
             return None
 
     def withdraw(self, *, keep_log: bool) -> None:

@@ -77,7 +77,9 @@ def entries(base: Path) -> list[Entry]:
         return []
     found = []
     for path in sorted(base.iterdir()):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+        with contextlib.suppress(
+            FileNotFoundError, NotADirectoryError, PermissionError, ValueError, KeyError
+        ):
             found.append(_read(RunDirectory(base, path.name)))
     return found
 

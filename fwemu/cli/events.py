@@ -1,0 +1,113 @@
+"""`fwemu events`: the firewall log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from fwemu.cli.group import example
+from fwemu.cli.options import as_json, which_firewall
+from fwemu.cli.output import duration, emit, flow, octets, say
+from fwemu.cli.target import connect
+from fwemu.errors import ControlError
+
+if TYPE_CHECKING:
+    from fwemu.daemon.client import Client
+
+Event = dict[str, Any]
+
+
+@click.command(epilog=example("fwemu events --follow"))
+@which_firewall
+@click.option("--follow", is_flag=True, help="Go on with events as they come, until Ctrl-C.")
+@click.option(
+    "--after",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Only events with numbers above N.",
+)
+@as_json
+def command(
+    name: str | None, control: Path | None, follow: bool, after: int, as_json: bool
+) -> None:
+    """Show the log of a firewall: sessions built and torn down, packets denied and injected.
+
+    Each line begins with the time of day here and the number of the session.
+    """
+    with connect(name, control) as client:
+        for event in _follow(client, after) if follow else client.events(after=after):
+            if as_json:
+                emit(event)
+            else:
+                print(line(event), flush=True)
+
+
+def _follow(client: Client, after: int) -> Iterator[Event]:
+    """Events until Ctrl-C, or until the firewall ends."""
+    client.status()  # an error if it does not answer now; that it ends later is none
+    try:
+        yield from client.events(after=after, follow=True)
+    except KeyboardInterrupt:
+        return
+    except ControlError:
+        say("the firewall has ended")
+
+
+def line(event: Event) -> str:
+    """One event as people read it."""
+    time = datetime.fromisoformat(event["time"]).astimezone()
+    session = event.get("session")
+    number = "-" if session is None else f"#{session}"
+    words = _WORDS.get(event["event"], _other)(event)
+    return f"{time:%H:%M:%S.%f} {number:>6}  {event['event']:<13} {words}"
+
+
+def _built(event: Event) -> str:
+    how = ", picked up in mid-stream" if event["picked_up"] else ""
+    return f"{_flow(event)} from the {event['zone']}, {event['state']}{how}"
+
+
+def _torn_down(event: Event) -> str:
+    packets, size = event["packets"], event["bytes"]
+    return (
+        f"{_flow(event)} {event['reason']} in {event['state']} after "
+        f"{duration(event['duration_s'])}, idle {duration(event['idle_s'])}; "
+        f"{packets['original']} packets ({octets(size['original'])}) sent, "
+        f"{packets['reply']} ({octets(size['reply'])}) back"
+    )
+
+
+def _denied(event: Event) -> str:
+    what = _flow(event) if "source" in event else "a packet"
+    segment = f" {event['segment']}" if event["segment"] else ""
+    size = octets(event["length"])
+    return (
+        f"{what}{segment} ({size}) from the {event['zone']}: {event['reason']}, {event['answer']}"
+    )
+
+
+def _other(event: Event) -> str:
+    """`state_changed`, `injected`, `started` and whatever comes: their fields."""
+    common = ("number", "time", "at_s", "event", "session")
+    fields = ((key, value) for key, value in event.items() if key not in common)
+    return " ".join(f"{key}={_plain(value)}" for key, value in fields)
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _flow(event: Event) -> str:
+    return f"{event['protocol']} {flow(event)}"
+
+
+_WORDS: Final[dict[str, Callable[[Event], str]]] = {
+    "built": _built,
+    "torn_down": _torn_down,
+    "denied": _denied,
+}

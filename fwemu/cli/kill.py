@@ -1,0 +1,69 @@
+"""`fwemu kill`: ends sessions before their time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fwemu.cli.group import example
+from fwemu.cli.options import as_json, given, which_firewall, which_sessions
+from fwemu.cli.output import counted, emit, say
+from fwemu.cli.target import connect
+
+
+def _share(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """`10%` or `0.1` as a fraction of one."""
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{text!r} is not a share: write 10% or 0.1", ctx, parameter)
+    return share
+
+
+@click.command(epilog=example("fwemu kill --port 5432 --notify reset-both"))
+@which_firewall
+@click.argument("ids", nargs=-1, type=click.IntRange(1), metavar="[ID]...")
+@which_sessions
+@click.option("--share", metavar="10%", callback=_share, help="So many of all, chosen by chance.")
+@click.option(
+    "--notify",
+    type=click.Choice(["silent", "reset-both", "reset-original", "reset-reply"]),
+    default="silent",
+    show_default=True,
+    help="Who gets a RST: nobody, both ends, the opener, or its peer.",
+)
+@as_json
+def command(
+    name: str | None,
+    control: Path | None,
+    ids: tuple[int, ...],
+    protocol: str | None,
+    state: str | None,
+    host: str | None,
+    port: int | None,
+    share: float | None,
+    notify: str,
+    as_json: bool,
+) -> None:
+    """End sessions: by number (see `fwemu sessions`), by what they have in common, or by chance."""
+    match = given(protocol=protocol, state=state, host=host, port=port)
+    which = given(ids=list(ids) or None, match=match or None, share=share)
+    if len(which) != 1:
+        raise click.UsageError(
+            "say which sessions: their numbers, or --protocol, --state, --host, --port, or --share"
+            if not which
+            else "give numbers, or what sessions have in common, or --share: one of these"
+        )
+    with connect(name, control) as client:
+        count = client.kill(notify=notify, **which)
+    if as_json:
+        emit({"sessions": count})
+    else:
+        print(f"{counted(count, 'session')} killed")
+    if count < len(set(ids)):
+        say(f"{len(set(ids)) - count} of these numbers are not in the table (any more)")

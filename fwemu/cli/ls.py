@@ -1,0 +1,148 @@
+"""`fwemu ls`: the labs and stand-alone firewalls, also those that are dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from fwemu.cli.group import example
+from fwemu.cli.options import as_json
+from fwemu.cli.output import duration, emit, say, table
+from fwemu.cli.target import hosts_of, nothing_found
+from fwemu.daemon.rundir import About, RunDirectory, default_base, start_time
+from fwemu.errors import ControlError, PrivilegeError
+
+if TYPE_CHECKING:
+    from fwemu.lab.register import Entry
+
+PATIENCE: Final = 2.0
+"""Seconds that a firewall has to answer; one that is stuck shall not hide the others."""
+
+RUNNING: Final = "running"
+NOT_ANSWERING: Final = "not answering"
+DEAD: Final = "dead"
+BEING_MADE: Final = "being made"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One lab or stand-alone firewall."""
+
+    name: str
+    kind: str
+    state: str
+    netns: str
+    way_out: str | None = None
+    about: About | None = None
+    statistics: dict[str, Any] | None = None
+    hosts: dict[str, Any] | None = None
+
+    @property
+    def sessions(self) -> int | None:
+        """How many its table has."""
+        return None if self.statistics is None else sum(self.statistics["sessions"].values())
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The same for machines."""
+        about, statistics = self.about, self.statistics or {}
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "state": self.state,
+            "way_out": self.way_out,
+            "profile": about and about.profile,
+            "mode": about and about.mode,
+            "netns": self.netns,
+            "sessions": self.sessions,
+            "capacity": statistics.get("capacity"),
+            "uptime_s": statistics.get("uptime_s"),
+            "pid": about and about.pid,
+            "control": about and about.control,
+            "metrics": about and about.metrics,
+            "hosts": self.hosts,
+        }
+
+    @property
+    def cells(self) -> list[str]:
+        """The same for people."""
+        about, statistics = self.about, self.statistics
+        filled = f"{self.sessions}/{statistics['capacity']}" if statistics else "-"
+        up = duration(statistics["uptime_s"]) if statistics else "-"
+        profile, mode = (about.profile or "none", about.mode) if about else ("-", "-")
+        return [self.name, self.kind, self.state, profile, mode, self.netns, filled, up]
+
+
+@click.command(epilog=example("fwemu ls"))
+@as_json
+def command(as_json: bool) -> None:
+    """Show the labs and stand-alone firewalls, and how full their tables are."""
+    rows = list(_rows(default_base()))
+    if not rows:
+        problem = nothing_found("nothing runs: `fwemu up` makes a lab")
+        if isinstance(problem, PrivilegeError):
+            raise problem
+        say(str(problem))
+    if as_json:
+        for row in rows:
+            emit(row.record)
+        return
+    if rows:
+        head = ["NAME", "KIND", "STATE", "PROFILE", "MODE", "NAMESPACE", "SESSIONS", "UP"]
+        table(head, [row.cells for row in rows])
+    for row in rows:
+        if row.way_out is not None:
+            say(f"{row.name}: {row.way_out}")
+
+
+def _rows(base: Path) -> Iterator[Row]:
+    from fwemu.lab import register
+
+    labs = {lab.plan.name: lab for lab in register.entries(base)}
+    others = [path.name for path in base.iterdir()] if base.is_dir() else []
+    for name in sorted({*labs, *others}):
+        lab, about = labs.get(name), RunDirectory(base, name).about()
+        if lab is not None:
+            yield _lab(lab, about)
+        elif about is not None:
+            yield _alone(about)
+
+
+def _lab(lab: Entry, about: About | None) -> Row:
+    name, netns, hosts = lab.plan.name, lab.plan.firewall, hosts_of(lab.plan)
+    remove = f"`fwemu down {name}` removes the lab"
+    if about is not None and about.is_alive:
+        state, statistics = _ask(about)
+        stuck = f"process {about.pid} does not answer: {remove}" if statistics is None else None
+        return Row(name, "lab", state, netns, stuck, about, statistics, hosts)
+    pid, started = lab.maker
+    if about is None and start_time(pid) == started:
+        return Row(name, "lab", BEING_MADE, netns, hosts=hosts)
+    return Row(name, "lab", DEAD, netns, f"its firewall is dead: {remove}", about, None, hosts)
+
+
+def _alone(about: About) -> Row:
+    if not about.is_alive:
+        way_out = (
+            f"its firewall was killed, and its rules are left in {about.netns}: start it again "
+            "with the same --name, --netns and queue, and end it with Ctrl-C"
+        )
+        return Row(about.name, "alone", DEAD, about.netns, way_out, about)
+    state, statistics = _ask(about)
+    stuck = f"process {about.pid} does not answer: end it" if statistics is None else None
+    return Row(about.name, "alone", state, about.netns, stuck, about, statistics)
+
+
+def _ask(about: About) -> tuple[str, dict[str, Any] | None]:
+    """Its counters, from itself."""
+    from fwemu.daemon.client import Client
+
+    with Client(Path(about.control), PATIENCE) as client:
+        try:
+            return RUNNING, client.statistics()
+        except ControlError:
+            return NOT_ANSWERING, None

@@ -1,0 +1,68 @@
+"""`fwemu set`: changes the settings of a running firewall, or shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fwemu.cli.group import example
+from fwemu.cli.options import as_json, which_firewall
+from fwemu.cli.output import emit, say
+from fwemu.cli.target import connect
+from fwemu.cli.words import complete_live_settings
+
+
+@click.command(epilog=example("fwemu set timeouts.tcp_established=30s expiry.action=reset-both"))
+@which_firewall
+@click.argument(
+    "settings", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete_live_settings
+)
+@as_json
+def command(
+    name: str | None, control: Path | None, settings: tuple[str, ...], as_json: bool
+) -> None:
+    """Change settings while a firewall runs: all of them or, if one is wrong, none.
+
+    Sessions that are open follow at once.  Without arguments: show every setting as TOML.
+    """
+    from fwemu.config import toml
+
+    with connect(name, control) as client:
+        before = client.config()
+        after = client.configure(settings) if settings else before
+    if not settings:
+        if as_json:
+            emit(after)
+        else:
+            print(toml.write(after), end="")
+        return
+    changes = _changes(before, after)
+    for key, (old, new) in changes.items():
+        if as_json:
+            emit({"key": key, "before": old, "after": new})
+        else:
+            texts = ["none" if value is None else toml.value(value) for value in (old, new)]
+            print(f"{key}: {texts[0]} -> {texts[1]}")
+    if not changes:
+        say("nothing changed: that is how it was")
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What differs, by dotted key: the value before and after, None where there is none."""
+    old, new = _leaves(before), _leaves(after)
+    return {
+        key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)
+    }
+
+
+def _leaves(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            leaves |= _leaves(value, f"{above}{key}.")
+        else:
+            leaves[f"{above}{key}"] = value
+    return leaves

@@ -1,0 +1,86 @@
+"""`fwemu stats`: what a firewall has counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fwemu.cli.group import example
+from fwemu.cli.options import as_json, which_firewall
+from fwemu.cli.output import counted, duration, emit, octets
+from fwemu.cli.target import connect
+
+Counts = dict[str, Any]
+
+
+@click.command(epilog=example("fwemu stats"))
+@which_firewall
+@as_json
+def command(name: str | None, control: Path | None, as_json: bool) -> None:
+    """Show the counters of a firewall since its start."""
+    with connect(name, control) as client:
+        statistics = client.statistics()
+    if as_json:
+        emit(statistics)
+        return
+    for head, text in rows(statistics):
+        print(f"{head:<10} {text}")
+    if loss := losses(statistics["queue"]):
+        print(loss)
+
+
+def rows(statistics: Counts) -> Iterator[tuple[str, str]]:
+    """Heads and texts of the block."""
+    sessions = statistics["sessions"]
+    opened = statistics["sessions_opened"]
+    ended = _flat(statistics["sessions_ended"])
+    yield "up", duration(statistics["uptime_s"])
+    filled = f"{sum(sessions.values())} of {statistics['capacity']}"
+    yield "sessions", _of(filled, sessions)
+    yield "opened", _of(sum(opened.values()), opened)
+    yield "ended", _of(sum(ended.values()), ended)
+    for verdict, head in (("accept", "accepted"), ("drop", "dropped")):
+        packets, size = statistics["packets"][verdict], statistics["bytes"][verdict]
+        total = f"{counted(sum(packets.values()), 'packet')}, {octets(sum(size.values()))}"
+        yield head, _of(total, packets)
+    for key, head in (("unknown_packets", "unknown"), ("packets_injected", "injected")):
+        counts = _flat(statistics[key])
+        yield head, _of(counted(sum(counts.values()), "packet"), counts)
+    if statistics["injection_failures"]:
+        failures = counted(statistics["injection_failures"], "packet")
+        yield "", f"{failures} more that the kernel would not send"
+    probes = statistics["keepalive_probes"]
+    yield "keepalive", _of(counted(sum(probes.values()), "probe"), probes)
+    yield "queue", f"{counted(statistics['queue']['waiting'], 'packet')} waiting"
+
+
+def losses(queue: Counts) -> str | None:
+    """What the kernel could not queue: never to be mistaken for what the firewall dropped."""
+    full, buffer = queue["lost_queue_full"], queue["lost_buffer_full"]
+    if not full and not buffer:
+        return None
+    return (
+        f"\nlost       {counted(full + buffer, 'packet')}: {full} because the kernel's queue was "
+        f"full, {buffer} because its buffer was.\n"
+        "           This machine was too busy to ask the firewall about them.  That is overload "
+        "of\n           this machine and no verdict of the firewall."
+    )
+
+
+def _of(total: object, counts: Counts) -> str:
+    """`12 (session 10, opened 2)`, the largest first."""
+    parts = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    inner = ", ".join(f"{name} {count}" for name, count in parts if count)
+    return f"{total} ({inner})" if inner else str(total)
+
+
+def _flat(nested: dict[str, Counts]) -> Counts:
+    """`{"tcp": {"expired": 3}}` as `{"tcp expired": 3}`."""
+    return {
+        f"{outer} {inner}": count
+        for outer, counts in nested.items()
+        for inner, count in counts.items()
+    }

@@ -1,0 +1,86 @@
+"""Whom a command speaks to: the firewall or the lab that is meant."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from fwemu.core.flow import Zone
+from fwemu.daemon import needs
+from fwemu.daemon.rundir import About, default_base, firewalls
+from fwemu.errors import ConfigError, FwemuError, NamespaceError
+
+if TYPE_CHECKING:
+    from fwemu.daemon.client import Client
+    from fwemu.lab.plan import LabPlan
+    from fwemu.lab.register import Entry
+
+Found = TypeVar("Found")
+
+FIREWALL: Final = "firewall"
+"""The host in the middle of a lab."""
+
+
+def choose(name: str | None) -> About:
+    """The running firewall of that name, or the only one."""
+    running = {about.name: about for about in firewalls(default_base())}
+    return _the_one(running, name, "firewall", "no firewall runs: `fwemu up` starts a lab")
+
+
+def choose_lab(name: str | None) -> Entry:
+    """The lab of that name, or the only one; its firewall need not run."""
+    from fwemu.lab import register
+
+    labs = {entry.plan.name: entry for entry in register.entries(default_base())}
+    return _the_one(labs, name, "lab", "there is no lab: `fwemu up` makes one")
+
+
+def connect(name: str | None, control: Path | None) -> Client:
+    """A client of the firewall that is meant."""
+    from fwemu.daemon.client import Client
+
+    path = control if control is not None else Path(choose(name).control)
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            with contextlib.suppress(FileNotFoundError, ConnectionError):  # the client says it
+                probe.connect(str(path))
+        except PermissionError as error:
+            raise needs.PRIVILEGES.missing() from error
+    return Client(path)
+
+
+def hosts_of(plan: LabPlan) -> dict[str, dict[str, str]]:
+    """Addresses, namespace and zone of each host of a lab; the firewall has its inside's."""
+    ipv4, ipv6 = plan.addresses(Zone.INSIDE, 1)
+    hosts = {
+        host.name: {
+            "ipv4": host.ipv4,
+            "ipv6": host.ipv6,
+            "netns": host.namespace,
+            "zone": host.zone.word,
+        }
+        for host in plan.hosts
+    }
+    return {**hosts, FIREWALL: {"ipv4": ipv4, "ipv6": ipv6, "netns": plan.firewall}}
+
+
+def nothing_found(sentence: str) -> FwemuError:
+    """The error where nothing runs, or nothing that this user may see: only root runs firewalls."""
+    return NamespaceError(sentence) if os.geteuid() == 0 else needs.PRIVILEGES.missing()
+
+
+def _the_one(found: Mapping[str, Found], name: str | None, what: str, nothing: str) -> Found:
+    if not found:
+        raise nothing_found(nothing)
+    names = ", ".join(found)
+    if name is None:
+        if len(found) > 1:
+            raise ConfigError(f"there are several {what}s ({names}): say which with --name")
+        return next(iter(found.values()))
+    if name not in found:
+        raise NamespaceError(f"there is no {what} {name!r} (there are: {names})")
+    return found[name]

@@ -1,0 +1,170 @@
+"""Tries for real what fwemu needs of this machine, in scratch namespaces that are gone afterwards.
+
+What is missing is said in the sentences of `needs.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from fwemu.daemon import needs
+from fwemu.daemon.needs import Need
+from fwemu.errors import FwemuError
+from netns import Namespace, NetnsError, Network, add_address, configure, veth
+
+QUEUE: Final = 0
+"""The number does not matter: queues belong to their namespace, and nobody else is in ours."""
+
+
+class Status(Enum):
+    """How a check ended."""
+
+    OK = "ok"
+    MISSING = "missing"
+    UNCHECKED = "not checked"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found."""
+
+    name: str
+    need: Need
+    status: Status
+    text: str
+    """What works, what is missing and the way out, or why it was not checked."""
+
+
+class Scratch:
+    """Two namespaces to try things in; they go with their network."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.near: Namespace
+        self.far: Namespace
+
+    def make(self) -> None:
+        """Make them."""
+        self.near, self.far = (
+            self._network.namespace(f"fwemu-doctor-{os.getpid()}-{side}")
+            for side in ("near", "far")
+        )
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to try."""
+
+    name: str
+    need: Need
+    attempt: Callable[[Scratch], str]
+    """Says what works; raises FwemuError, NetnsError or OSError if it does not."""
+    after: tuple[str, ...] = ()
+    """Checks without which this one cannot be tried."""
+
+
+def examine() -> Iterator[Finding]:
+    """Try everything, in an order in which each builds on those before."""
+    with Network() as network:
+        scratch = Scratch(network)
+        blocked: dict[str, str] = {}  # by check: which one it fails by
+        for check in CHECKS:
+            cause = next((blocked[name] for name in check.after if name in blocked), None)
+            if cause is not None:
+                blocked[check.name] = cause
+                yield Finding(check.name, check.need, Status.UNCHECKED, f"needs {cause}")
+                continue
+            finding = _try(check, scratch)
+            if finding.status is Status.MISSING:
+                blocked[check.name] = check.name
+            yield finding
+
+
+def _try(check: Check, scratch: Scratch) -> Finding:
+    try:
+        return Finding(check.name, check.need, Status.OK, check.attempt(scratch))
+    except (FwemuError, NetnsError, OSError) as error:
+        text = str(error)
+        if not text.startswith(check.need.sentence):
+            text = str(check.need.missing(text))
+        return Finding(check.name, check.need, Status.MISSING, text)
+
+
+def _root(scratch: Scratch) -> str:
+    needs.require_privileges()
+    return "root, with the capabilities it needs"
+
+
+def _library(scratch: Scratch) -> str:
+    from importlib.metadata import version
+
+    import fwemu.daemon.queue  # noqa: F401 - raises if the library does not load
+
+    return f"NetfilterQueue {version('NetfilterQueue')}"
+
+
+def _tools(scratch: Scratch) -> str:
+    found = [tool for tool in ("nft", "iptables") if shutil.which(tool) is not None]
+    if not found:
+        raise needs.HOOK.missing("nft is not installed; iptables is not installed")
+    return " and ".join(found)
+
+
+def _namespaces(scratch: Scratch) -> str:
+    scratch.make()
+    return "made two"
+
+
+def _links(scratch: Scratch) -> str:
+    veth(scratch.near, "eth0", scratch.far, "eth0")
+    configure(scratch.near, "eth0", addresses=["192.0.2.1/24"])
+    return "joined them by a veth pair"
+
+
+def _ipv6(scratch: Scratch) -> str:
+    add_address(scratch.near, "eth0", "2001:db8::1/64")
+    return "gave it an IPv6 address"
+
+
+def _nfqueue(scratch: Scratch) -> str:
+    from fwemu.daemon.queue import PacketQueue
+
+    with scratch.near.enter():
+        queue = PacketQueue(QUEUE, lambda packet: packet.accept(), length=8)
+    queue.close()
+    return "bound a queue that takes packets whole (GSO)"
+
+
+def _hook(scratch: Scratch) -> str:
+    from fwemu.daemon import hooks
+
+    hook = hooks.install(scratch.near, QUEUE, fail_open=False)
+    hook.remove()
+    return f"{hook.tool} sends packets to it"
+
+
+def _raw_sockets(scratch: Scratch) -> str:
+    from fwemu.daemon.inject import Injector
+
+    with scratch.near.enter():
+        Injector().close()
+    return "opened them, for RST and ICMP"
+
+
+CHECKS: Final = (
+    Check("root", needs.PRIVILEGES, _root),
+    Check("library", needs.LIBRARY, _library),
+    Check("tools", needs.HOOK, _tools),
+    Check("namespaces", needs.NAMESPACES, _namespaces, ("root",)),
+    Check("links", needs.LINKS, _links, ("namespaces",)),
+    Check("ipv6", needs.IPV6, _ipv6, ("links",)),
+    Check("queue", needs.NFQUEUE, _nfqueue, ("namespaces", "library")),
+    Check("hook", needs.HOOK, _hook, ("namespaces", "tools")),
+    Check("raw sockets", needs.PRIVILEGES, _raw_sockets, ("namespaces",)),
+)
+"""The first three need no root."""
