@@ -7,16 +7,18 @@ Both carry the queue's number, so that what a killed daemon has left can be told
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from fwemu.daemon.needs import HOOK
 from fwemu.errors import MissingError, NamespaceError
 from netns import Namespace
 
-_SECONDS: float = 10.0
+_SECONDS: Final = 10.0
 """No rule command takes longer, even on a busy machine."""
 
 
@@ -26,7 +28,10 @@ class Hooks(Protocol):
     tool: str
 
     def install(self) -> None:
-        """Queue all forwarded packets, IPv4 and IPv6."""
+        """Queue all forwarded packets, IPv4 and IPv6.
+
+        What an earlier daemon has left is replaced, and no packet passes unseen meanwhile.
+        """
 
     def remove(self) -> None:
         """Take the rules away; no error if there are none."""
@@ -35,29 +40,24 @@ class Hooks(Protocol):
 def install(namespace: Namespace, queue: int, *, fail_open: bool) -> Hooks:
     """Queue all packets forwarded in a namespace, by whichever tool works there.
 
-    What an earlier daemon on this queue has left is removed first.  With `fail_open` packets pass
-    while nobody listens; else they are dropped then.  Raises MissingError with the way out.
+    What an earlier daemon on this queue has left is removed: the queue must be ours by now.  With
+    `fail_open` packets pass while nobody listens; else they are dropped then.  Raises MissingError
+    with the way out, and then has changed nothing.
     """
     tried = []
-    for kind in (NftHooks, IptablesHooks):
+    for kind in KINDS:
         hooks = kind(namespace, queue, fail_open)
         try:
-            hooks.remove()
             hooks.install()
         except MissingError as error:
             tried.append(str(error))
-        else:
-            return hooks
+            continue
+        for other in KINDS:
+            if other is not kind:
+                with contextlib.suppress(MissingError):  # a tool that is not there has left nothing
+                    other(namespace, queue, fail_open).remove()
+        return hooks
     raise HOOK.missing("; ".join(tried))
-
-
-def remove_leftovers(namespace: Namespace, queue: int) -> None:
-    """Remove the rules that a killed daemon has left for this queue."""
-    for kind in (NftHooks, IptablesHooks):
-        try:
-            kind(namespace, queue, fail_open=False).remove()
-        except MissingError:
-            continue  # a tool that is not there has left nothing
 
 
 class NftHooks:
@@ -69,28 +69,28 @@ class NftHooks:
         self._namespace = namespace
         self._table = f"inet fwemu_queue_{queue}"
         self._statement = f"queue flags bypass to {queue}" if fail_open else f"queue to {queue}"
+        # declared first, so that deleting it never fails
+        self._removal = f"table {self._table} {{}}\ndelete table {self._table}\n"
 
     def install(self) -> None:
-        _run(
-            self._namespace,
-            ["nft", "-f", "-"],
+        # nft makes one transaction of a file: the old table goes when the new one comes
+        self._nft(
             f"""
+            {self._removal}
             table {self._table} {{
                 chain forward {{
                     type filter hook forward priority mangle; policy accept;
                     {self._statement}
                 }}
             }}
-            """,
+            """
         )
 
     def remove(self) -> None:
-        # declared first, so that deleting it never fails
-        _run(
-            self._namespace,
-            ["nft", "-f", "-"],
-            f"table {self._table} {{}}\ndelete table {self._table}\n",
-        )
+        self._nft(self._removal)
+
+    def _nft(self, text: str) -> None:
+        _run(self._namespace, ["nft", "-f", "-"], text)
 
 
 class IptablesHooks:
@@ -106,19 +106,36 @@ class IptablesHooks:
             self._target.append("--queue-bypass")
 
     def install(self) -> None:
-        for command in ("iptables", "ip6tables"):
-            rule = ["-m", "comment", "--comment", self._comment, *self._target]
-            _run(self._namespace, [command, "-w", "-t", "mangle", "-I", "FORWARD", "1", *rule])
+        rule = ["-m", "comment", "--comment", self._comment, *self._target]
+        try:
+            for command in _FAMILIES:
+                leftovers = self._ours(command)
+                self._change(command, ["-I", "FORWARD", "1", *rule])
+                self._delete(command, leftovers)
+        except MissingError:
+            with contextlib.suppress(MissingError):  # what fails now has failed before
+                self.remove()
+            raise
 
     def remove(self) -> None:
-        for command, family in (("iptables", "ip"), ("ip6tables", "ip6")):
-            saved = _run(self._namespace, [f"{command}-save", "-t", "mangle"])
-            ours = [line for line in saved.splitlines() if self._comment in line.split()]
-            for line in ours:
-                rule = ["-D", *line.split()[1:]]
-                _run(self._namespace, [command, "-w", "-t", "mangle", *rule])
+        for command, family in _FAMILIES.items():
+            ours = self._ours(command)
+            self._delete(command, ours)
             if ours:
                 self._remove_empty_table(family)
+
+    def _ours(self, command: str) -> list[list[str]]:
+        """The rules with our comment, as `iptables-save` spells them."""
+        saved = _run(self._namespace, [f"{command}-save", "-t", "mangle"])
+        rules = [line.split() for line in saved.splitlines()]
+        return [rule for rule in rules if self._comment in rule]
+
+    def _delete(self, command: str, rules: list[list[str]]) -> None:
+        for rule in rules:
+            self._change(command, ["-D", *rule[1:]])
+
+    def _change(self, command: str, change: list[str]) -> None:
+        _run(self._namespace, [command, "-w", "-t", "mangle", *change])
 
     def _remove_empty_table(self, family: str) -> None:
         """iptables-nft makes the table with the first rule and never removes it; we do."""
@@ -127,9 +144,20 @@ class IptablesHooks:
         except MissingError:
             return  # legacy iptables: its tables are part of the kernel
         content = [line.strip() for line in listing.splitlines() if not line.startswith("#")]
-        frame = ("table ", "chain FORWARD {", "type filter hook forward", "}")
-        if all(line.startswith(frame) for line in content if line):
+        if all(_EMPTY_TABLE.fullmatch(line) for line in content):
             _run(self._namespace, ["nft", "delete", "table", family, "mangle"])
+
+
+KINDS: Final[tuple[type[NftHooks] | type[IptablesHooks], ...]] = (NftHooks, IptablesHooks)
+"""In the order in which they are tried."""
+
+_FAMILIES: Final = {"iptables": "ip", "ip6tables": "ip6"}
+"""Commands, and what nft calls their tables' families."""
+
+_EMPTY_TABLE: Final = re.compile(
+    r"|table ip6? mangle \{|chain FORWARD \{|type filter hook forward .*; policy accept;|\}"
+)
+"""The lines of a table that does nothing: a policy of drop would do something."""
 
 
 def _run(namespace: Namespace, command: Sequence[str], text: str | None = None) -> str:

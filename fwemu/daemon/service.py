@@ -101,7 +101,6 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
             undo.callback(injector.close)
         datapath = Datapath(firewall, clock, zones, schedule, injector, journal, tally)
         with order.namespace.enter():
-            hooks.remove_leftovers(order.namespace, settings.queue)
             queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
             undo.callback(queue.close)
         hook = hooks.install(

@@ -1,5 +1,19 @@
-"""Labs for the tests of this folder; see `tests/lab/kit.py`."""
+"""Labs (see `tests/lab/kit.py`) and plain namespaces for the tests of this folder."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netns import Network
+from tests.daemon.ground import Ground
 from tests.lab.fixtures import base, lab, module_lab, needs_root, new_lab
 
-__all__ = ["base", "lab", "module_lab", "needs_root", "new_lab"]
+__all__ = ["base", "ground", "lab", "module_lab", "needs_root", "new_lab"]
+
+
+@pytest.fixture
+def ground(base: Path) -> Iterator[Ground]:
+    """Client, a forwarding namespace, server; what a test starts there is ended."""
+    with Network() as network:
+        yield Ground(network, base)

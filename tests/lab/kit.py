@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -165,13 +166,15 @@ def what_comes(end: socket.socket, *, within: float = PATIENCE) -> str:
     end.settimeout(within)
     try:
         return "data" if end.recv(1) else "end"
-    except TimeoutError as error:
-        return "nothing" if error.errno is None else errno.errorcode[error.errno]
     except OSError as error:
-        assert error.errno is not None
-        return errno.errorcode[error.errno]
+        return word(error)
     finally:
         end.settimeout(PATIENCE)
+
+
+def word(error: OSError) -> str:
+    """`ECONNRESET` and so on; `nothing` where it was only our own patience that ran out."""
+    return "nothing" if error.errno is None else errno.errorcode[error.errno]
 
 
 # -- who heard what -----------------------------------------------------------------------------
@@ -310,5 +313,6 @@ def rules_of(namespace: Namespace) -> dict[str, str]:
         for command in (["iptables-save"], ["ip6tables-save"], ["nft", "list", "ruleset"]):
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
             lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
-            rules[command[0]] = "\n".join(lines)
+            text = "\n".join(lines)
+            rules[command[0]] = re.sub(r"\[\d+:\d+\]|packets \d+ bytes \d+", "", text)
     return rules

@@ -1,0 +1,422 @@
+"""How a firewall begins and ends: whatever happens to it, what it leaves is known and goes."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from contextlib import suppress
+
+import pytest
+
+from fwemu.daemon import hooks
+from fwemu.daemon.client import Client
+from fwemu.daemon.queue import StatusFile
+from fwemu.errors import ControlError, MissingError, NamespaceError, QueueError
+from netns import Namespace, add_route, sysctl
+from tests.daemon.ground import Daemon, End, Ground
+from tests.lab.kit import (
+    PATIENCE,
+    SOON,
+    connected,
+    datagrams,
+    eventually,
+    rules_of,
+    say,
+    what_comes,
+    word,
+)
+
+pytestmark = pytest.mark.kernel
+
+
+def rule_count(ground: Ground) -> int:
+    """Rules of ours in the forwarding namespace."""
+    rules = rules_of(ground.firewall)
+    return sum(text.count("NFQUEUE") for key, text in rules.items() if "save" in key)
+
+
+def is_bound(ground: Ground, queue: int = 0) -> bool:
+    """Does anybody listen on the queue?"""
+    with ground.firewall.enter():
+        status = StatusFile()
+    try:
+        return status.read(queue) is not None
+    finally:
+        status.close()
+
+
+def connects(ground: Ground) -> str:
+    """`connected`, `nothing`, or the errno of an attempt that the server would answer."""
+    with ground.server.namespace.enter():
+        listener = socket.create_server((ground.server.ipv4, 0))
+    with ground.client.namespace.enter():
+        attempt = socket.socket()
+    with listener, attempt:
+        attempt.settimeout(SOON)
+        try:
+            attempt.connect(listener.getsockname())
+        except OSError as error:
+            return word(error)
+        return "connected"
+
+
+# -- ends ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(ground: Ground, number: signal.Signals) -> None:
+    """No rule, no table that was not there, no socket, no process; only the log stays."""
+    before = rules_of(ground.firewall)
+    log = ground.base / "kept.jsonl"
+    daemon = ground.start("--log", str(log))
+    assert rule_count(ground) == 2
+    with connected(ground) as pair:
+        say(pair.client, pair.server)
+        os.kill(daemon.process.pid, number)
+        assert daemon.ends() == 0
+        assert rules_of(ground.firewall) == before
+        say(pair.client, pair.server)  # the kernel forwards on its own again
+    assert daemon.family() == []
+    assert not is_bound(ground)
+    assert not daemon.directory.path.exists()
+    assert '"event":"stopped"' in log.read_text()
+
+
+def test_it_ends_cleanly_while_packets_pour_in(ground: Ground) -> None:
+    """A full queue must not keep it from hearing the signal."""
+    daemon = ground.start()
+    done = threading.Event()
+    sender = datagrams(ground.client)
+
+    def flood() -> None:
+        with suppress(OSError):
+            while not done.is_set():
+                sender.sendto(b"x", (ground.server.ipv4, 9))
+
+    thread = threading.Thread(target=flood)
+    with sender:
+        thread.start()
+        try:
+            with daemon.client() as client:
+                eventually(lambda: client.statistics()["packets"]["accept"].get("session", 0) > 500)
+            os.kill(daemon.process.pid, signal.SIGTERM)
+            assert daemon.ends() == 0
+            assert rule_count(ground) == 0
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("command", ["iptables", "ip6tables"])
+def test_rules_of_others_are_left_as_they_are(ground: Ground, command: str) -> None:
+    """A namespace may have a firewall of its own, in the same table and chain."""
+    with ground.firewall.enter():
+        for rule in (
+            ["-A", "FORWARD", "-p", "tcp", "--dport", "4242", "-j", "DROP"],
+            ["-A", "PREROUTING", "-p", "tcp", "--dport", "4243", "-j", "ACCEPT"],
+        ):
+            subprocess.run([command, "-t", "mangle", *rule], check=True)
+    before = rules_of(ground.firewall)
+    daemon = ground.start()
+    assert rules_of(ground.firewall) != before
+    daemon.process.stop()
+    assert rules_of(ground.firewall) == before
+
+
+def test_the_policy_of_an_otherwise_empty_chain_is_left_as_it_is(ground: Ground) -> None:
+    """`-P FORWARD DROP` is a firewall without a single rule, and not ours to remove."""
+    with ground.firewall.enter():
+        subprocess.run(["iptables", "-t", "mangle", "-P", "FORWARD", "DROP"], check=True)
+    before = rules_of(ground.firewall)
+    ground.start().process.stop()
+    assert rules_of(ground.firewall) == before
+
+
+@pytest.mark.parametrize(("fail", "meanwhile"), [("open", "connected"), ("closed", "nothing")])
+def test_after_a_kill_the_hook_does_what_fail_says_until_the_next_start_clears_it(
+    ground: Ground, fail: str, meanwhile: str
+) -> None:
+    """SIGKILL leaves nobody to clean up: the rule stays, and the kernel follows it."""
+    before = rules_of(ground.firewall)
+    first = ground.start("--set", f"daemon.fail={fail}")
+    control = first.control_process
+    os.kill(first.process.pid, signal.SIGKILL)
+    assert first.ends() == -signal.SIGKILL
+    eventually(lambda: not is_bound(ground), what="the kernel letting go of the queue")
+    eventually(lambda: control not in first.family(), what="the end of its control process")
+    assert rule_count(ground) == 2
+    assert connects(ground) == meanwhile
+
+    second = ground.start(name=first.name)  # even under the same name
+    assert rule_count(ground) == 2
+    assert connects(ground) == "connected"
+    second.process.stop()
+    assert rules_of(ground.firewall) == before
+
+
+def test_without_its_control_process_it_ends_and_says_so(ground: Ground) -> None:
+    """A firewall that nobody can ask or steer must not go on unnoticed."""
+    before = rules_of(ground.firewall)
+    log = ground.base / "abandoned.jsonl"
+    daemon = ground.start("--log", str(log))
+    os.kill(daemon.control_process, signal.SIGKILL)
+    assert daemon.ends() == ControlError.exit_code
+    assert "the control process ended unexpectedly" in daemon.said
+    assert "Traceback" not in daemon.said
+    assert rules_of(ground.firewall) == before
+    assert '"event":"abandoned"' in log.read_text()
+
+
+# -- begins --------------------------------------------------------------------------------------
+
+
+def refused(daemon: Daemon, code: int) -> str:
+    """The one line that a daemon says which does not start."""
+    assert daemon.ends() == code
+    (line,) = [line for line in daemon.said.splitlines() if line.startswith("fwemu: ")]
+    assert "Traceback" not in daemon.said
+    assert daemon.family() == []
+    assert not daemon.directory.control.exists()
+    assert daemon.directory.about() is None
+    return line
+
+
+def test_a_second_firewall_on_the_same_queue_is_refused_and_the_first_undisturbed(
+    ground: Ground,
+) -> None:
+    """Not even for the moment of the attempt may packets pass unseen."""
+    ground.start()
+    before = rules_of(ground.firewall)
+    with connected(ground) as pair:
+        line = refused(ground.start(ready=False), QueueError.exit_code)
+        assert "queue 0 is in use" in line
+        assert "--set daemon.queue=" in line
+        assert rules_of(ground.firewall) == before
+        say(pair.client, pair.server)
+
+
+def test_a_second_firewall_under_the_same_name_is_refused_and_the_first_undisturbed(
+    ground: Ground,
+) -> None:
+    """Its log and its socket are in use."""
+    first = ground.start()
+    second = ground.start("--set", "daemon.queue=1", name=first.name, ready=False)
+    assert second.ends() == NamespaceError.exit_code
+    assert "is running already" in second.said
+    with first.client() as client:
+        assert client.status()["pid"] == first.process.pid
+
+
+def test_a_control_socket_that_another_firewall_uses_is_refused(ground: Ground) -> None:
+    """Two names, one --control: the first keeps it."""
+    first = ground.start()
+    second = ground.start(
+        "--set", "daemon.queue=1", "--control", str(first.directory.control), ready=False
+    )
+    assert second.ends() == ControlError.exit_code
+    assert "another firewall answers there" in second.said
+    with first.client() as client:
+        assert client.status()["name"] == first.name
+
+
+def test_an_interface_that_is_not_there_is_refused_with_those_that_are(ground: Ground) -> None:
+    """And by then nothing has been set up that would have to go."""
+    before = rules_of(ground.firewall)
+    line = refused(ground.start("--inside", "lan0", ready=False), NamespaceError.exit_code)
+    assert "no interface 'lan0' (there are: inside, outside)" in line
+    assert rules_of(ground.firewall) == before
+
+
+def test_a_metrics_port_that_is_taken_is_refused(ground: Ground) -> None:
+    """With the way out: port 0 takes a free one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        daemon = ground.start("--metrics", f"127.0.0.1:{taken.getsockname()[1]}", ready=False)
+        assert "port 0 for a free one" in refused(daemon, ControlError.exit_code)
+
+
+def test_a_kernel_that_cannot_queue_is_told_apart(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither tool works: one line that names both and the packages."""
+    monkeypatch.setattr(hooks.shutil, "which", lambda name: None)
+    with pytest.raises(MissingError, match="nft is not installed; iptables-save is not installed"):
+        hooks.install(ground.firewall, 0, fail_open=False)
+
+
+def test_half_a_hook_is_taken_back(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """IPv4 rules without those for IPv6 would be a firewall with a hole, and a leftover."""
+    before = rules_of(ground.firewall)
+    run = hooks._run
+
+    def without_ip6tables(namespace: Namespace, command: list[str], text: str | None = None) -> str:
+        if command[0] == "ip6tables" and "-I" in command:
+            raise MissingError("ip6tables: no such target")
+        return run(namespace, command, text)
+
+    monkeypatch.setattr(hooks, "_run", without_ip6tables)
+    with pytest.raises(MissingError):
+        hooks.install(ground.firewall, 0, fail_open=False)
+    assert rules_of(ground.firewall) == before
+
+
+class CountingHooks(hooks.NftHooks):
+    """The nft hook with a statement that every kernel has in place of `queue`."""
+
+    def __init__(self, namespace: Namespace, queue: int, fail_open: bool) -> None:
+        super().__init__(namespace, queue, fail_open)
+        self._statement = "counter"
+
+
+def test_the_nft_hook_replaces_its_own_leftover_and_goes(ground: Ground) -> None:
+    """Not every kernel has nft's `queue`; its table is made and removed the same way on all."""
+    before = rules_of(ground.firewall)
+    for _ in range(2):
+        CountingHooks(ground.firewall, 7, fail_open=False).install()
+        assert rules_of(ground.firewall)["nft"].count("table inet fwemu_queue_7") == 1
+    CountingHooks(ground.firewall, 7, fail_open=False).remove()
+    CountingHooks(ground.firewall, 7, fail_open=False).remove()
+    assert rules_of(ground.firewall) == before
+
+
+def test_the_leftover_of_another_tool_goes_as_well(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever installs nftables after a crash must not have every packet queued twice."""
+    hooks.IptablesHooks(ground.firewall, 0, fail_open=False).install()
+    assert rule_count(ground) == 2
+    monkeypatch.setattr(hooks, "KINDS", (CountingHooks, hooks.IptablesHooks))
+    hook = hooks.install(ground.firewall, 0, fail_open=False)
+    assert hook.tool == "nft"
+    assert rule_count(ground) == 0
+    hook.remove()
+
+
+# -- what it offers ------------------------------------------------------------------------------
+
+
+def test_the_control_socket_is_for_its_owner_only(ground: Ground) -> None:
+    """Whoever can connect can flush the table and kill sessions."""
+    daemon = ground.start()
+    assert stat.S_IMODE(daemon.directory.control.stat().st_mode) == 0o600
+    assert stat.S_IMODE(daemon.directory.path.stat().st_mode) == 0o700
+
+
+def test_on_tcp_there_are_metrics_and_nothing_else(ground: Ground) -> None:
+    """Anybody on the machine can connect there: reading counters is all that is theirs."""
+    daemon = ground.start("--metrics", "127.0.0.1:0")
+    about = daemon.directory.about()
+    assert about is not None
+    assert about.metrics is not None
+    with urllib.request.urlopen(about.metrics, timeout=PATIENCE) as answer:
+        assert b"fwemu_sessions_capacity 65536.0" in answer.read()
+    root = about.metrics.removesuffix("/metrics")
+    for method, path in (
+        ("GET", "/"), ("GET", "/sessions"), ("GET", "/config"), ("GET", "/events"),
+        ("GET", "/docs"), ("GET", "/openapi.json"), ("POST", "/flush"),
+        ("POST", "/sessions/kill"), ("PATCH", "/config"), ("POST", "/metrics"),
+    ):  # fmt: skip
+        request = urllib.request.Request(root + path, data=b"{}", method=method)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request, timeout=PATIENCE)
+        caught.value.close()
+        assert caught.value.code in (404, 405), path
+
+
+@pytest.mark.filterwarnings(
+    # httpcore leaves the socket open with which it could not connect
+    "ignore:unclosed <socket:ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+def test_a_client_without_a_firewall_gets_one_sentence(ground: Ground) -> None:
+    """Not an exception of the HTTP library."""
+    daemon = ground.start()
+    with daemon.client() as client:
+        assert client.status()["queue"] == 0
+        daemon.process.stop()
+        with pytest.raises(ControlError, match="no firewall answers there"):
+            client.status()
+    with (
+        Client(daemon.directory.path / "nothing.sock") as client,
+        pytest.raises(ControlError, match="no firewall answers there"),
+    ):
+        client.metrics()
+
+
+# -- interfaces and zones --------------------------------------------------------------------------
+
+
+def test_a_namespace_without_interfaces_is_guarded_all_the_same(ground: Ground) -> None:
+    """Containers get their interfaces after the firewall has started."""
+    name = f"{ground.firewall.name}-bare"
+    bare = ground.network.namespace(name)
+    ground.firewall, forwarding = bare, ground.firewall
+    try:
+        daemon = ground.start()
+        assert "inside is nothing yet" in daemon.said
+        with daemon.client() as client:
+            assert client.status()["netns"] == name
+            assert list(client.sessions()) == []
+    finally:
+        ground.firewall = forwarding
+
+
+def test_the_zones_that_it_chose_itself_are_said(ground: Ground) -> None:
+    """With how to choose others; and nothing is said when they were named."""
+    guessed = ground.start()
+    assert "inside is inside, outside outside (name them with" in guessed.said
+    guessed.process.stop()
+    named = ground.start("--inside", "outside", "--outside", "inside")
+    assert "inside is" not in named.said
+    assert connects(ground) == "nothing"  # the client is outside now, and nothing lets it in
+    with connected(ground, client=ground.server, server=ground.client) as pair:
+        say(pair.client, pair.server)
+
+
+def test_an_interface_that_appears_later_is_outside(ground: Ground) -> None:
+    """What nobody named is not trusted; replies to the inside's own connections pass."""
+    daemon = ground.start()
+    late = ground.network.namespace(f"{ground.firewall.name}-late")
+    ground.network.link(
+        ground.firewall, "late0", late, "eth0",
+        a_addresses=["10.0.3.1/24"], b_addresses=["10.0.3.10/24"],
+    )  # fmt: skip
+    add_route(late, "default", "10.0.3.1")
+    newcomer = End(late, "10.0.3.10", "")
+    with connected(ground, server=newcomer) as pair:
+        say(pair.client, pair.server)
+        say(pair.server, pair.client)
+    with ground.client.namespace.enter():
+        listener = socket.create_server((ground.client.ipv4, 0))
+    with late.enter():
+        attempt = socket.socket()
+    with listener, attempt, daemon.client() as client:
+        attempt.settimeout(SOON)
+        with pytest.raises(TimeoutError):
+            attempt.connect(listener.getsockname())
+        denied = [event for event in client.events() if event["event"] == "denied"]
+        assert {(event["zone"], event["reason"]) for event in denied} == {("outside", "denied")}
+
+
+def test_a_kernel_that_does_not_forward_is_mentioned(ground: Ground) -> None:
+    """The commonest reason for a firewall that sees nothing."""
+    sysctl(ground.firewall, "net.ipv4.ip_forward", 0)
+    daemon = ground.start()
+    assert "net.ipv4.ip_forward is 0" in daemon.said
+    assert "net.ipv6.conf.all.forwarding is 0" not in daemon.said
+
+
+def test_both_ends_of_a_connection_survive_a_restart_of_the_firewall_as_real_ones_do(
+    ground: Ground,
+) -> None:
+    """A new firewall knows no session: what it does with the old ones is its `unknown` setting."""
+    first = ground.start()
+    with connected(ground) as pair:
+        say(pair.client, pair.server)
+        first.process.stop()
+        ground.start("--set", "unknown.inside=reset")
+        pair.client.sendall(b"still there?")
+        assert what_comes(pair.client) == "ECONNRESET"
