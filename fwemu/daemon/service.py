@@ -65,8 +65,7 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
     `say` gets comments (a line each), `on_ready` is called once packets are being decided.  Raises
     FwemuError where it cannot start; whatever it had set up by then is gone again.
     """
-    if os.geteuid() != 0:
-        raise needs.PRIVILEGES.missing()
+    needs.require_privileges()
     with ExitStack() as undo:
         stop = undo.enter_context(_stop_signals())
         order.directory.make()
@@ -85,7 +84,6 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         chance = random.Random(seed)
         settings = order.config.daemon
         zones = Zones(order.namespace, settings.inside, settings.outside)
-        _comment(order, zones, say)
         firewall = Firewall(
             policy(order.config), choose=chance.randrange, addresses=zones.addresses
         )
@@ -110,6 +108,7 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         operations = Operations(datapath, clock, queue, injector, journal, tally, chance, planned)
 
         journal.note("started", clock.now(), name=order.name, netns=about.netns, seed=seed)
+        _comment(order, zones, say)  # not before: where it cannot start, only the error counts
         order.directory.announce(about)
         on_ready(about)
         how = datapath.run(queue, requests, operations, stop)
