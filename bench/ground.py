@@ -1,0 +1,113 @@
+"""The hosts on which everything is measured: one lab, whose firewall steps aside when told to.
+
+The daemon keeps running; what changes between two visits is only what hooks into forwarding.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from bench.peer import COMMAND
+from bench.visits import Values
+from fwemu.daemon import hooks
+from fwemu.errors import MissingError
+from fwemu.lab import Lab
+from netns import Namespace
+
+KERNEL: Final = "kernel"
+"""Plain forwarding: no hook at all."""
+
+FWEMU: Final = "fwemu"
+CONNTRACK: Final = "nf_conntrack"
+
+_TABLE: Final = "inet bench"
+_RULES: Final = f"""
+table {_TABLE} {{
+    chain forward {{
+        type filter hook forward priority filter; policy drop;
+        ct state established,related accept
+        iifname "inside" ct state new accept
+    }}
+}}
+"""
+"""What fwemu does by default, in the kernel."""
+
+
+class Ground:
+    """A lab; fwemu's hook is in place at first."""
+
+    def __init__(self, *settings: str) -> None:
+        self.lab = Lab(settings=settings)
+        self._under: str | None = None
+
+    def __enter__(self) -> Ground:
+        self.lab.up()
+        self._namespace = Namespace.named(self.lab.firewall_host["netns"])
+        # installed anew, which replaces the daemon's own, to have it in hand
+        self._under = FWEMU
+        self._hook = self._install()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.lab.close()
+
+    def put_under(self, subject: str) -> None:
+        """From now on forwarding is done by this subject, and by no other."""
+        if subject == self._under:
+            return
+        if self._under == FWEMU:
+            self._hook.remove()
+        elif self._under == CONNTRACK:
+            self._nft(f"delete table {_TABLE}")
+        self._under = subject
+        if subject == FWEMU:
+            self._hook = self._install()
+        elif subject == CONNTRACK:
+            self._nft(_RULES)
+
+    @property
+    def subjects(self) -> list[str]:
+        """Whom this machine can compare with plain forwarding."""
+        before = self._under
+        try:
+            self.put_under(CONNTRACK)
+        except MissingError:
+            self._under = KERNEL
+            return [FWEMU]
+        finally:
+            self.put_under(before or FWEMU)
+        return [FWEMU, CONNTRACK]
+
+    @contextmanager
+    def peer(self, role: str, *ports: int) -> Iterator[None]:
+        """A `bench.peer` on the server, listening on these ports."""
+        arguments = [*COMMAND, role, *map(str, ports)]
+        process = self.lab.server.start(arguments, port=ports[0])
+        try:
+            yield
+        finally:
+            process.stop()
+
+    def packets(self) -> Values:
+        """What fwemu has decided so far, and what the kernel could not queue for it."""
+        told = self.lab.firewall.statistics()
+        return {
+            "packets": sum(sum(by_reason.values()) for by_reason in told["packets"].values()),
+            "octets": sum(sum(by_reason.values()) for by_reason in told["bytes"].values()),
+            "lost": told["queue"]["lost_queue_full"] + told["queue"]["lost_buffer_full"],
+        }
+
+    def _install(self) -> hooks.Hooks:
+        return hooks.install(self._namespace, self.lab.about.queue, fail_open=False)
+
+    def _nft(self, rules: str) -> None:
+        with self._namespace.enter():
+            try:
+                subprocess.run(
+                    ["nft", "-f", "-"], input=rules, text=True, capture_output=True, check=True
+                )
+            except (OSError, subprocess.CalledProcessError) as error:
+                raise MissingError(f"nft cannot do connection tracking here ({error})") from error
