@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from importlib import import_module
+from types import FrameType
 from typing import Final
 
 import click
@@ -15,7 +18,16 @@ from fwemu.daemon.rundir import RUN_DIR
 from fwemu.errors import EXIT_CODES, FwemuError
 
 INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
+"""Exit code after Ctrl-C, as shells have it (128 + SIGINT); other signals count the same way."""
+
+
+class Terminated(BaseException):  # noqa: N818 - no error, as KeyboardInterrupt is none
+    """Somebody ended us, or closed the terminal: to be taken like Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
 
 COMMANDS: Final = {
     "demo": "fwemu.cli.demo",
@@ -93,9 +105,10 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         print(f"fwemu: {_in_one_line(error)}", file=sys.stderr)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("fwemu: interrupted; everything it had made is removed", file=sys.stderr)
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort, Terminated) as interruption:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print("fwemu: interrupted; everything it had made is removed", file=sys.stderr)
+        return interruption.exit_code if isinstance(interruption, Terminated) else INTERRUPTED
     except BrokenPipeError:  # the reader, as in `| head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -119,5 +132,12 @@ def _in_one_line(error: click.ClickException) -> str:
 
 
 def entry_point() -> None:
-    """The `fwemu` program."""
+    """The `fwemu` program; SIGTERM and SIGHUP clean up as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
     sys.exit(main())
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once is enough: what cleans up is not disturbed
+    raise Terminated(number)

@@ -162,12 +162,13 @@ def _comment(order: Order, zones: Zones, say: Say) -> None:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[int]:
-    """A descriptor that becomes readable on SIGTERM or SIGINT; packets are not interrupted."""
+    """A descriptor that becomes readable on these signals; no packet is interrupted by them."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     previous_wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     previous = {
-        number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     }
     try:
         yield reader
