@@ -21,7 +21,7 @@ INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT); other signals count the same way."""
 
 
-class Terminated(BaseException):  # noqa: N818 - no error, as KeyboardInterrupt is none
+class Terminated(BaseException):
     """Somebody ended us, or closed the terminal: to be taken like Ctrl-C."""
 
     def __init__(self, number: int) -> None:
