@@ -218,8 +218,9 @@ def _tcp_listener(address: tuple[str, int]) -> Iterator[socket.socket]:
             address, family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )
     except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while")[0]
         raise ControlError(
-            f"metrics: cannot listen on {host}:{port} ({error.strerror}): "
+            f"metrics: cannot listen on {host}:{port} ({reason}): "
             "give another --metrics HOST:PORT, port 0 for a free one"
         ) from error
     with listener:
