@@ -27,9 +27,10 @@ _SWITCH_ON: Final = {
 @click.command(epilog=example('eval "$(fwemu completion bash)"'))
 @click.argument("shell", required=False, type=click.Choice(list(_SWITCH_ON)))
 def command(shell: str | None) -> None:
-    """Print the script that makes a shell complete commands, options, labs, hosts and settings.
+    """Print the script that switches completion on.
 
-    Without an argument it is for the shell in $SHELL.
+    The shell then completes commands, options, labs, hosts, profiles and settings.  Without an
+    argument it is for the shell in $SHELL.
     """
     chosen = shell or Path(os.environ.get("SHELL", "")).name
     kind = get_completion_class(chosen) if chosen in _SWITCH_ON else None

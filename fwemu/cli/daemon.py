@@ -73,10 +73,10 @@ def command(
     run_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Run a firewall in the foreground, in a namespace that is there already.
+    """Run a firewall alone, in a namespace that is there already.
 
-    It hooks into the forwarding of that namespace and says `ready` when packets are being decided.
-    Ctrl-C or SIGTERM ends it and takes the hook away.
+    It stays in the foreground, hooks into the forwarding of that namespace and says `ready` when
+    packets are being decided.  Ctrl-C or SIGTERM ends it and takes the hook away.
     """
     from fwemu.config import load
     from fwemu.daemon.rundir import About, RunDirectory, default_base

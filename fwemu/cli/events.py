@@ -35,9 +35,10 @@ Event = dict[str, Any]
 def command(
     name: str | None, control: Path | None, follow: bool, after: int, as_json: bool
 ) -> None:
-    """Show the log of a firewall: sessions built and torn down, packets denied and injected.
+    """Show the log of a firewall: what it did, and why.
 
-    Each line begins with the time of day here and the number of the session.
+    Sessions built and torn down, packets denied and injected.  Each line begins with the time of
+    day here and the number of the session.
     """
     with connect(name, control) as client:
         for event in _follow(client, after) if follow else client.events(after=after):

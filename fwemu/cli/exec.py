@@ -30,10 +30,11 @@ NOT_RUNNABLE: Final = 126
 @click.argument("host", shell_complete=complete_hosts)
 @click.argument("words", nargs=-1, required=True, metavar="[--] COMMAND...")
 def command(name: str | None, host: str, words: tuple[str, ...]) -> None:
-    """Run a command on a host of a lab: client, server, firewall, and so on.
+    """Run a command on a host of a lab.
 
-    It takes the place of fwemu: input, output, signals and exit code are its own.  Where there is
-    no such command the exit code is 127, where it cannot be run 126.
+    HOST is client, server, firewall, client2 and so on.  The command takes the place of fwemu:
+    input, output, signals and exit code are its own.  If there is no such command the exit code is
+    127, if it cannot be run 126.
     """
     if words[0] == "--":
         words = words[1:]

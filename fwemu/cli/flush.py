@@ -16,7 +16,9 @@ from fwemu.cli.target import connect
 @which_firewall
 @as_json
 def command(name: str | None, control: Path | None, as_json: bool) -> None:
-    """Forget every session at once and tell nobody, as a nightly clean-up or a reboot does."""
+    """Forget every session at once and tell nobody.
+
+    Nightly clean-ups and reboots of firewalls do that."""
     with connect(name, control) as client:
         count = client.flush()
     if as_json:

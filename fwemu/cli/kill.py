@@ -50,7 +50,9 @@ def command(
     notify: str,
     as_json: bool,
 ) -> None:
-    """End sessions: by number (see `fwemu sessions`), by what they have in common, or by chance."""
+    """End sessions: by number, by what they share, or by chance.
+
+    `fwemu sessions` shows the numbers."""
     match = given(protocol=protocol, state=state, host=host, port=port)
     which = given(ids=list(ids) or None, match=match or None, share=share)
     if len(which) != 1:

@@ -80,7 +80,7 @@ class Row:
 @click.command(epilog=example("fwemu ls"))
 @as_json
 def command(as_json: bool) -> None:
-    """Show the labs and stand-alone firewalls, and how full their tables are."""
+    """Show labs and stand-alone firewalls, and how full they are."""
     rows = list(_rows(default_base()))
     if not rows:
         problem = nothing_found("nothing runs: `fwemu up` makes a lab")
@@ -129,7 +129,7 @@ def _alone(about: About) -> Row:
     if not about.is_alive:
         way_out = (
             f"its firewall was killed, and its rules are left in {about.netns}: start it again "
-            "with the same --name, --netns and queue, and end it with Ctrl-C"
+            "with the same options, and end it with Ctrl-C"
         )
         return Row(about.name, "alone", DEAD, about.netns, way_out, about)
     state, statistics = _ask(about)

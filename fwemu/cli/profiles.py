@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group, epilog=example("fwemu profiles show cisco-asa"))
 def command() -> None:
-    """The devices that a firewall can behave like, each number with its source."""
+    """Show the devices it can behave like, with their sources."""
 
 
 @command.command("ls", epilog=example("fwemu profiles ls"))

@@ -26,7 +26,9 @@ def command(
     port: int | None,
     as_json: bool,
 ) -> None:
-    """List the sessions of a firewall, the oldest first: all, or those that match."""
+    """List the sessions of a firewall, the oldest first.
+
+    All of them, or those that have in common what the options say."""
     match = given(protocol=protocol, state=state, host=host, port=port)
     with connect(name, control) as client:
         found = client.sessions(**match)

@@ -24,9 +24,10 @@ from fwemu.cli.words import complete_live_settings
 def command(
     name: str | None, control: Path | None, settings: tuple[str, ...], as_json: bool
 ) -> None:
-    """Change settings while a firewall runs: all of them or, if one is wrong, none.
+    """Change settings of a running firewall, or show them.
 
-    Sessions that are open follow at once.  Without arguments: show every setting as TOML.
+    If one is wrong nothing is changed.  Sessions that are open follow at once.  Without arguments
+    every setting is shown as TOML.
     """
     from fwemu.config import toml
 

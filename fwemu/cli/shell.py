@@ -21,9 +21,10 @@ from fwemu.cli.words import complete_hosts
 @which_lab
 @click.argument("host", shell_complete=complete_hosts)
 def command(name: str | None, host: str) -> None:
-    """Open a shell on a host of a lab: client, server, firewall, and so on.
+    """Open a shell on a host of a lab.
 
-    It is $SHELL, or sh.  The prompt says where it is; so do $FWEMU_LAB and $FWEMU_HOST.
+    HOST is client, server, firewall, client2 and so on.  The shell is $SHELL, or sh.  Its prompt
+    says where it is; so do $FWEMU_LAB and $FWEMU_HOST.
     """
     lab = choose_lab(name).plan.name
     shell = os.environ.get("SHELL") or "sh"

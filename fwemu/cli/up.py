@@ -22,8 +22,8 @@ from fwemu.daemon import needs
 @click.option(
     "-n", "--name", metavar="NAME", help="What to call it (default: the first free labN)."
 )
-@click.option("--clients", default=1, show_default=True, help="Hosts on the inside.")
-@click.option("--servers", default=1, show_default=True, help="Hosts on the outside.")
+@click.option("--clients", default=1, metavar="N", show_default=True, help="Hosts on the inside.")
+@click.option("--servers", default=1, metavar="N", show_default=True, help="Hosts on the outside.")
 @as_json
 def command(
     profile: str | None,
@@ -34,7 +34,7 @@ def command(
     servers: int,
     as_json: bool,
 ) -> None:
-    """Make a lab: client, firewall and server, each in a network namespace of its own."""
+    """Make a lab: client, firewall and server, a namespace for each."""
     from fwemu.lab import Lab, Topology
 
     lab = Lab(

@@ -66,6 +66,8 @@ class Check:
     """Says what works; raises FwemuError, NetnsError or OSError if it does not."""
     after: tuple[str, ...] = ()
     """Checks without which this one cannot be tried."""
+    glance: Callable[[], None] = lambda: None
+    """Where it cannot be tried: raises FwemuError if it is missing for certain."""
 
 
 def examine() -> Iterator[Finding]:
@@ -75,19 +77,19 @@ def examine() -> Iterator[Finding]:
         blocked: dict[str, str] = {}  # by check: which one it fails by
         for check in CHECKS:
             cause = next((blocked[name] for name in check.after if name in blocked), None)
-            if cause is not None:
-                blocked[check.name] = cause
-                yield Finding(check.name, check.need, Status.UNCHECKED, f"needs {cause}")
-                continue
-            finding = _try(check, scratch)
-            if finding.status is Status.MISSING:
-                blocked[check.name] = check.name
+            finding = _try(check, scratch, cause)
+            if finding.status is not Status.OK:
+                blocked[check.name] = cause or check.name
             yield finding
 
 
-def _try(check: Check, scratch: Scratch) -> Finding:
+def _try(check: Check, scratch: Scratch, cause: str | None) -> Finding:
+    """What the check finds, or if there is a `cause` why it cannot be tried, what is certain."""
     try:
-        return Finding(check.name, check.need, Status.OK, check.attempt(scratch))
+        if cause is None:
+            return Finding(check.name, check.need, Status.OK, check.attempt(scratch))
+        check.glance()
+        return Finding(check.name, check.need, Status.UNCHECKED, f"needs {cause}")
     except (FwemuError, NetnsError, OSError) as error:
         text = str(error)
         if not text.startswith(check.need.sentence):
@@ -106,13 +108,6 @@ def _library(scratch: Scratch) -> str:
     import fwemu.daemon.queue  # noqa: F401 - raises if the library does not load
 
     return f"NetfilterQueue {version('NetfilterQueue')}"
-
-
-def _tools(scratch: Scratch) -> str:
-    found = [tool for tool in ("nft", "iptables") if shutil.which(tool) is not None]
-    if not found:
-        raise needs.HOOK.missing("nft is not installed; iptables is not installed")
-    return " and ".join(found)
 
 
 def _namespaces(scratch: Scratch) -> str:
@@ -148,6 +143,11 @@ def _hook(scratch: Scratch) -> str:
     return f"{hook.tool} sends packets to it"
 
 
+def _hook_tools() -> None:
+    if not any(shutil.which(tool) for tool in ("nft", "iptables")):
+        raise needs.HOOK.missing("neither is installed")
+
+
 def _raw_sockets(scratch: Scratch) -> str:
     from fwemu.daemon.inject import Injector
 
@@ -159,12 +159,11 @@ def _raw_sockets(scratch: Scratch) -> str:
 CHECKS: Final = (
     Check("root", needs.PRIVILEGES, _root),
     Check("library", needs.LIBRARY, _library),
-    Check("tools", needs.HOOK, _tools),
     Check("namespaces", needs.NAMESPACES, _namespaces, ("root",)),
     Check("links", needs.LINKS, _links, ("namespaces",)),
     Check("ipv6", needs.IPV6, _ipv6, ("links",)),
     Check("queue", needs.NFQUEUE, _nfqueue, ("namespaces", "library")),
-    Check("hook", needs.HOOK, _hook, ("namespaces", "tools")),
+    Check("hook", needs.HOOK, _hook, ("namespaces",), _hook_tools),
     Check("raw sockets", needs.PRIVILEGES, _raw_sockets, ("namespaces",)),
 )
-"""The first three need no root."""
+"""The first two need no root."""
