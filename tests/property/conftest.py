@@ -7,10 +7,10 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+settings.register_profile("fixed", max_examples=200, derandomize=True, deadline=None, database=None)
 settings.register_profile(
     "fuzz",
-    max_examples=20_000,
+    max_examples=3_000,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],

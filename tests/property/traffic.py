@@ -1,69 +1,121 @@
-"""Random traffic: few hosts and ports, so that packets meet each other's sessions."""
+"""Random traffic that gets somewhere: moves of a few conversations, in any order.
+
+Packets drawn octet by octet would hardly ever complete a handshake.  So the moves are made once,
+whole handshakes and closes among them as well as single segments out of place, and chance only
+chooses among them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hypothesis import strategies as st
 
-from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone
+from fwemu.core.flow import Zone
+from fwemu.core.instants import SECOND
 from tests.core import wire
-from tests.core.play import CLIENT, SERVER
+from tests.core.play import INSIDE, OUTSIDE, Play, Talk, Tcp
 
-PORTS = st.sampled_from([1, 2, 3])
-FLAGS = st.sampled_from(["S", "S", "SA", "A", "A", "PA", "FA", "R", "RA", "SF", ""])
-NUMBERS = st.sampled_from([0, 1, 2, 100, 2**31, 2**32 - 1])
-PAYLOADS = st.sampled_from([b"", b"x", bytes(100)])
+Arrival = tuple[bytes, Zone]
+Move = tuple[Arrival, ...]
+"""One packet, or several that belong together."""
+
+FEW = ((4, 1), (4, 2), (6, 1))
+"""IP versions and ports: so few that packets meet each other's sessions."""
+
+
+def _tcp_moves(talk: Tcp) -> Iterator[Move]:
+    def sends(end: Zone, *segment: object) -> Arrival:
+        return talk.segment(end, *segment), end  # type: ignore[arg-type]
+
+    syn, syn_ack = sends(INSIDE, "S", 0, 0), sends(OUTSIDE, "SA", 0, 1)
+    ack = sends(INSIDE, "A", 1, 1)
+    data, answer = sends(INSIDE, "A", 1, 1, 10), sends(OUTSIDE, "PA", 1, 11, 20)
+    fin, fin_ack = sends(INSIDE, "FA", 11, 21), sends(OUTSIDE, "FA", 21, 12)
+    last = sends(INSIDE, "A", 12, 22)
+    handshake, close = (syn, syn_ack, ack), (fin, fin_ack, last)
+    yield from [handshake] * 3
+    yield (*handshake, data, answer)
+    yield handshake + close
+    yield close
+    yield (data, answer)
+    yield from ((each,) for each in (syn, syn_ack, ack, data, answer, fin, fin_ack, last))
+    yield (sends(INSIDE, "A", 10, 21),)  # a probe
+    yield (sends(OUTSIDE, "S", 0, 0),)
+    yield handshake + close + (sends(OUTSIDE, "S", 0, 0),)
+    yield (sends(INSIDE, "S", 5000, 0),)
+    yield from ((*begun, sends(end, "R", 11, 0)) for end in Zone for begun in ((), (), handshake))
+    yield ((ack[0], OUTSIDE),)  # from the wrong side
+    yield from ((sends(INSIDE, flags, 1, 1),) for flags in ("", "SF"))
+
+
+def _other_moves(play: Play, port: int) -> Iterator[Move]:
+    udp, ping, tcp = play.udp(port=port), play.ping(identifier=port), play.tcp(port=port)
+    ask = udp.packet(INSIDE, wire.udp(port, 53)), INSIDE
+    answer = udp.packet(OUTSIDE, wire.udp(53, port)), OUTSIDE
+    yield from [(ask,), (ask, answer), (answer,)]
+    echo = ping.packet(INSIDE, wire.icmp(ping.query, port)), INSIDE
+    reply = ping.packet(OUTSIDE, wire.icmp(ping.response, port)), OUTSIDE
+    yield from [(echo,), (echo, reply), (reply,)]
+    for end in Zone:
+        about = tcp.segment(end, "A", 1, 1)
+        ends = udp.address[end.other], udp.address[end]
+        yield ((wire.icmp_error(*ends, about), end.other),)
+        yield ((wire.icmp_error(*ends, about), end),)
+        yield from _fragments(udp, end)
+    udp.protocol = 47
+    yield from ((((udp.packet(end, b"tunnel"), end)),) for end in Zone)
+
+
+def _fragments(udp: Talk, end: Zone) -> Iterator[Move]:
+    whole = wire.udp(udp.ports[end], udp.ports[end.other], bytes(100))
+    number = udp.ports[INSIDE]
+    first = udp.packet(end, whole[:80], fragment=(number, 0, True)), end
+    rest = udp.packet(end, whole[80:], fragment=(number, 10, False)), end
+    yield from [(first,), (rest,), (first, rest), (rest, first)]
+
+
+MOVES: list[Move] = [
+    move
+    for version, port in FEW
+    for moves in (_tcp_moves(Play(version).tcp(port=port)), _other_moves(Play(version), port))
+    for move in moves
+]
+
+pauses = st.sampled_from(
+    [0] * 10 + [1, SECOND - 1, SECOND, 2 * SECOND, 10 * SECOND, 30 * SECOND, 3600 * SECOND]
+)
+
+
+def _spread(moves: list[tuple[Move, int]]) -> list[tuple[bytes, Zone, int]]:
+    return [
+        (data, zone, pause if index == 0 else 0)
+        for move, pause in moves
+        for index, (data, zone) in enumerate(move)
+    ]
+
+
+arrivals = st.sampled_from([arrival for move in MOVES for arrival in move])
+"""One packet, whatever came before."""
+
+moves = st.tuples(st.sampled_from(MOVES), pauses)
+traffic = st.lists(moves, min_size=8, max_size=40).map(_spread)
+"""Packets, each with its zone and the time that passes before it."""
 
 
 @st.composite
-def bodies(draw: st.DrawFn, version: int, end: Zone) -> tuple[int, bytes]:
-    """A transport protocol and what is in the packet."""
-    here, there = draw(PORTS), 80
-    if end is Zone.OUTSIDE:
-        here, there = there, here
-    kind = draw(st.sampled_from(["tcp", "tcp", "tcp", "udp", "icmp", "error", "other"]))
-    if kind == "tcp":
-        numbers = draw(NUMBERS), draw(NUMBERS)
-        return TCP, wire.tcp(here, there, draw(FLAGS), *numbers, draw(PAYLOADS))
-    if kind == "udp":
-        return UDP, wire.udp(here, there, draw(PAYLOADS))
-    if kind == "other":
-        return 47, draw(PAYLOADS)
-    protocol = ICMP if version == 4 else ICMPV6
-    if kind == "error":
-        about = draw(packets(version, end.other))
-        return protocol, wire.icmp(3 if version == 4 else 1, payload=about)
-    types = [8, 0] if version == 4 else [128, 129]
-    return protocol, wire.icmp(draw(st.sampled_from(types)), draw(PORTS))
-
-
-@st.composite
-def packets(draw: st.DrawFn, version: int, end: Zone) -> bytes:
-    """A packet from this end, now and then a fragment of one."""
-    addresses = CLIENT[version], SERVER[version]
-    if end is Zone.OUTSIDE:
-        addresses = addresses[1], addresses[0]
-    protocol, body = draw(bodies(version, end))
-    places = [None, None, None, (1, 0, True), (1, 10, True), (2, 20, False)]
-    return wire.ip(*addresses, protocol, body, fragment=draw(st.sampled_from(places)))
-
-
-@st.composite
-def arrivals(draw: st.DrawFn) -> tuple[bytes, Zone]:
-    """A packet and the zone it comes from, which now and then is the wrong one."""
-    version, end = draw(st.sampled_from([4, 6])), draw(st.sampled_from(list(Zone)))
-    data = draw(packets(version, end))
-    return data, draw(st.sampled_from([end, end, end, end.other]))
-
-
-@st.composite
-def mutilated(draw: st.DrawFn) -> tuple[bytes, Zone]:
+def mutilated(draw: st.DrawFn) -> Arrival:
     """A packet with some octets changed, cut short or grown."""
-    data, zone = draw(arrivals())
+    data, zone = draw(arrivals)
     octets = bytearray(data)
     for _ in range(draw(st.integers(0, 4))):
         octets[draw(st.integers(0, len(octets) - 1))] = draw(st.integers(0, 255))
     return bytes(octets[: draw(st.integers(0, len(octets)))]) + draw(st.binary(max_size=8)), zone
 
 
-ANY_BYTES = st.tuples(st.binary(max_size=120), st.sampled_from(list(Zone)))
-"""Usually no packet at all."""
+any_input = st.one_of(
+    st.tuples(st.binary(max_size=120), st.sampled_from(list(Zone))),
+    arrivals,
+    mutilated(),
+)
+"""Packets, nearly packets, and what is none."""
