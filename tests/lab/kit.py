@@ -122,8 +122,12 @@ def connected(
         with client.namespace.enter():
             near = socket.socket(family(version), socket.SOCK_STREAM)
         near.settimeout(PATIENCE)
-        near.connect(listener.getsockname()[:2])
-        far, _ = listener.accept()
+        try:
+            near.connect(listener.getsockname()[:2])
+            far, _ = listener.accept()
+        except BaseException:
+            near.close()
+            raise
     for end in (near, far):
         end.settimeout(PATIENCE)
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
