@@ -64,6 +64,7 @@ BASELINE: Final = tuple(
 
 def as_new(lab: Lab, *settings: str) -> None:
     """Empty the table of a shared lab, put all its settings back, and then set these."""
+    eventually(lambda: lab.firewall.statistics()["queue"]["waiting"] == 0, what="an empty queue")
     lab.firewall.configure([*BASELINE, *settings])
     lab.firewall.flush()
 
