@@ -100,6 +100,7 @@ class Firewall:
         self._addresses = addresses or {}
         self._fragments = AcceptedDatagrams()
         self._last_number = 0
+        self._find = self.table.find
         self._seen = self.table.eviction.seen
         self._apply(policy)
 
@@ -115,22 +116,22 @@ class Firewall:
         if isinstance(packet, Malformed):
             decision = self._refuse(data, now, arrival, packet.reason, length=packet.length)
         else:
-            decision = self._by_kind[packet.kind](packet, data, now, arrival)
-        reason = decision.reason
+            decision = self._by_kind[packet[0]](packet, data, now, arrival)
+        reason = decision[1]
         self.packets[reason] += 1
         self.octets[reason] += packet.length
         return decision
 
     def _track(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
         """A packet that has, may open, or ought to have a session."""
-        session = self.table.find(packet.protocol, packet.key)
+        session = self._find(packet.protocol, packet.key)
         if session is None:
             return self._begin(packet, data, now, arrival)
         if now - session.last_seen >= session.lifetime:
             return self._begin(packet, data, now, arrival, self._expire(session))
         direction = _ORIGINAL if packet.key == session.key else _REPLY
         cell = TRACK[packet.kind](session, packet, direction)
-        if cell.__class__ is State:
+        if type(cell) is State:
             return self._advance(session, packet, direction, cell, now)
         if cell is Cell.IGNORE:
             return _ACCEPTED[Reason.IGNORED]

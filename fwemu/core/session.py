@@ -33,25 +33,22 @@ class End:
         A probe is an ACK one below the next sequence number, with no octet or a useless one, while
         nothing is outstanding (RFC 9293 section 3.8.4).
         """
+        _, _, _, length, segment, seq, ack, end, _, _ = packet
         self.packets += 1
-        self.octets += packet.length
-        segment = packet.segment
+        self.octets += length
         if segment is None:
             return False
         before = self.next
-        if before is None or 0 < packet.end - before & 0xFFFFFFFF < HALF:
-            self.next = packet.end
+        if end != before and (before is None or 0 < end - before & 0xFFFFFFFF < HALF):
+            self.next = end
         if segment is _SYN or segment is _RST:
             return False
-        if self.acked is None or 0 < packet.ack - self.acked & 0xFFFFFFFF < HALF:
-            self.acked = packet.ack
-        return (
-            before is not None
-            and before - packet.seq & 0xFFFFFFFF == 1
-            and segment is _ACK
-            and packet.end - packet.seq & 0xFFFFFFFF <= 1
-            and peer.acked == before
-        )
+        acked = self.acked
+        if ack != acked and (acked is None or 0 < ack - acked & 0xFFFFFFFF < HALF):
+            self.acked = ack
+        if before is None or before - seq & 0xFFFFFFFF != 1:
+            return False
+        return segment is _ACK and end - seq & 0xFFFFFFFF <= 1 and peer.acked == before
 
 
 class Session:
