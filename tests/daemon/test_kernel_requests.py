@@ -79,54 +79,6 @@ def traffic(lab: Lab) -> Iterator[Traffic]:
             assert traffic.goes_on()
 
 
-SESSIONS = 20_000
-
-
-def test_twenty_thousand_sessions_are_listed_completely_while_traffic_flows(
-    lab: Lab, traffic: Traffic
-) -> None:
-    """Page by page: none twice, none missing, and metrics meanwhile."""
-    lab.firewall.configure(["timeouts.udp_unreplied=1h"])
-    busy = {session["id"] for session in lab.firewall.sessions()}
-    with datagrams(lab.client) as client:
-        for port in range(1, SESSIONS + 1):
-            client.sendto(b"x", (lab.server.ipv4, port))
-            if port % 1000 == 0:  # the kernel's queue is no place for all of them
-                eventually(
-                    lambda n=port: (
-                        count(lab.firewall.statistics(), "sessions", "UDP_UNREPLIED") >= n
-                    )
-                )
-    scraped: list[str] = []
-    with Client(lab.firewall.control) as other:
-        done = threading.Event()
-
-        def scrape() -> None:
-            while not done.is_set():
-                scraped.append(other.metrics())
-
-        scraper = threading.Thread(target=scrape)
-        scraper.start()
-        try:
-            listed = list(lab.firewall.sessions())
-            in_large_pages = list(lab.firewall.sessions(limit=10_000))
-            found = list(lab.firewall.sessions(protocol="udp", port=777))
-        finally:
-            done.set()
-            scraper.join()
-    ids = [session["id"] for session in listed]
-    assert ids == sorted(set(ids))
-    assert len(ids) == SESSIONS + len(busy)
-    assert [session["id"] for session in in_large_pages] == ids
-    ports = {s["destination_port"] for s in listed if s["protocol"] == "udp"}
-    assert ports == set(range(1, SESSIONS + 1))
-    assert [session["destination_port"] for session in found] == [777]
-    name = 'fwemu_sessions{protocol="udp",state="UDP_UNREPLIED"}'
-    assert len(scraped) > 1
-    assert all(f"{name} {float(SESSIONS)}" in text for text in scraped[1:])
-    assert lab.firewall.statistics()["queue"]["lost_queue_full"] == 0
-
-
 def test_a_flush_under_traffic_loses_nothing_where_unknown_packets_are_picked_up(
     lab: Lab, traffic: Traffic
 ) -> None:
@@ -252,3 +204,51 @@ def test_events_are_followed_as_they_come(lab: Lab) -> None:
     assert [event["number"] for event in seen] == list(
         range(log.after + 1, log.after + 1 + len(seen))
     )
+
+
+SESSIONS = 20_000
+
+
+def test_twenty_thousand_sessions_are_listed_completely_while_traffic_flows(
+    lab: Lab, traffic: Traffic
+) -> None:
+    """Page by page: none twice, none missing, and metrics meanwhile."""
+    lab.firewall.configure(["timeouts.udp_unreplied=1h"])
+    busy = {session["id"] for session in lab.firewall.sessions()}
+    with datagrams(lab.client) as client:
+        for port in range(1, SESSIONS + 1):
+            client.sendto(b"x", (lab.server.ipv4, port))
+            if port % 1000 == 0:  # the kernel's queue is no place for all of them
+                eventually(
+                    lambda n=port: (
+                        count(lab.firewall.statistics(), "sessions", "UDP_UNREPLIED") >= n
+                    )
+                )
+    scraped: list[str] = []
+    with Client(lab.firewall.control) as other:
+        done = threading.Event()
+
+        def scrape() -> None:
+            while not done.is_set():
+                scraped.append(other.metrics())
+
+        scraper = threading.Thread(target=scrape)
+        scraper.start()
+        try:
+            listed = list(lab.firewall.sessions())
+            in_large_pages = list(lab.firewall.sessions(limit=10_000))
+            found = list(lab.firewall.sessions(protocol="udp", port=777))
+        finally:
+            done.set()
+            scraper.join()
+    ids = [session["id"] for session in listed]
+    assert ids == sorted(set(ids))
+    assert len(ids) == SESSIONS + len(busy)
+    assert [session["id"] for session in in_large_pages] == ids
+    ports = {s["destination_port"] for s in listed if s["protocol"] == "udp"}
+    assert ports == set(range(1, SESSIONS + 1))
+    assert [session["destination_port"] for session in found] == [777]
+    name = 'fwemu_sessions{protocol="udp",state="UDP_UNREPLIED"}'
+    assert len(scraped) > 1
+    assert all(f"{name} {float(SESSIONS)}" in text for text in scraped[1:])
+    assert lab.firewall.statistics()["queue"]["lost_queue_full"] == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import re
 import socket
@@ -284,7 +285,11 @@ class Log:
     after: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.after = max((event["number"] for event in self.lab.firewall.events()), default=0)
+        self.lab.firewall.statistics()  # whatever has happened by now is in the log then
+        with open(self.lab.about.events, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 4096))
+            self.after = json.loads(file.read().splitlines()[-1])["number"]
 
     def __call__(self, event: str | None = None, **fields: Any) -> list[dict[str, Any]]:
         """The events of that kind whose fields have these values."""
