@@ -43,7 +43,7 @@ class Network:
         Raises NamespaceExists, and then leaves the other one alone.
         """
         creation = Creation(name)
-        self._undo.append(partial(_remove, creation, self._grace))
+        self._register(partial(_remove, creation, self._grace))
         namespace = creation.run()
         self._creations.append(creation)
         return namespace
@@ -68,7 +68,7 @@ class Network:
             # The kernel ends a namespace some time after its last name is gone: without this,
             # the end in a namespace that stays would linger, and its name with it.
             ns, name = (b, b_name) if self._owns(b) else (a, a_name)
-            self._undo.append(partial(_delete_link, ns, name, made))
+            self._register(partial(_delete_link, ns, name, made))
         links.veth(a, a_name, b, b_name, mtu, on_made=lambda: made.append(True))
         links.configure(a, a_name, addresses=a_addresses)
         links.configure(b, b_name, addresses=b_addresses)
@@ -79,7 +79,7 @@ class Network:
         """A bridge, up, with these interfaces plugged in."""
         made: list[bool] = []
         if not self._owns(ns):
-            self._undo.append(partial(_delete_link, ns, name, made))
+            self._register(partial(_delete_link, ns, name, made))
         links.bridge(ns, name, on_made=lambda: made.append(True))
         for member in members:
             links.attach(ns, name, member)
@@ -98,7 +98,7 @@ class Network:
     ) -> Process:
         """A program inside; it is stopped when the network closes.  See `process.spawn`."""
         started: list[Process] = []
-        self._undo.append(partial(_stop, started, self._grace))
+        self._register(partial(_stop, started, self._grace))
         return process.spawn(
             ns,
             argv,
@@ -116,7 +116,7 @@ class Network:
 
         It is called in a thread of its own, where Ctrl-C does not reach it.
         """
-        self._undo.append(undo)
+        self._register(undo)
 
     def keep(self) -> None:
         """Leave everything standing: closing does nothing any more.
@@ -132,13 +132,8 @@ class Network:
         What cannot be removed does not stop the rest: it raises CleanupError at the end.
         Ctrl-C meanwhile is raised when all is done; a second one at once.
         """
-        unwind = partial(_unwind, self._undo)
-        try:
-            Worker(unwind, "close network").run()
-        except BaseException:
-            if self._undo:  # Ctrl-C came before it began
-                Worker(unwind, "close network").run()
-            raise
+        Worker(partial(_unwind, self._undo), "close network").run()
+        self._last_resort.detach()
         self._creations.clear()
 
     def __enter__(self) -> Network:
@@ -157,6 +152,11 @@ class Network:
                 raise
             # What went wrong first is what the reader must see.
             error.add_note(str(failed))
+
+    def _register(self, undo: Callable[[], object]) -> None:
+        if not self._last_resort.alive:  # closed before, and used again
+            self._last_resort = weakref.finalize(self, _unwind, self._undo)
+        self._undo.append(undo)
 
     def _owns(self, ns: Namespace) -> bool:
         identity = ns.identity

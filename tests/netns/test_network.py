@@ -112,6 +112,7 @@ def test_a_real_ctrl_c_at_any_moment_leaves_nothing(prefix):
     interrupted = 0
     for i in range(30):
         mine = f"{prefix}{i}-"
+        network = None
         delay = dice.uniform(0, 0.06)
         thread = threading.Thread(target=interrupt_after, args=[delay])
         try:
@@ -121,7 +122,7 @@ def test_a_real_ctrl_c_at_any_moment_leaves_nothing(prefix):
             threading.Event().wait(5)  # it was quicker: the signal comes here
         except KeyboardInterrupt:
             interrupted += 1
-        del network
+        network = None  # the last resort runs now, if it is needed
         thread.join()
         assert what_is_left(mine) == []
     assert interrupted == 30
@@ -206,6 +207,16 @@ def test_keep_leaves_it_standing(prefix):
     assert stop_all_in(a) == [(process.pid, "sleep 60")]
     assert process.stop() == -signal.SIGTERM
     remove(a.name)
+
+
+def test_a_closed_network_can_be_used_again(prefix):
+    """And keeps all its promises."""
+    network = Network()
+    network.namespace(prefix + "a")
+    network.close()
+    network.namespace(prefix + "a")
+    network = None
+    assert not exists(prefix + "a")
 
 
 def test_a_network_that_was_forgotten_goes_with_its_object(prefix):
