@@ -12,9 +12,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from fwemu.daemon.rundir import About, RunDirectory, start_time
-from fwemu.errors import NamespaceError
+from fwemu.errors import ConfigError, NamespaceError
 from fwemu.lab.plan import LAB_NUMBERS, LabPlan, Topology
 
 
@@ -77,9 +78,7 @@ def entries(base: Path) -> list[Entry]:
         return []
     found = []
     for path in sorted(base.iterdir()):
-        with contextlib.suppress(
-            FileNotFoundError, NotADirectoryError, PermissionError, ValueError, KeyError
-        ):
+        with contextlib.suppress(*_NO_LAB):
             found.append(_read(RunDirectory(base, path.name)))
     return found
 
@@ -91,6 +90,13 @@ def entry(base: Path, name: str) -> Entry:
             return found
     names = ", ".join(found.plan.name for found in entries(base)) or "none"
     raise NamespaceError(f"there is no lab {name!r} (there are: {names}): `fwemu up` makes one")
+
+
+_NO_LAB: Final = (
+    FileNotFoundError, NotADirectoryError, PermissionError, ValueError, KeyError, TypeError,
+    ConfigError,
+)  # fmt: skip
+"""What `_read` raises for a directory that is not, or only half, a lab's."""
 
 
 def _read(directory: RunDirectory) -> Entry:

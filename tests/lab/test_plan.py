@@ -1,0 +1,60 @@
+"""What follows from a lab's name, number and topology; nothing is made here."""
+
+import ipaddress
+
+import pytest
+
+from fwemu.core.flow import Zone
+from fwemu.errors import ConfigError
+from fwemu.lab.plan import LAB_NUMBERS, MOST_HOSTS, LabPlan, Topology, check_name
+
+
+def test_hosts_are_named_client_client2_server_server2() -> None:
+    """The first of each has no number: most labs have only that one."""
+    names = [name for name, _ in Topology(clients=2, servers=3).hosts]
+    assert names == ["client", "client2", "server", "server2", "server3"]
+
+
+@pytest.mark.parametrize("topology", [{"clients": 0}, {"servers": 0}, {"servers": MOST_HOSTS + 1}])
+def test_a_side_has_at_least_one_host_and_not_too_many(topology: dict[str, int]) -> None:
+    """The message says the range."""
+    with pytest.raises(ConfigError, match=f"is not from 1 to {MOST_HOSTS}"):
+        Topology(**topology)
+
+
+@pytest.mark.parametrize("number", [LAB_NUMBERS[0], LAB_NUMBERS[-1]])
+def test_every_address_of_the_largest_lab_is_valid_and_its_own(number: int) -> None:
+    """Inside and outside are networks of their own, in both IP versions."""
+    plan = LabPlan("x", number, Topology(MOST_HOSTS, MOST_HOSTS))
+    addresses = [plan.addresses(zone, 1) for zone in Zone]
+    addresses += [(host.ipv4, host.ipv6) for host in plan.hosts]
+    for each in zip(*addresses, strict=True):
+        parsed = {ipaddress.ip_address(address) for address in each}
+        assert len(parsed) == 2 * MOST_HOSTS + 2
+        assert all(address.is_private for address in parsed)
+    assert len(set(plan.namespaces)) == 2 * MOST_HOSTS + 1
+
+
+def test_labs_with_different_numbers_share_no_network() -> None:
+    """So that a host of one is never mistaken for one of another in a log."""
+    networks = {
+        plan.addresses(zone, 1)
+        for plan in (LabPlan("x", number, Topology()) for number in LAB_NUMBERS)
+        for zone in Zone
+    }
+    assert len(networks) == 2 * len(LAB_NUMBERS)
+
+
+@pytest.mark.parametrize("name", ["a", "shop-test", "7", "a" * 32])
+def test_names_that_can_be_part_of_a_namespace_are_taken(name: str) -> None:
+    """As they are."""
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-a", "a-", "A", "a b", "a/b", "../x", "a" * 33, "a_b", "ü", "a\n"]
+)
+def test_other_names_are_refused_with_an_example(name: str) -> None:
+    """They would become file names and namespace names."""
+    with pytest.raises(ConfigError, match="as in shop-test"):
+        check_name(name)
