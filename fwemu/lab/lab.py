@@ -17,6 +17,7 @@ from fwemu.lab import launch, register
 from fwemu.lab.host import Host
 from fwemu.lab.plan import LabPlan, Topology, check_name
 from netns import (
+    LinkError,
     Namespace,
     NetnsError,
     Network,
@@ -152,8 +153,16 @@ class Lab:
                     add_route(namespace, "default", via)
                 self.hosts[host.name] = Host(host, namespace, network)
             if len(hosts) > 1:  # a switch between several hosts of a zone and the firewall
+                _keep_bridged_frames_off_the_rules(firewall)
                 network.bridge(firewall, interface, ports)
                 configure(firewall, interface, addresses=own)
+
+
+def _keep_bridged_frames_off_the_rules(firewall: Namespace) -> None:
+    """With br_netfilter loaded (as Docker does) the firewall would judge what neighbours say."""
+    for command in ("iptables", "ip6tables"):
+        with contextlib.suppress(LinkError):  # it is not loaded
+            sysctl(firewall, f"net.bridge.bridge-nf-call-{command}", 0)
 
 
 def remove(entry: register.Entry, say: Callable[[str], None]) -> None:
