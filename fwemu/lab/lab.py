@@ -11,7 +11,7 @@ from fwemu.config import load
 from fwemu.core.flow import Zone
 from fwemu.daemon import needs
 from fwemu.daemon.client import Client
-from fwemu.daemon.rundir import About, default_base
+from fwemu.daemon.rundir import About, RunDirectory, default_base
 from fwemu.errors import NamespaceError
 from fwemu.lab import launch, register
 from fwemu.lab.host import Host
@@ -94,10 +94,9 @@ class Lab:
         try:
             with translated():
                 self._build(self._entry.plan)
-            self.about: About = launch.launch(
-                self._entry.directory, self._entry.plan.firewall, self._arguments
-            )
-            self._network.on_close(lambda: launch.stop(self.about))
+            directory = self._entry.directory
+            self._network.on_close(lambda: _stop_firewall(directory))
+            self.about: About = launch.launch(directory, self._entry.plan.firewall, self._arguments)
         except BaseException:
             self.close()
             raise
@@ -165,11 +164,15 @@ def _keep_bridged_frames_off_the_rules(firewall: Namespace) -> None:
             sysctl(firewall, f"net.bridge.bridge-nf-call-{command}", 0)
 
 
-def remove(entry: register.Entry, say: Callable[[str], None]) -> None:
-    """Take down a lab that this or another process has made, whatever is left of it."""
-    about = entry.about
+def _stop_firewall(directory: RunDirectory) -> None:
+    about = directory.about()
     if about is not None:
         launch.stop(about)
+
+
+def remove(entry: register.Entry, say: Callable[[str], None]) -> None:
+    """Take down a lab that this or another process has made, whatever is left of it."""
+    _stop_firewall(entry.directory)
     with translated():
         for name in entry.plan.namespaces:
             with contextlib.suppress(NetnsError):
