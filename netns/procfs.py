@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+UNKNOWN: Final = "?"
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,9 @@ def is_in(pid: int, identity: tuple[int, int]) -> bool:
 
 
 def command_of(pid: int) -> str:
+    """Its program and arguments; UNKNOWN when it is about to end."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
-        return "?"
-    return b" ".join(words).decode(errors="replace") or "?"
+        return UNKNOWN
+    return b" ".join(words).decode(errors="replace") or UNKNOWN

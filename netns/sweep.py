@@ -18,7 +18,7 @@ from typing import Final
 from netns.errors import ProcessError
 from netns.namespace import Namespace
 from netns.process import AFTER_KILL, GRACE
-from netns.procfs import command_of, is_in, pids, stat_of
+from netns.procfs import UNKNOWN, command_of, is_in, pids, stat_of
 
 POLL: Final = 0.005  # seconds between two looks at who is there
 
@@ -64,7 +64,8 @@ def stop_all_in(ns: Namespace, grace: float = GRACE) -> list[tuple[int, str]]:
         was_empty = False
         try:
             for target in targets:
-                ended[target.pid] = target.command
+                if target.command != UNKNOWN or target.pid not in ended:
+                    ended[target.pid] = target.command
                 # TERM once to each program: a second one means "at once" to some.  It may get
                 # lost in a child that has not become its program yet, hence the command.
                 program = (target.pid, target.started, target.command)
