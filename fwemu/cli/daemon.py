@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fwemu.cli.group import example
-from fwemu.cli.options import behaviour
+from fwemu.cli.options import PATH, behaviour
 from fwemu.cli.output import emit, say
 from fwemu.daemon import needs
 from fwemu.errors import ConfigError, NamespaceError
@@ -43,7 +43,7 @@ def _address(
 )
 @click.option(
     "--control",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="PATH",
     help="Where to put the control socket.",
 )
@@ -52,12 +52,12 @@ def _address(
 )
 @click.option(
     "--log",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Write the firewall log there and leave it.",
 )
 @click.option("-n", "--name", metavar="NAME", help="What to call it (default: daemon-PID).")
-@click.option("--run-dir", type=click.Path(path_type=Path), hidden=True)
+@click.option("--run-dir", type=PATH, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Say `ready` as a JSON object.")
 def command(
     netns: str | None,

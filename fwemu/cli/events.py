@@ -41,20 +41,22 @@ def command(
     day here and the number of the session.
     """
     with connect(name, control) as client:
-        for event in _follow(client, after) if follow else client.events(after=after):
-            if as_json:
-                emit(event)
-            else:
-                print(line(event), flush=True)
+        try:
+            for event in _follow(client, after) if follow else client.events(after=after):
+                if as_json:
+                    emit(event)
+                else:
+                    print(line(event), flush=True)
+        except KeyboardInterrupt:
+            if not follow:
+                raise
 
 
 def _follow(client: Client, after: int) -> Iterator[Event]:
-    """Events until Ctrl-C, or until the firewall ends."""
+    """Events until the firewall ends."""
     client.status()  # an error if it does not answer now; that it ends later is none
     try:
         yield from client.events(after=after, follow=True)
-    except KeyboardInterrupt:
-        return
     except ControlError:
         say("the firewall has ended")
 

@@ -8,7 +8,7 @@ import signal
 import sys
 from importlib import import_module
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -66,6 +66,15 @@ class Commands(Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader, as in `| head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return result
+
 
 def _epilog() -> str:
     rows = [f"  {row.code:<4} {row.meaning}" for row in EXIT_CODES]
@@ -97,7 +106,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code.  Errors become one line on stderr."""
     try:
         code = cli.main(arguments, prog_name="fwemu", standalone_mode=False)
-        sys.stdout.flush()
     except FwemuError as error:
         for line in str(error).splitlines():
             print(f"fwemu: {line}", file=sys.stderr)
@@ -109,9 +117,6 @@ def main(arguments: list[str] | None = None) -> int:
         with contextlib.suppress(OSError):  # the terminal may be gone
             print("fwemu: interrupted; everything it had made is removed", file=sys.stderr)
         return interruption.exit_code if isinstance(interruption, Terminated) else INTERRUPTED
-    except BrokenPipeError:  # the reader, as in `| head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return code if isinstance(code, int) else 0
 
 
@@ -123,10 +128,9 @@ def _in_one_line(error: click.ClickException) -> str:
     else:
         text = error.format_message().strip().rstrip(".")
         text = text[:1].lower() + text[1:]
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    if context is None:
+    if not isinstance(error, click.UsageError):
         return text
-    path = context.command_path
+    path = error.ctx.command_path if error.ctx is not None else "fwemu"
     _, _, place = path.partition(" ")
     return f"{place}: {text}; see `{path} --help`" if place else f"{text}; see `{path} --help`"
 

@@ -12,6 +12,9 @@ from fwemu.cli import words
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+PATH = click.Path(path_type=Path, readable=False)
+"""Looked at when it is used and not before: what is wrong with it is said better there."""
+
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line, for machines."
 )
@@ -31,7 +34,7 @@ def behaviour(command: Command) -> Command:
             help="Change one setting, as in timeouts.tcp_established=5s; may be repeated.",
         ),
         click.option(
-            "--config", type=click.Path(path_type=Path), metavar="FILE",
+            "--config", type=PATH, metavar="FILE",
             help="A TOML file of settings.",
         ),
         click.option(
@@ -47,7 +50,7 @@ def which_firewall(command: Command) -> Command:
     """--name and --control: the firewall that is meant."""
     for option in (
         click.option(
-            "--control", type=click.Path(path_type=Path), metavar="PATH",
+            "--control", type=PATH, metavar="PATH",
             help="Its control socket, instead of its name.",
         ),
         click.option(

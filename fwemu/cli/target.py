@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 from collections.abc import Mapping
@@ -41,15 +40,16 @@ def choose_lab(name: str | None) -> Entry:
 
 def connect(name: str | None, control: Path | None) -> Client:
     """A client of the firewall that is meant."""
-    from fwemu.daemon.client import Client
+    from fwemu.daemon.client import Client, nobody_answers
 
     path = control if control is not None else Path(choose(name).control)
     with socket.socket(socket.AF_UNIX) as probe:
         try:
-            with contextlib.suppress(FileNotFoundError, ConnectionError):  # the client says it
-                probe.connect(str(path))
+            probe.connect(str(path))
         except PermissionError as error:
             raise needs.PRIVILEGES.missing() from error
+        except OSError as error:
+            raise nobody_answers(path) from error
     return Client(path)
 
 

@@ -46,12 +46,14 @@ def command(
     )
     needs.require_privileges()
     say("making client, firewall and server ...")
-    with _interrupts_kept() as interrupts:
+    with _signals_kept() as kept:
         lab.up()
-        if interrupts:
+        if kept:
             lab.close()
-            raise KeyboardInterrupt
-        lab.keep()
+        else:
+            lab.keep()
+    if kept:
+        signal.raise_signal(kept[0])
     about, hosts = lab.about, hosts_of(choose_lab(lab.name).plan)
     if as_json:
         emit(
@@ -77,8 +79,8 @@ def command(
 
 
 @contextmanager
-def _interrupts_kept() -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM are written down instead of followed, so that nothing stays half made.
+def _signals_kept() -> Iterator[list[int]]:
+    """Ctrl-C and the like are written down instead of followed, so that nothing stays half made.
 
     A lab takes about a second to make, and it can be removed for certain only when it is whole.
     """
@@ -89,7 +91,8 @@ def _interrupts_kept() -> Iterator[list[int]]:
             say("removing what was made so far ...")
         kept.append(number)
 
-    before = {number: signal.signal(number, keep) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, keep) for number in numbers}
     try:
         yield kept
     finally:

@@ -116,10 +116,13 @@ class Client:
         try:
             yield
         except httpx.ConnectError as error:
-            raise ControlError(
-                f"{self.control}: no firewall answers there; `fwemu ls` shows those that run"
-            ) from error
+            raise nobody_answers(self.control) from error
         except httpx.TimeoutException as error:
             raise ControlError(f"{self.control}: no answer within {self._seconds:g} s") from error
         except httpx.TransportError as error:
             raise ControlError(f"{self.control}: the firewall has ended") from error
+
+
+def nobody_answers(control: Path) -> ControlError:
+    """The error where no firewall listens."""
+    return ControlError(f"{control}: no firewall answers there; `fwemu ls` shows those that run")

@@ -1,0 +1,134 @@
+"""`fwemu events`: the log, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+
+import pytest
+
+from fwemu.cli.events import line
+from tests.cli.command import fwemu, masked, start
+from tests.lab.kit import PATIENCE, connected, eventually, say
+
+pytestmark = pytest.mark.kernel
+
+
+def last_event() -> int:
+    """The number to go on from."""
+    return max(event["number"] for event in fwemu("events", "--json").json)
+
+
+def test_each_event_is_a_line(lab):
+    """When, which session, what, between whom, and why."""
+    after = last_event()
+    with connected(lab) as pair:
+        say(pair.client, pair.server)
+        fwemu("kill", "--port", str(pair.port))
+        pair.client.sendall(b"too late")
+        eventually(lambda: "denied" in fwemu("events", "--after", str(after)).out)
+        text = fwemu("events", "--after", str(after)).out
+
+    lines = masked(text).splitlines()
+    assert lines[0] == (
+        "TIME  #ID  built  tcp 10.N.1.10:PORT -> 10.N.2.10:PORT from the inside, SYN_SENT"
+    )
+    assert lines[1].startswith(
+        "TIME  #ID  torn_down  tcp 10.N.1.10:PORT -> 10.N.2.10:PORT killed in ESTABLISHED after "
+        "SECONDS, idle SECONDS; "
+    )
+    assert lines[2].startswith(
+        "TIME  -  denied  tcp 10.N.1.10:PORT -> 10.N.2.10:PORT ACK (60 B) from the inside: "
+        "unknown_packet, "
+    )
+
+
+def test_machines_get_the_log_as_it_is(lab):
+    """Line by line what the file has."""
+    with connected(lab):
+        told = fwemu("events", "--json").out
+    with open(lab.about.events) as file:
+        written = file.read()
+
+    assert written.startswith(told)
+
+
+def test_follow_goes_on_until_ctrl_c(lab):
+    """And then it ends quietly, with nothing wrong."""
+    follower = start("events", "--follow", "--json", "--after", str(last_event()))
+    try:
+        with connected(lab) as pair:
+            event = json.loads(follower.stdout.readline())
+            assert event["event"] == "built"
+            assert event["source_port"] == pair.port
+            follower.send_signal(signal.SIGINT)
+            _, err = follower.communicate(timeout=PATIENCE)
+    finally:
+        follower.kill()
+        follower.wait()
+
+    assert (follower.returncode, err) == (0, "")
+
+
+def test_the_end_of_the_firewall_is_the_end_of_its_log(nothing):
+    """No error: whoever follows has seen everything."""
+    from tests.lab.kit import unique
+
+    name = unique("cli")
+    assert fwemu("up", "--name", name).code == 0
+    follower = start("events", "--follow")
+    try:
+        assert "started" in follower.stdout.readline()
+        assert fwemu("down", name).code == 0
+        _, err = follower.communicate(timeout=PATIENCE)
+    finally:
+        follower.kill()
+        follower.wait()
+
+    assert (follower.returncode, err) == (0, "the firewall has ended\n")
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (
+            {"session": 3, "event": "built", "protocol": "udp", "source": "fd00::1",
+             "source_port": 5, "destination": "fd00::2", "destination_port": 53,
+             "zone": "outside", "state": "UDP_UNREPLIED", "picked_up": True},
+            "#3  built         udp [fd00::1]:5 -> [fd00::2]:53 from the outside, UDP_UNREPLIED, "
+            "picked up in mid-stream",
+        ),
+        (
+            {"session": None, "event": "denied", "zone": "inside", "reason": "bad_header",
+             "answer": "drop", "segment": None, "length": 12, "rule": None},
+            " -  denied        a packet (12 B) from the inside: bad_header, drop",
+        ),
+        (
+            {"event": "configured", "changes": ["timeouts.icmp=5s", "mode=acl"]},
+            " -  configured    changes=timeouts.icmp=5s,mode=acl",
+        ),
+        (
+            {"session": 3, "event": "state_changed", "before": "SYN_SENT", "state": "SYN_RECV"},
+            "#3  state_changed before=SYN_SENT state=SYN_RECV",
+        ),
+    ],
+)  # fmt: skip
+def test_events_of_every_kind_have_a_line(event, text):
+    """Also those that this command does not know by name."""
+    written = line({"number": 1, "time": "2026-01-02T03:04:05.000006+00:00", "at_s": 0.5, **event})
+
+    assert written.partition(".000006     ")[2].strip() == text.strip()
+
+
+def test_a_firewall_that_is_not_there_is_an_error_at_once(tmp_path):
+    """Not after a wait, and not a quiet end."""
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(tmp_path / "gone"))
+
+    done = fwemu("events", "--follow", "--control", str(tmp_path / "gone"))
+
+    assert (done.code, done.err) == (
+        7,
+        f"fwemu: {tmp_path}/gone: no firewall answers there; `fwemu ls` shows those that run\n",
+    )

@@ -1,0 +1,139 @@
+"""`fwemu up` and `fwemu down`: a lab, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from fwemu.daemon.rundir import RunDirectory
+from netns import exists
+from tests.cli.command import fwemu, masked, start
+from tests.lab.kit import PATIENCE, eventually, unique
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture
+def name():
+    """A name that nobody else has."""
+    return unique("cli")
+
+
+def test_a_lab_comes_and_goes(nothing, name):
+    """With what one needs to know to go on."""
+    up = fwemu("up", "--name", name, "--profile", "cisco-asa", "--servers", "2")
+    down = fwemu("down", name)
+
+    assert (up.code, down.code) == (0, 0)
+    assert masked(up.out, name).splitlines() == [
+        "LAB is up, behaving like cisco-asa",
+        "  client  10.N.1.10  fd77:N:1::10  inside",
+        "  server  10.N.2.10  fd77:N:2::10  outside",
+        "  server2  10.N.2.11  fd77:N:2::11  outside",
+        "  metrics  http://127.0.0.1:PORT/metrics",
+    ]
+    assert masked(up.err, name).splitlines() == [
+        "making client, firewall and server ...",
+        "next: fwemu shell -n LAB client | fwemu exec -n LAB server -- COMMAND | "
+        "fwemu sessions -n LAB | fwemu down LAB",
+    ]
+    assert masked(down.out, name) == "LAB is gone\n"
+    assert os.listdir(nothing) == []
+
+
+def test_machines_learn_addresses_namespaces_and_sockets(nothing, name):
+    """What a script needs to drive a lab."""
+    (lab,) = fwemu("up", "--name", name, "--json").json
+    (gone,) = fwemu("down", "--json").json
+
+    assert lab["name"] == name
+    assert lab["hosts"]["client"]["netns"] == f"fwemu-{name}-client"
+    assert lab["hosts"]["firewall"]["ipv4"].endswith(".1.1")
+    assert Path(lab["control"]).name == "control.sock"
+    assert lab["metrics"].startswith("http://127.0.0.1:")
+    assert gone == {"name": name, "removed": True}
+
+
+def test_down_ends_what_runs_inside_and_says_so(nothing, name):
+    """A web server that was left behind is no reason to keep the lab."""
+    assert fwemu("up", "--name", name).code == 0
+    inside = start("exec", "server", "--", "cat", "/dev/zero")
+    try:
+        inside.stdout.close()  # `cat` waits for a reader, or ends by SIGPIPE
+        done = fwemu("down")
+        assert done.code == 0
+        inside.wait(PATIENCE)
+    finally:
+        inside.kill()
+        inside.communicate()
+
+
+def test_a_name_that_is_taken_is_said_with_the_way_out(nothing, name):
+    """And the lab that has it is left alone."""
+    assert fwemu("up", "--name", name).code == 0
+
+    done = fwemu("up", "--name", name)
+
+    assert (done.code, done.err.splitlines()[-1]) == (
+        5,
+        f"fwemu: a lab called {name!r} exists: `fwemu down {name}` removes it, "
+        "or choose another --name",
+    )
+    assert fwemu("ls", "--json").json[0]["state"] == "running"
+    assert fwemu("down", name).code == 0
+
+
+def test_down_of_a_lab_that_is_not_there_names_those_that_are(nothing):
+    """So does every command."""
+    done = fwemu("down", "shop")
+
+    assert (done.code, done.err) == (
+        5, "fwemu: there is no lab 'shop' (there are: none): `fwemu up` makes one\n"
+    )  # fmt: skip
+
+
+def test_down_without_labs_is_no_error(nothing):
+    """Nothing had to be done."""
+    done = fwemu("down")
+
+    assert (done.code, done.out, done.err) == (0, "", "there is no lab\n")
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("named", signal.SIGINT),
+        ("namespace", signal.SIGHUP),
+        ("second namespace", signal.SIGTERM),
+        ("daemon", signal.SIGINT),
+    ],
+)
+def test_an_interrupted_up_leaves_nothing(nothing, name, moment, number):
+    """Whenever it comes; that the namespaces are gone is looked at after every test."""
+    directory = RunDirectory(nothing, name)
+    has_come = {
+        "named": directory.path.exists,
+        "namespace": lambda: exists(f"fwemu-{name}-firewall"),
+        "second namespace": lambda: exists(f"fwemu-{name}-client"),
+        "daemon": directory.output.exists,
+    }
+    making = start("up", "--name", name)
+    try:
+        eventually(has_come[moment])
+        making.send_signal(number)
+        out, err = making.communicate(timeout=2 * PATIENCE)
+    finally:
+        making.kill()
+        making.communicate()
+
+    assert making.returncode == 128 + number
+    assert out == ""
+    assert [line for line in err.splitlines() if line] == [
+        "making client, firewall and server ...",
+        "removing what was made so far ...",
+        "fwemu: interrupted; everything it had made is removed",
+    ]
+    assert os.listdir(nothing) == []
