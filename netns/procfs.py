@@ -12,7 +12,7 @@ UNKNOWN: Final = "?"
 
 @dataclass(frozen=True)
 class Stat:
-    """What /proc/PID/stat says, as far as it matters here; see proc_pidstat_of(5)."""
+    """What /proc/PID/stat says, as far as it matters here; see proc_pid_stat(5)."""
 
     state: str
     parent: int
