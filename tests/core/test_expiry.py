@@ -172,3 +172,18 @@ def test_a_heap_that_was_compacted_is_still_a_heap(queue):
         order.append(due.lifetime)
         queue.remove(due)
     assert order == list(range(10, 10_001, 10))
+
+
+def test_compacting_drops_what_living_sessions_have_left_behind(queue):
+    """A session whose deadline moved earlier twice stands in the heap three times."""
+    sessions = [session(3000) for _ in range(1500)]
+    for each in sessions:
+        queue.add(each)
+        for lifetime in (2000, 1000):
+            each.lifetime = lifetime
+            queue.moved(each)
+    assert len(queue) == 4500
+    queue.remove(sessions.pop())
+    assert len(queue) == len(sessions)
+    assert queue.due(999) is None
+    assert queue.due(1000) is sessions[0]
