@@ -8,10 +8,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Final
 
 from bench.peer import COMMAND
 from bench.visits import Values
+from fwemu.cli.output import say
 from fwemu.daemon import hooks
 from fwemu.errors import MissingError
 from fwemu.lab import Lab
@@ -68,17 +70,15 @@ class Ground:
         elif subject == CONNTRACK:
             self._nft(_RULES)
 
-    @property
+    @cached_property
     def subjects(self) -> list[str]:
         """Whom this machine can compare with plain forwarding."""
-        before = self._under
         try:
             self.put_under(CONNTRACK)
-        except MissingError:
+        except MissingError as error:
+            say(f"bench: without {CONNTRACK}: {error}")
             self._under = KERNEL
             return [FWEMU]
-        finally:
-            self.put_under(before or FWEMU)
         return [FWEMU, CONNTRACK]
 
     @contextmanager

@@ -56,6 +56,7 @@ def _until_ready(namespace: Namespace) -> float:
             return time.perf_counter() - start
         finally:
             process.terminate()
+            process.wait()  # here, since leaving the block by Ctrl-C would not
 
 
 def _until_usable() -> float:
