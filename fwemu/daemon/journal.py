@@ -64,13 +64,23 @@ class Journal:
         return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
 
     def _append(self, lines: bytes | bytearray) -> None:
-        if not lines:
-            return
-        if self._size + len(lines) > self._limit and self._size > 0:
-            self._file.close()
-            self._path.replace(self._path.with_name(self._path.name + ".1"))
-            self._file = self._path.open("wb")
-            self._size = 0
-        self._file.write(lines)
+        """Whole lines, cut where the file is full: a mass expiry may be larger than a file."""
+        begin = 0
+        while begin < len(lines):
+            room = self._limit - self._size
+            end = lines.rfind(b"\n", begin, begin + room) + 1
+            if end == 0 and self._size > 0:
+                self._rotate()
+                continue
+            if end == 0:  # a line that is larger than a file gets one of its own
+                end = lines.index(b"\n", begin) + 1
+            self._file.write(memoryview(lines)[begin:end])
+            self._size += end - begin
+            begin = end
         self._file.flush()
-        self._size += len(lines)
+
+    def _rotate(self) -> None:
+        self._file.close()
+        self._path.replace(self._path.with_name(self._path.name + ".1"))
+        self._file = self._path.open("wb")
+        self._size = 0
