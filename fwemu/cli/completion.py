@@ -30,7 +30,7 @@ def command(shell: str | None) -> None:
     """Print the script that switches completion on.
 
     The shell then completes commands, options, labs, hosts, profiles and settings.  Without an
-    argument it is for the shell in $SHELL.
+    argument it is for the shell in $SHELL.  Only root sees labs, and so has their names completed.
     """
     chosen = shell or Path(os.environ.get("SHELL", "")).name
     kind = get_completion_class(chosen) if chosen in _SWITCH_ON else None

@@ -41,7 +41,7 @@ def command(as_json: bool) -> int:
     else:
         rows = [(finding.name, finding.status.value, finding.text) for finding in findings]
         table(["WHAT", "STATUS", "FOUND"], rows)
-    lacks = [finding.need for finding in findings if finding.status is Status.MISSING]
+    lacks = [finding.error for finding in findings if finding.status is Status.MISSING]
     if not lacks:
         say("nothing is missing: `fwemu demo` shows what it does")
-    return lacks[0].error.exit_code if lacks else 0
+    return lacks[0].exit_code if lacks else 0

@@ -15,6 +15,7 @@ from fwemu.cli.options import as_json, behaviour
 from fwemu.cli.output import emit, say
 from fwemu.cli.target import choose_lab, hosts_of
 from fwemu.daemon import needs
+from fwemu.errors import NamespaceError
 
 
 @click.command(epilog=example("fwemu up --profile cisco-asa --set timeouts.tcp_established=5s"))
@@ -47,7 +48,12 @@ def command(
     needs.require_privileges()
     say("making client, firewall and server ...")
     with _signals_kept() as kept:
-        lab.up()
+        try:
+            lab.up()
+        except NamespaceError as error:
+            from fwemu.daemon.checks import explained
+
+            raise explained(error) from error
         if kept:
             lab.close()
         else:

@@ -39,6 +39,11 @@ class Finding:
     text: str
     """What works, what is missing and the way out, or why it was not checked."""
 
+    @property
+    def error(self) -> FwemuError:
+        """What a command raises that meets this lack."""
+        return self.need.error(self.text)
+
 
 class Scratch:
     """Two namespaces to try things in; they go with their network."""
@@ -81,6 +86,14 @@ def examine() -> Iterator[Finding]:
             if finding.status is not Status.OK:
                 blocked[check.name] = cause or check.name
             yield finding
+
+
+def explained(error: FwemuError) -> FwemuError:
+    """The lack that lies behind an error of `netns`, in the words of `doctor`; else that error."""
+    if not isinstance(error.__cause__, NetnsError):
+        return error
+    lacks = (finding.error for finding in examine() if finding.status is Status.MISSING)
+    return next(lacks, error)
 
 
 def _try(check: Check, scratch: Scratch, cause: str | None) -> Finding:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fwemu.daemon import checks, needs
-from netns import LinkError
+from netns import LinkError, create, remove
 from tests.cli.command import NOBODY, fwemu, program
 from tests.lab.kit import unique
 
@@ -56,15 +61,31 @@ def test_without_root_it_says_what_it_can():
     assert set(found.values()) == {("not checked", "needs root")}
 
 
+@pytest.fixture(scope="module")
+def unprivileged() -> dict[str, list[Any]]:
+    """How each command ends for a user without privileges; one process asks them all."""
+    script = (
+        "import json, sys; from tests.cli.command import fwemu; "
+        "ends = {words: fwemu(*words.split()) for words in sys.argv[1:]}; "
+        "print(json.dumps({words: [end.code, end.out, end.err] for words, end in ends.items()}))"
+    )
+    done = subprocess.run(
+        [*NOBODY, sys.executable, "-c", script, *NEED_ROOT],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ends: dict[str, list[Any]] = json.loads(done.stdout)
+    return ends
+
+
 @pytest.mark.kernel
 @as_nobody
 @pytest.mark.parametrize("words", NEED_ROOT)
-def test_without_root_every_command_says_the_sentence_of_doctor(words):
+def test_without_root_every_command_says_the_sentence_of_doctor(unprivileged, words):
     """With the same exit code, and nothing else."""
-    done = program(*words.split(), before=NOBODY)
-
-    assert (done.code, done.out) == (3, "")
-    assert done.err == f"fwemu: {needs.PRIVILEGES.sentence}\n"
+    assert unprivileged[words] == [3, "", f"fwemu: {needs.PRIVILEGES.sentence}\n"]
 
 
 @pytest.mark.kernel
@@ -122,15 +143,21 @@ def test_missing_tools_are_seen_without_root():
     assert found["queue"] == "not checked"
 
 
-@pytest.mark.kernel
-def test_what_builds_on_something_missing_is_not_checked(monkeypatch):
-    """One lack is reported once, in words that lead somewhere."""
+@pytest.fixture
+def no_veth(monkeypatch):
+    """A kernel without veth pairs, as far as this process can tell."""
 
-    def no_veth(*arguments, **options):
+    def refuse(*arguments, **options):
         raise LinkError("cannot create the veth pair: Operation not supported")
 
-    monkeypatch.setattr(checks, "veth", no_veth)
+    monkeypatch.setattr("netns.links.veth", refuse)
+    monkeypatch.setattr(checks, "veth", refuse)
 
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("no_veth")
+def test_what_builds_on_something_missing_is_not_checked():
+    """One lack is reported once, in words that lead somewhere."""
     done = fwemu("doctor", "--json")
 
     found = {finding["name"]: (finding["status"], finding["text"]) for finding in done.json}
@@ -141,3 +168,29 @@ def test_what_builds_on_something_missing_is_not_checked(monkeypatch):
     )
     assert found["ipv6"] == ("not checked", "needs links")
     assert found["hook"][0] == "ok"
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("no_veth")
+def test_up_looks_for_the_lack_behind_a_refusal_of_the_kernel(nothing):
+    """`Operation not supported` helps nobody."""
+    doctor = fwemu("doctor", "--json")
+    up = fwemu("up", "--name", unique("cli"))
+
+    (links,) = (finding for finding in doctor.json if finding["status"] == "missing")
+    assert (up.code, up.err.splitlines()[1:]) == (4, [f"fwemu: {links['text']}"])
+    assert list(nothing.iterdir()) == []
+
+
+@pytest.mark.kernel
+def test_a_refusal_without_a_lack_behind_it_stays_what_it_is(nothing):
+    """A namespace of that name, for one."""
+    name = unique("cli")
+    taken = create(f"fwemu-{name}-client")
+    try:
+        done = fwemu("up", "--name", name)
+    finally:
+        remove(taken.name)
+
+    assert done.code == 5
+    assert f"a network namespace named '{taken.name}' is there already" in done.err

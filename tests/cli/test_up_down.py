@@ -106,9 +106,8 @@ def test_down_without_labs_is_no_error(nothing):
     ("moment", "number"),
     [
         ("named", signal.SIGINT),
-        ("namespace", signal.SIGHUP),
-        ("second namespace", signal.SIGTERM),
-        ("daemon", signal.SIGINT),
+        ("namespace", signal.SIGTERM),
+        ("daemon", signal.SIGHUP),
     ],
 )
 def test_an_interrupted_up_leaves_nothing(nothing, name, moment, number):
@@ -117,7 +116,6 @@ def test_an_interrupted_up_leaves_nothing(nothing, name, moment, number):
     has_come = {
         "named": directory.path.exists,
         "namespace": lambda: exists(f"fwemu-{name}-firewall"),
-        "second namespace": lambda: exists(f"fwemu-{name}-client"),
         "daemon": directory.output.exists,
     }
     making = start("up", "--name", name)
