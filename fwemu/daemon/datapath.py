@@ -151,8 +151,11 @@ class Datapath:
             if requests.fileno() in ready:
                 try:
                     request = requests.recv()
-                except EOFError:
+                except (EOFError, ConnectionError):
                     return "abandoned"
                 answer = operations.answer(request)
                 self.publish()
-                requests.send(answer)
+                try:
+                    requests.send(answer)
+                except ConnectionError:
+                    return "abandoned"
