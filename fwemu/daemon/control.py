@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import itertools
 import socket
 import threading
@@ -22,7 +23,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from fwemu import __version__
 from fwemu.config import Config, apply, policy, to_settings
@@ -58,12 +59,19 @@ class Engine:
         return reply.value
 
 
+def _address(text: str | None) -> str | None:
+    """The one spelling of an address that sessions are listed with."""
+    return None if text is None else str(ipaddress.ip_address(text))
+
+
 class Match(BaseModel, extra="forbid"):
     """Which sessions are meant; what is not given matches all."""
 
     protocol: str | None = Field(None, description="tcp, udp, icmp, icmpv6 or a number")
     state: str | None = Field(None, description="a state, as in ESTABLISHED")
-    host: str | None = Field(None, description="the address of either end")
+    host: Annotated[str | None, AfterValidator(_address)] = Field(
+        None, description="the address of either end"
+    )
     port: int | None = Field(None, ge=0, le=65535, description="the port of either end")
 
     def accepts(self, session: Record) -> bool:

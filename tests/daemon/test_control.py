@@ -1,0 +1,398 @@
+"""The control API over a real engine that no packet reaches, without sockets or processes."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from fwemu.config import Config, load, policy
+from fwemu.core.firewall import Firewall
+from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.daemon.control import Engine, application, metrics_application
+from fwemu.daemon.datapath import Datapath
+from fwemu.daemon.journal import Journal
+from fwemu.daemon.operations import PAGE, Flushes, Operations, Request, flushes, logged
+from fwemu.daemon.rundir import About
+from fwemu.daemon.schedule import FlushSchedule
+from fwemu.daemon.tally import Tally
+from fwemu.errors import ControlError
+from tests.core.wire import address, ip, tcp, udp
+from tests.daemon.fakes import Injector, Queue, StillClock
+
+CLIENT, SERVER = address("10.0.1.2"), address("10.0.2.2")
+
+
+class NearEngine:
+    """Asks the operations directly, where the real one sends over a pipe."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self.asked: list[str] = []
+        self.is_ending = False
+
+    def ask(self, name: str, **arguments: Any) -> Any:
+        if self.is_ending:
+            raise ControlError("the firewall is ending")
+        self.asked.append(name)
+        return self._operations.answer(Request(name, arguments)).value
+
+
+class World:
+    """A firewall with its control API in front."""
+
+    def __init__(self, directory: Path, *settings: str) -> None:
+        config: Config = load(settings=settings)
+        self.sent: list[Any] = []
+        self.clock = StillClock()
+        self.firewall = Firewall(policy(config))
+        self.tally = Tally()
+        self.events = directory / "events.jsonl"
+        self.journal = Journal(self.events, self.clock, 1_000_000)  # type: ignore[arg-type]
+        self.journal.select(logged(config))
+        self.datapath = Datapath(
+            self.firewall,
+            self.clock,  # type: ignore[arg-type]
+            {},
+            FlushSchedule(self.clock),  # type: ignore[arg-type]
+            Injector(self.sent),
+            self.journal,
+            self.tally,
+        )
+        self.operations = Operations(
+            self.datapath,
+            self.clock,  # type: ignore[arg-type]
+            Queue(lambda packet: None),  # type: ignore[arg-type]
+            Injector(self.sent),  # type: ignore[arg-type]
+            self.journal,
+            self.tally,
+            random.Random(1),
+            flushes(config),
+        )
+        self.engine = NearEngine(self.operations)
+        about = About(
+            "shop", 1, 1, "fw", 0, "/run/x.sock", None, str(self.events), None, "stateful"
+        )
+        self.app: FastAPI = application(about, config, self.engine)  # type: ignore[arg-type]
+
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
+        return ask(self.app, method, path, body, **query)
+
+    def open_udp(self, ports: range) -> None:
+        for port in ports:
+            packet = ip(CLIENT, SERVER, UDP, udp(port, 53))
+            decision = self.firewall.handle(packet, self.clock.now(), Zone.INSIDE)
+            self.datapath.carry_out(decision.effects)
+        self.datapath.publish()
+
+    def open_tcp(self, port: int) -> None:
+        for data, zone in (
+            (ip(CLIENT, SERVER, TCP, tcp(port, 80, "S", 1)), Zone.INSIDE),
+            (ip(SERVER, CLIENT, TCP, tcp(80, port, "SA", 1, 2)), Zone.OUTSIDE),
+            (ip(CLIENT, SERVER, TCP, tcp(port, 80, "A", 2, 2)), Zone.INSIDE),
+        ):
+            decision = self.firewall.handle(data, self.clock.now(), zone)
+            self.datapath.carry_out(decision.effects)
+        self.datapath.publish()
+
+    def logged(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in self.events.read_bytes().splitlines()]
+
+    def close(self) -> None:
+        self.journal.close()
+        self.operations._queue.close()
+
+
+def ask(app: FastAPI, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
+    """One request, straight into the application."""
+
+    async def one() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://fwemu") as client:
+            return await client.request(method, path, json=body, params=query)
+
+    return asyncio.run(one())
+
+
+@pytest.fixture
+def new_world(tmp_path: Path) -> Any:
+    made: list[World] = []
+
+    def make(*settings: str) -> World:
+        made.append(World(tmp_path, *settings))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.close()
+
+
+@pytest.fixture
+def world(new_world: Callable[..., World]) -> World:
+    return new_world()
+
+
+# -- what it is ---------------------------------------------------------------------------------
+
+
+def test_the_description_names_every_route_with_a_sentence(world: World) -> None:
+    """A client in any language can be made from it."""
+    document = world.ask("GET", "/openapi.json").json()
+    routes = {
+        (route.path, method.lower())
+        for route in world.app.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+    described = {
+        (path, method): operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert set(described) == routes
+    for operation in described.values():
+        assert operation["description"].split(".")[0]
+        assert "200" in operation["responses"]
+        for parameter in operation.get("parameters", ()):
+            assert parameter["schema"].get("description") or parameter.get("description")
+
+
+def test_the_metrics_port_has_one_route(world: World) -> None:
+    """No description either: there is nothing to describe."""
+    app = metrics_application(world.engine)  # type: ignore[arg-type]
+    assert [route.path for route in app.routes if hasattr(route, "path")] == ["/metrics"]
+    answer = ask(app, "GET", "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "fwemu_sessions_capacity 65536.0" in answer.text
+
+
+def test_status_says_who_it_is(world: World) -> None:
+    """Including the version, for bug reports."""
+    status = world.ask("GET", "/status").json()
+    assert (status["name"], status["netns"], status["mode"]) == ("shop", "fw", "stateful")
+    assert status["version"]
+
+
+# -- sessions -----------------------------------------------------------------------------------
+
+
+def listed(world: World, **query: Any) -> list[int]:
+    """The numbers of all sessions that match, page by page."""
+    found: list[int] = []
+    after: int | None = 0
+    while after is not None:
+        page = world.ask("GET", "/sessions", after=after, **query).json()
+        found += [session["id"] for session in page["sessions"]]
+        after = page["next"]
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100, PAGE, 10_000])
+@pytest.mark.parametrize("many", [0, 1, 100])
+def test_pages_add_up_whatever_their_size(world: World, limit: int, many: int) -> None:
+    """Also where the last page is exactly full."""
+    world.open_udp(range(1, many + 1))
+    assert listed(world, limit=limit) == list(range(1, many + 1))
+
+
+def test_the_engine_is_asked_for_little_at_a_time(world: World) -> None:
+    """A page of the API may be large; no packet waits longer for it."""
+    world.open_udp(range(1, 3 * PAGE + 1))
+    answer = world.ask("GET", "/sessions", limit=10_000).json()
+    assert answer["total"] == len(answer["sessions"]) == 3 * PAGE
+    assert answer["next"] is None
+    assert world.engine.asked.count("sessions") == 4
+
+
+def test_sessions_that_end_between_pages_are_not_missed_twice(world: World) -> None:
+    """Pages follow numbers, not places: what ends moves nothing."""
+    world.open_udp(range(1, 11))
+    first = world.ask("GET", "/sessions", limit=5).json()
+    world.ask("POST", "/sessions/kill", {"ids": [1, 2, 3, 6]})
+    world.open_udp(range(11, 13))
+    second = world.ask("GET", "/sessions", limit=5, after=first["next"]).json()
+    assert [session["id"] for session in second["sessions"]] == [7, 8, 9, 10, 11]
+
+
+def test_filters_may_be_combined(world: World) -> None:
+    """All that are given must hold; letters may be of either size."""
+    world.open_udp(range(1, 4))
+    world.open_tcp(1000)
+    assert listed(world, protocol="udp") == [1, 2, 3]
+    assert listed(world, protocol="UDP", port=2) == [2]
+    assert listed(world, port=53) == [1, 2, 3]
+    assert listed(world, state="established") == [4]
+    assert listed(world, host="10.0.2.2") == [1, 2, 3, 4]
+    assert listed(world, host="10.0.2.2", protocol="tcp", port=1) == []
+    assert listed(world, protocol="icmp") == []
+
+
+def test_an_address_may_be_written_in_any_way(new_world: Callable[..., World]) -> None:
+    """IPv6 addresses have many spellings."""
+    world = new_world()
+    packet = ip(address("fd00::1"), address("fd00::2"), UDP, udp(1, 53))
+    world.firewall.handle(packet, world.clock.now(), Zone.INSIDE)
+    assert listed(world, host="fd00::1") == [1]
+    assert listed(world, host="FD00:0:0::1") == [1]
+    assert listed(world, host="fd00:0000:0000:0000:0000:0000:0000:0002") == [1]
+
+
+# -- errors -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "query", "says"),
+    [
+        ("GET", "/sessions", None, {"port": 70000}, "port"),
+        ("GET", "/sessions", None, {"limit": 0}, "limit"),
+        ("GET", "/sessions", None, {"colour": "red"}, "colour"),
+        ("GET", "/sessions", None, {"host": "server"}, "'server' does not appear to be an IPv4"),
+        ("GET", "/events", None, {"after": -1}, "after"),
+        ("PATCH", "/config", {}, {}, "settings"),
+        ("PATCH", "/config", {"settings": []}, {}, "settings"),
+        ("PATCH", "/config", {"settings": ["table.capacty=5"]}, {}, "capacity"),
+        ("PATCH", "/config", {"settings": ["daemon.queue=5"]}, {}, "daemon.queue"),
+        ("PATCH", "/config", {"settings": ["nonsense"]}, {}, "nonsense"),
+        ("POST", "/sessions/kill", {}, {}, "give one of ids, match or share"),
+        ("POST", "/sessions/kill", {"ids": [1], "share": 0.5}, {}, "give one of"),
+        ("POST", "/sessions/kill", {"share": 1.5}, {}, "share"),
+        ("POST", "/sessions/kill", {"ids": [1], "notify": "loudly"}, {}, "notify"),
+        ("POST", "/sessions/kill", {"match": {"colour": "red"}}, {}, "colour"),
+    ],
+)
+def test_a_wrong_request_gets_one_line_that_names_what_is_wrong(
+    world: World, method: str, path: str, body: Any, query: dict[str, Any], says: str
+) -> None:
+    """Status 400, an `error`, and nothing has changed."""
+    world.open_udp(range(1, 4))
+    before = world.ask("GET", "/config").json()
+    answer = world.ask(method, path, body, **query)
+    assert answer.status_code == 400
+    (error,) = answer.json().values()
+    assert says in error
+    assert "\n" not in error
+    assert "Traceback" not in error
+    assert world.ask("GET", "/config").json() == before
+    assert listed(world) == [1, 2, 3]
+
+
+def test_a_firewall_that_is_ending_says_so(world: World) -> None:
+    """Status 503: asking again later may help, asking differently will not."""
+    world.engine.is_ending = True
+    for method, path in (("GET", "/sessions"), ("GET", "/stats"), ("POST", "/flush")):
+        answer = world.ask(method, path)
+        assert (answer.status_code, answer.json()) == (503, {"error": "the firewall is ending"})
+
+
+def test_an_engine_whose_pipe_is_closed_is_ending() -> None:
+    """What the control process sees of a firewall that has gone."""
+    ours, theirs = Pipe()
+    theirs.close()
+    with ours, pytest.raises(ControlError, match="the firewall is ending"):
+        Engine(ours).ask("count")
+
+
+# -- acting -------------------------------------------------------------------------------------
+
+
+def test_settings_change_and_all_are_told(world: World) -> None:
+    """Open sessions follow at once; the log says what was changed."""
+    world.open_udp(range(1, 4))
+    answer = world.ask(
+        "PATCH", "/config", {"settings": ["timeouts.udp_unreplied=7s", "table.capacity=2"]}
+    )
+    assert answer.json()["timeouts"]["udp_unreplied"] == "7s"
+    assert world.ask("GET", "/config").json() == answer.json()
+    sessions = world.ask("GET", "/sessions").json()["sessions"]
+    assert [session["timeout_s"] for session in sessions] == [7.0, 7.0]
+    world.datapath.publish()
+    (noted,) = [event for event in world.logged() if event["event"] == "configured"]
+    assert noted["changes"] == ["timeouts.udp_unreplied=7s", "table.capacity=2"]
+
+
+def test_a_schedule_is_kept_unless_it_is_changed(world: World) -> None:
+    """An interval would begin anew with every other setting, and never end."""
+    world.ask("PATCH", "/config", {"settings": ['flush=[{every="10s"}]']})
+    first = world.datapath.schedule
+    world.clock.pass_time(6)
+    world.ask("PATCH", "/config", {"settings": ["table.capacity=100"]})
+    assert world.datapath.schedule is first
+    assert world.datapath.milliseconds_to_wait() == 4000
+    world.ask("PATCH", "/config", {"settings": ['flush=[{every="20s"}]']})
+    assert world.datapath.milliseconds_to_wait() == 20_000
+    world.ask("PATCH", "/config", {"settings": ["flush=[]"]})
+    assert world.datapath.milliseconds_to_wait() is None
+
+
+def test_what_is_logged_can_be_chosen_while_it_runs(world: World) -> None:
+    """From the next event on."""
+    world.ask("PATCH", "/config", {"settings": ['daemon.log_events=["torn_down"]']})
+    world.open_udp(range(1, 3))
+    world.ask("POST", "/flush")
+    world.datapath.publish()
+    assert [event["event"] for event in world.logged()] == ["configured", "torn_down", "torn_down"]
+
+
+def test_a_flush_says_how_many_it_was(world: World) -> None:
+    """And empties the table silently."""
+    world.open_udp(range(1, 6))
+    assert world.ask("POST", "/flush").json() == {"sessions": 5}
+    assert world.ask("POST", "/flush").json() == {"sessions": 0}
+    assert world.sent == []
+
+
+def test_sessions_are_killed_by_number_by_match_and_by_share(world: World) -> None:
+    """The answer counts those that were there."""
+    world.open_udp(range(1, 11))
+    world.open_tcp(1000)
+
+    def kill(**which: Any) -> Any:
+        return world.ask("POST", "/sessions/kill", which).json()["sessions"]
+
+    assert kill(ids=[1, 1, 2, 99]) == 2
+    assert kill(ids=[]) == 0
+    assert kill(match={"port": 3}) == 1
+    assert kill(match={"protocol": "tcp"}, notify="reset-both") == 1
+    assert len(world.sent) == 2
+    assert kill(share=0.5) == 4  # of seven; half of an odd one is rounded to even
+    assert kill(match={}) == 3
+    assert listed(world) == []
+
+
+def test_the_log_is_served_line_by_line(world: World) -> None:
+    """From any number on."""
+    world.open_udp(range(1, 6))
+    answer = world.ask("GET", "/events", after=2)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    numbers = [orjson.loads(line)["number"] for line in answer.text.splitlines()]
+    assert numbers == [3, 4, 5]
+
+
+def test_statistics_and_metrics_agree(world: World) -> None:
+    """Two spellings of the same counters."""
+    world.open_udp(range(1, 6))
+    statistics = world.ask("GET", "/stats").json()
+    assert statistics["sessions"] == {"UDP_UNREPLIED": 5}
+    assert statistics["sessions_opened"] == {"udp": 5}
+    metrics = world.ask("GET", "/metrics").text
+    assert 'fwemu_sessions{protocol="udp",state="UDP_UNREPLIED"} 5.0' in metrics
+    assert 'fwemu_sessions_opened_total{protocol="udp"} 5.0' in metrics
+
+
+def test_what_is_configured_is_what_the_schedule_and_the_log_get() -> None:
+    """From the settings to plain data."""
+    config = load(
+        settings=[
+            'flush=[{schedule="0 0 * * *"}, {every="90m"}]',
+            'daemon.log_events="denied"',
+        ]
+    )
+    assert flushes(config) == Flushes(("0 0 * * *",), (5400 * 10**9,))
+    assert logged(config) == ("denied",)
