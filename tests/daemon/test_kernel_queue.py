@@ -1,0 +1,108 @@
+"""The queue and the raw sockets by themselves."""
+
+import os
+
+import pytest
+
+from fwemu.core.flow import UDP
+from fwemu.daemon.inject import Injector
+from fwemu.daemon.queue import PacketQueue, StatusFile
+from fwemu.errors import QueueError
+from netns import Network
+from tests.core.wire import address, ip, udp
+from tests.daemon.ground import Ground
+from tests.lab.kit import datagrams, unique
+
+pytestmark = pytest.mark.kernel
+
+
+def nobody(packet: object) -> None:
+    raise AssertionError("a packet")
+
+
+def test_a_queue_belongs_to_the_namespace_it_was_opened_in() -> None:
+    """The same number is free in another, and the thread may leave."""
+    with Network() as network:
+        first, second = network.namespace(unique("queue")), network.namespace(unique("queue"))
+        queues = []
+        for namespace in (first, second):
+            with namespace.enter():
+                queues.append(PacketQueue(7, nobody, length=10))
+        try:
+            assert [queue.status().owner > 0 for queue in queues] == [True, True]
+            with first.enter(), pytest.raises(QueueError, match="queue 7 is in use"):
+                PacketQueue(7, nobody, length=10)
+        finally:
+            for queue in queues:
+                queue.close()
+        with first.enter():
+            status = StatusFile()
+        assert status.read(7) is None
+        status.close()
+
+
+def test_an_empty_queue_is_drained_at_once() -> None:
+    """The loop is never held up by it."""
+    with Network() as network, network.namespace(unique("queue")).enter():
+        queue = PacketQueue(7, nobody, length=10)
+        queue.drain()
+        assert queue.status()[1:] == (0, 0, 0)
+        queue.close()
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_packet_of_our_own_arrives_as_it_was_made(ground: Ground, version: int) -> None:
+    """With a source address that is not ours."""
+    with ground.firewall.enter():
+        injector = Injector()
+    ends = [ground.client.ipv4, ground.server.ipv4]
+    if version == 6:
+        ends = [ground.client.ipv6, ground.server.ipv6]
+    with datagrams(ground.server, version) as server:  # type: ignore[arg-type]
+        port = server.getsockname()[1]
+        segment = bytearray(udp(4000, port, b"from the client?"))
+        if version == 6:
+            segment[6:8] = udp_checksum(*map(address, ends), bytes(segment))
+        assert injector.send(ip(*map(address, ends), UDP, bytes(segment)))
+        payload, source = server.recvfrom(100)
+        assert payload == b"from the client?"
+        assert source[:2] == (ends[0], 4000)
+    injector.close()
+
+
+def udp_checksum(source: bytes, destination: bytes, datagram: bytes) -> bytes:
+    """IPv6 insists on it (RFC 8200 section 8.1)."""
+    covered = source + destination + len(datagram).to_bytes(4, "big") + bytes((0, 0, 0, UDP))
+    covered += datagram + bytes(len(datagram) % 2)
+    total = sum(int.from_bytes(covered[i : i + 2], "big") for i in range(0, len(covered), 2))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return (~total & 0xFFFF).to_bytes(2, "big")
+
+
+def test_what_the_kernel_will_not_send_is_counted_and_no_error() -> None:
+    """No route, link down: the firewall goes on."""
+    with Network() as network:
+        with network.namespace(unique("queue")).enter():
+            injector = Injector()
+        for source, destination in (("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")):
+            packet = ip(address(source), address(destination), UDP, udp(1, 2))
+            assert not injector.send(packet)
+        assert injector.failures == 2
+        injector.close()
+
+
+def test_descriptors_are_given_back(ground: Ground) -> None:
+    """A test session makes thousands of them."""
+
+    def one() -> None:
+        with ground.firewall.enter():
+            queue, injector = PacketQueue(9, nobody, length=10), Injector()
+        queue.close()
+        injector.close()
+
+    one()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        one()
+    assert len(os.listdir("/proc/self/fd")) == before
