@@ -111,17 +111,25 @@ def test_a_path_that_is_not_there():
     )
 
 
-def test_a_queue_in_use(router):
-    """By which process, and how to take another one."""
-    process, _ = running("--netns", router.name, "--set", "daemon.queue=7")
-    done = program("daemon", "--netns", router.name, "--set", "daemon.queue=7")
+def test_what_a_firewall_has_is_not_taken_from_it(router):
+    """Its queue and its name: a second one needs others."""
+    name = unique("cli")
+    process, _ = running("--netns", router.name, "--name", name, "--set", "daemon.queue=7")
+    queue = program("daemon", "--netns", router.name, "--set", "daemon.queue=7")
+    named = fwemu("daemon", "--netns", router.name, "--name", name)
     end(process)
 
-    assert (done.code, done.out, done.err) == (
+    assert (queue.code, queue.out, queue.err) == (
         6,
         "",
         f"fwemu: queue 7 is in use (by netlink port {process.pid}, probably process "
         f"{process.pid}): choose another with --set daemon.queue=N\n",
+    )
+    assert (named.code, named.out, named.err) == (
+        5,
+        "",
+        f"fwemu: a firewall called {name!r} is running already (process {process.pid}): "
+        "choose another name\n",
     )
 
 
@@ -129,7 +137,7 @@ def test_a_port_in_use(router):
     """That of the metrics."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = program("daemon", "--netns", router.name, "--metrics", f"127.0.0.1:{port}")
+        done = fwemu("daemon", "--netns", router.name, "--metrics", f"127.0.0.1:{port}")
 
     assert (done.code, done.err) == (
         7,
@@ -138,23 +146,9 @@ def test_a_port_in_use(router):
     )
 
 
-def test_a_name_in_use(router):
-    """A second firewall needs one of its own."""
-    name = unique("cli")
-    process, _ = running("--netns", router.name, "--name", name)
-    done = program("daemon", "--netns", router.name, "--name", name, "--set", "daemon.queue=1")
-    end(process)
-
-    assert (done.code, done.err) == (
-        5,
-        f"fwemu: a firewall called {name!r} is running already (process {process.pid}): "
-        "choose another name\n",
-    )
-
-
 def test_a_control_socket_that_cannot_be_made(router):
     """Its directory has to be there."""
-    done = program("daemon", "--netns", router.name, "--control", "/nonexistent/control.sock")
+    done = fwemu("daemon", "--netns", router.name, "--control", "/nonexistent/control.sock")
 
     assert (done.code, done.err) == (
         7,

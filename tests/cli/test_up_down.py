@@ -71,19 +71,18 @@ def test_down_ends_what_runs_inside_and_says_so(nothing, name):
         inside.communicate()
 
 
-def test_a_name_that_is_taken_is_said_with_the_way_out(nothing, name):
+def test_a_name_that_is_taken_is_said_with_the_way_out(lab):
     """And the lab that has it is left alone."""
-    assert fwemu("up", "--name", name).code == 0
+    done = fwemu("up", "--name", lab.name)
 
-    done = fwemu("up", "--name", name)
-
-    assert (done.code, done.err.splitlines()[-1]) == (
+    assert (done.code, done.err.splitlines()[1:]) == (
         5,
-        f"fwemu: a lab called {name!r} exists: `fwemu down {name}` removes it, "
-        "or choose another --name",
+        [
+            f"fwemu: a lab called {lab.name!r} exists: `fwemu down {lab.name}` removes it, "
+            "or choose another --name"
+        ],
     )
     assert fwemu("ls", "--json").json[0]["state"] == "running"
-    assert fwemu("down", name).code == 0
 
 
 def test_down_of_a_lab_that_is_not_there_names_those_that_are(nothing):
