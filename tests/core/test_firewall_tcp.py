@@ -319,6 +319,20 @@ def test_other_ports_are_another_session(play):
     play.tcp(port=40003).server("A").dropped("unknown_packet")
 
 
+def test_two_hosts_on_the_same_side(play):
+    """A packet goes in the direction that its addresses say, whichever side it comes from."""
+    talk = play.talk
+    for end, segment, state in (
+        (INSIDE, ("S", 0, 0), "SYN_SENT"),
+        (OUTSIDE, ("SA", 0, 1), "SYN_RECV"),
+        (INSIDE, ("A", 1, 1), "ESTABLISHED"),
+        (OUTSIDE, ("FA", 1, 1), "FIN_WAIT"),
+    ):
+        play.receives(talk.segment(end, *segment), INSIDE)
+        assert talk.state == state
+    assert [end.packets for end in talk.session.ends] == [2, 2]
+
+
 # -- what a session remembers --
 
 

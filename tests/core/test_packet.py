@@ -415,6 +415,15 @@ def test_a_tcp_header_length_that_just_fits(version):
 
 
 @VERSIONS
+def test_the_reserved_bits_beside_the_tcp_header_length(version):
+    """They must be ignored (RFC 9293 section 3.1)."""
+    body = bytearray(wire.tcp(1, 2, "A", 10, payload=b"four"))
+    body[12] |= 0x0F
+    for options in (b"", bytes(4)) if version == 4 else (b"",):
+        assert parse(packet_of(version, TCP, bytes(body), options=options)).end == 14
+
+
+@VERSIONS
 @pytest.mark.parametrize("flags", ["", "F", "SF", "SR"])
 def test_flags_that_nobody_sends(version, flags):
     """Refused before any state is asked."""
