@@ -23,7 +23,7 @@ check:      ## what a reviewer runs: format, lint, types, architecture, tests wi
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-cache | tail -n 4
-	@$(PYTHON) -m pytest -q -m "not kernel" --cov=fwemu.core --cov-branch --cov-report= tests
+	@$(PYTHON) -m pytest -q -n 2 -m "not kernel" --cov=fwemu.core --cov-branch --cov-report= tests
 	@$(PYTHON) -m coverage report --fail-under=100 --include='fwemu/core/*' | tail -n 1
 
 bench:      ## every figure that the README quotes, measured on this machine (needs root)

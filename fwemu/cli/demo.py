@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say
 
@@ -27,10 +28,10 @@ FRAME: Final = 0.1
 _COLOURS: Final = {"survived": "green", "timed-out": "red", "reset": "yellow", None: "white"}
 
 
-@click.command()
+@click.command(epilog=example("fwemu demo"))
 @as_json
 def command(as_json: bool) -> None:
-    """See it happen: one client and server, a connection that goes quiet, four firewalls.
+    """Show what happens to a quiet connection behind four firewalls.
 
     Takes about ten seconds, needs root, and leaves nothing behind.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -24,8 +24,11 @@ def one_of(words: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(others)} {last} {final}" if others else final
 
 
-def suggestion(word: str, known: Iterable[str]) -> str | None:
+def suggestion(word: str, known: Collection[str]) -> str | None:
     """The known word that somebody who wrote this one may have meant."""
+    for candidate in known:
+        if word in candidate.replace("_", "-").split("-"):  # `asa` for `cisco-asa`
+            return candidate
     return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
 
 

@@ -211,8 +211,11 @@ def _lineage(name: str, beside: Path | None, named_by: Origin) -> tuple[profiles
     try:
         return profiles.lineage(name, beside)
     except ConfigError as error:
+        place = named_by.place if named_by is PROFILE_OPTION else named_by.locate("profile")
         lines = (
-            f"{named_by.place}: {problem}" if problem.startswith("profile: ") else problem
+            f"{place}: {problem.removeprefix('profile: ')}"
+            if problem.startswith("profile: ")
+            else problem
             for problem in error.problems
         )
         raise ConfigError(*lines) from None

@@ -19,6 +19,18 @@ from fwemu.core.session import Session
 _SLACK: Final = 1024
 
 
+class Looks:
+    """How many entries may still be looked at."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def take(self) -> bool:
+        """Use one of them; False if none is left."""
+        self.left -= 1
+        return self.left >= 0
+
+
 class ExpiryQueue:
     """The sessions of a table in the order in which they need to be looked at."""
 
@@ -34,6 +46,9 @@ class ExpiryQueue:
 
     def remove(self, session: Session) -> None:
         """Let go of a session that has ended; its entries are skipped when they surface."""
+        heap = self._heap
+        if heap and heap[0][2] is session:  # mostly it was found there
+            heapq.heappop(heap)
         session.queued = -1
         self._members -= 1
         if len(self._heap) > 2 * self._members + _SLACK:
@@ -45,13 +60,14 @@ class ExpiryQueue:
         if deadline < session.queued:
             self._push(session, deadline)
 
-    def due(self, now: int) -> Session | None:
+    def due(self, now: int, looks: Looks | None = None) -> Session | None:
         """A session whose deadline has come by `now`, the earliest first; None if there is none.
 
-        It stays the answer until it is removed.
+        It stays the answer until it is removed.  With `looks` the search gives up, with None, when
+        these are used: many sessions that have seen traffic may stand before one that is due.
         """
         heap = self._heap
-        while heap and heap[0][0] <= now:
+        while heap and heap[0][0] <= now and (looks is None or looks.take()):
             entry, _, session = heap[0]
             if session.queued != entry:  # ended, or superseded by an earlier entry
                 heapq.heappop(heap)

@@ -24,6 +24,7 @@ from fwemu.core.effects import (
     Traffic,
 )
 from fwemu.core.eviction import Choose
+from fwemu.core.expiry import Looks
 from fwemu.core.flow import TCP, Direction, Zone, flow_of
 from fwemu.core.fragments import AcceptedDatagrams
 from fwemu.core.packet import (
@@ -48,8 +49,8 @@ Effects = tuple[Effect, ...]
 Addresses = Mapping[tuple[Zone, int], bytes]
 """The firewall's own packed address towards a zone, by zone and IP version."""
 
-SWEEP: Final = 512
-"""Sessions that one `tick` ends at the most, so that packets never wait for a mass expiry."""
+SWEEP: Final = 128
+"""Sessions that one `tick` looks at, at the most: packets never wait for a mass expiry."""
 
 _ACCEPTED: Final = {reason: Decision(Verdict.ACCEPT, reason) for reason in Reason}
 """Decisions without effects are made once: most packets get one of these."""
@@ -299,16 +300,14 @@ class Firewall:
     # -- time ---------------------------------------------------------------------------------
 
     def tick(self, now: int) -> Effects:
-        """End the sessions that are due by `now`, at most `SWEEP` of them.
+        """End the sessions that are due by `now`, looking at no more than `SWEEP` of them.
 
         Calling it early, late or twice changes no verdict: `handle` checks deadlines itself.  As
         long as `next_deadline` is not after `now` there is more to do.
         """
         effects: list[Effect] = []
-        for _ in range(SWEEP):
-            session = self.table.expiry.due(now)
-            if session is None:
-                break
+        looks = Looks(SWEEP)
+        while (session := self.table.expiry.due(now, looks)) is not None:
             effects += self._expire(session)
         return tuple(effects)
 

@@ -76,11 +76,24 @@ class SessionTable:
         session.assured = True
         self.eviction.assured(session)
 
-    def page(self, after: int, limit: int) -> list[Session]:
-        """Up to `limit` sessions with numbers above `after`, in order."""
-        numbers = list(self._sessions)  # in order, as they were given
+    def numbers(self) -> list[int]:
+        """The numbers of all sessions, in order."""
+        return list(self._sessions)  # they were given in order
+
+    @property
+    def newest(self) -> int:
+        """The highest number in the table; 0 if it is empty."""
+        return next(reversed(self._sessions), 0)
+
+    def page(self, numbers: list[int], after: int, limit: int) -> tuple[list[Session], int | None]:
+        """What is left of the first `limit` of these numbers above `after`, and where to go on.
+
+        Several pages share one list of numbers; after the last one there is nowhere to go on.
+        """
         first = bisect_right(numbers, after)
-        return [self._sessions[number] for number in numbers[first : first + limit]]
+        page = numbers[first : first + limit]
+        found = [self._sessions[number] for number in page if number in self._sessions]
+        return found, page[-1] if first + limit < len(numbers) else None
 
     def __len__(self) -> int:
         return len(self._sessions)

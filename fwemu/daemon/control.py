@@ -177,9 +177,9 @@ def application(about: About, config: Config, engine: Engine) -> FastAPI:
                 session = session_record(row, page.now)
                 if query.accepts(session):
                     yield session
-            if len(page.rows) < PAGE:
+            if page.following is None:
                 return
-            after = page.rows[-1][0]
+            after = page.following
 
     @app.get("/sessions")
     def sessions(query: Annotated[SessionsQuery, Query()]) -> SessionsAnswer:

@@ -15,7 +15,7 @@ import orjson
 from fwemu.core.effects import Effect
 from fwemu.core.instants import SECOND
 from fwemu.daemon.clock import Clock
-from fwemu.daemon.records import record_of
+from fwemu.daemon.records import RECORDS
 
 
 class Journal:
@@ -39,9 +39,9 @@ class Journal:
         """Add these events, in order, and hand them to the system."""
         lines = bytearray()
         for effect in effects:
-            name, fields = record_of(effect)
+            name, record_of = RECORDS[type(effect)]
             if name in self._events:
-                lines += self._line(name, effect.at, fields)
+                lines += self._line(name, effect.at, record_of(effect))
         self._append(lines)
 
     def note(self, event: str, at: int, **fields: object) -> None:

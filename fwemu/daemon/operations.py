@@ -29,6 +29,10 @@ PAGE: Final = 500
 """Sessions listed in one go: well under a millisecond of the engine's time."""
 
 
+_LISTING: Final = SECOND
+"""How long the numbers of one listing are kept for its next page."""
+
+
 class Request(NamedTuple):
     """A question to the engine: the name of a method of `Operations`, and its arguments."""
 
@@ -48,6 +52,8 @@ class SessionsPage(NamedTuple):
 
     now: int
     rows: list[SessionRow]
+    following: int | None
+    """The number to go on from; None if this is the last page."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class Operations:
         self._chance = chance
         self._flushes = flushes
         self._started = clock.now()
+        self._listing: list[int] = []
+        self._listed_until = 0
         self._requests: dict[str, Callable[..., Any]] = {
             "sessions": self.sessions,
             "count": self.count,
@@ -112,10 +120,16 @@ class Operations:
 
     def sessions(self, after: int, limit: int) -> SessionsPage:
         """Up to `limit` (at most `PAGE`) sessions with numbers above `after`."""
-        now = self._clock.now()
-        page = self._firewall.table.page(after, min(limit, PAGE))
-        rows = [row_of(session) for session in page]
-        return SessionsPage(now, rows)
+        now, table = self._clock.now(), self._firewall.table
+        limit = min(limit, PAGE)
+        if after == 0 or now > self._listed_until:
+            self._listing = table.numbers()
+        self._listed_until = now + _LISTING
+        page, following = table.page(self._listing, after, limit)
+        if following is None and table.newest > (self._listing[-1] if self._listing else 0):
+            self._listing = table.numbers()  # more were opened meanwhile
+            page, following = table.page(self._listing, after, limit)
+        return SessionsPage(now, [row_of(session) for session in page], following)
 
     def count(self) -> int:
         """Sessions in the table."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from fwemu.daemon.needs import LIBRARY, NFQUEUE, PRIVILEGES
-from fwemu.errors import QueueError
+from fwemu.errors import MissingError, QueueError
 
 try:
     import netfilterqueue
@@ -77,6 +77,21 @@ class StatusFile:
         self._file.close()
 
 
+def require_free(number: int) -> None:
+    """Raise QueueError if somebody listens on this queue of the present namespace."""
+    try:
+        status = StatusFile()
+    except MissingError:  # a module that nobody has loaded yet serves nobody
+        return
+    with contextlib.closing(status):
+        taken = status.read(number)
+    if taken is not None:
+        raise QueueError(
+            f"queue {number} is in use (by netlink port {taken.owner}, "
+            f"probably process {taken.owner}): choose another with --set daemon.queue=N"
+        )
+
+
 class Pause(Exception):  # noqa: N818 - it is no error
     """Raised by a packet's callback to get out of `PacketQueue.drain` after that packet."""
 
@@ -90,24 +105,19 @@ class PacketQueue:
 
     def __init__(self, number: int, on_packet: OnPacket, *, length: int) -> None:
         self.number = number
-        self._status = StatusFile()
-        taken = self._status.read(number)
-        if taken is not None:
-            self._status.close()
-            raise QueueError(
-                f"queue {number} is in use (by netlink port {taken.owner}, "
-                f"probably process {taken.owner}): choose another with --set daemon.queue=N"
-            )
+        require_free(number)
         try:
-            self._queue = netfilterqueue.NetfilterQueue()
+            self._queue = netfilterqueue.NetfilterQueue()  # loads the kernel's module
             self._queue.bind(
                 number, on_packet, max_len=length, range=COPIED_OCTETS, sock_len=RECEIVE_BUFFER
             )
         except OSError as error:
-            self._status.close()
             if os.geteuid() != 0:
                 raise PRIVILEGES.missing() from error
+            if not _STATUS.exists():
+                raise NFQUEUE.missing() from error
             raise QueueError(f"queue {number}: the kernel refused to bind it ({error})") from error
+        self._status = StatusFile()
         self.fd: int = self._queue.get_fd()
         self._ask_for_super_packets()
 
@@ -135,10 +145,12 @@ class PacketQueue:
         message = struct.pack("IHHII", 16 + len(body), _CONFIG_MESSAGE, _NLM_F_REQUEST_ACK, 0, 0)
         with socket.socket(fileno=os.dup(self.fd)) as netlink:
             netlink.send(message + body)
-            answer = netlink.recv(4096)
-        (kind,) = struct.unpack_from("H", answer, 4)
+            # A packet that the hook of a killed daemon sends before the answer is lost, as those
+            # before it were.
+            while struct.unpack_from("H", answer := netlink.recv(4096), 4)[0] != _NLMSG_ERROR:
+                pass
         (code,) = struct.unpack_from("i", answer, 16)
-        if kind != _NLMSG_ERROR or code != 0:
+        if code != 0:
             raise QueueError(
                 f"queue {self.number}: the kernel refused the GSO flag ({os.strerror(-code)}); "
                 "it needs Linux 3.10 or later"

@@ -5,12 +5,11 @@ One function for each kind of effect, chosen by table; a test demands that none 
 
 from __future__ import annotations
 
-import ipaddress
+import socket
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from fwemu.core.effects import (
-    Effect,
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
@@ -32,13 +31,18 @@ def endpoints(flow: Flow) -> Record:
     """Protocol, addresses and ports of a flow; ports only where the protocol has them."""
     record: Record = {
         "protocol": protocol_name(flow.protocol),
-        "source": str(ipaddress.ip_address(flow.source)),
-        "destination": str(ipaddress.ip_address(flow.destination)),
+        "source": _text(flow.source),
+        "destination": _text(flow.destination),
     }
     if flow.protocol in (TCP, UDP):
         record["source_port"] = flow.source_port
         record["destination_port"] = flow.destination_port
     return record
+
+
+def _text(address: bytes) -> str:
+    # inet_ntop, because `ipaddress` takes ten times as long
+    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
 
 
 def seconds(nanoseconds: int) -> float:
@@ -108,12 +112,6 @@ RECORDS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
     PacketInjected: ("injected", _injected),
 }
 """The event's name in the log, and what it says, for each kind of effect."""
-
-
-def record_of(effect: Effect) -> tuple[str, Record]:
-    """The name of the event and its fields (without time)."""
-    name, make = RECORDS[type(effect)]
-    return name, make(effect)
 
 
 SessionRow = tuple[int, int, bytes, int, int, int | None, int, int, int, bool, int, int, int, int]

@@ -15,10 +15,6 @@ from tests.cli.command import fwemu, program
 HEAVY = {"fastapi", "httpx", "netfilterqueue", "pydantic", "pyroute2", "rich", "scapy", "uvicorn"}
 
 
-WANTING = pytest.mark.xfail(reason="its help is still being written", strict=False)
-"""For `demo`: no example yet, and a first sentence too long for the list."""
-
-
 def paths() -> list[list[str]]:
     """The words of every command, those of groups included."""
     found = []
@@ -33,10 +29,7 @@ def paths() -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "words",
-    [
-        pytest.param(words, id=" ".join(words), marks=WANTING if words == ["demo"] else ())
-        for words in paths()
-    ],
+    [pytest.param(words, id=" ".join(words)) for words in paths()],
 )
 def test_help_ends_with_an_example(words):
     """Most people read nothing else."""
@@ -54,9 +47,7 @@ def test_help_is_the_same_without_arguments():
     assert fwemu() == fwemu("--help")
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=WANTING if name == "demo" else ()) for name in COMMANDS]
-)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_each_in_a_whole_sentence(name):
     """A sentence that ends in dots says half of it."""
     lines = [line for line in fwemu("--help").out.splitlines() if line.startswith(f"  {name} ")]

@@ -354,14 +354,14 @@ def test_a_mistake_on_the_command_line(problems: Problems, setting: str, problem
 
 def test_an_unknown_profile_is_answered_with_the_closest_name(problems: Problems) -> None:
     assert problems(profile="cisco-as") == [
-        "--profile: profile: 'cisco-as' is unknown (did you mean cisco-asa?"
+        "--profile: 'cisco-as' is unknown (did you mean cisco-asa?"
         " `fwemu profiles ls` shows them all)"
     ]
     assert problems('profile = "zzz"') == [
         "firewall.toml: profile: 'zzz' is unknown (`fwemu profiles ls` shows them all)"
     ]
     assert problems(settings=["profile=zzz"]) == [
-        "--set: profile: 'zzz' is unknown (`fwemu profiles ls` shows them all)"
+        "--set profile: 'zzz' is unknown (`fwemu profiles ls` shows them all)"
     ]
     assert problems(profile="mine.toml")[0].endswith("/mine.toml: no such file (check the path)")
 

@@ -230,3 +230,20 @@ def test_a_tick_ends_a_bounded_number_of_sessions(play):
         ended.append(len(firewall.tick(now)))
     assert 0 < max(ended) <= SWEEP < count
     assert sum(ended) == count
+
+
+def test_a_tick_does_not_correct_every_busy_session_at_once(play):
+    """A hundred thousand busy sessions may stand in the queue with old deadlines: no pause."""
+    play.under(capacity=3 * SWEEP)
+    firewall = play.firewall
+    for port in range(1, 2 * SWEEP + 1):
+        talk = play.udp(port=port)
+        talk.client()
+        talk.server()
+    now = play.now + duration("30s")
+
+    assert firewall.tick(now) == ()
+    assert firewall.next_deadline() <= now
+    assert firewall.tick(now) == ()
+    assert firewall.next_deadline() > now
+    assert len(firewall.table) == 2 * SWEEP

@@ -70,18 +70,26 @@ def test_how_many_are_in_each_state(table):
 
 
 def test_pages(table):
-    """In order of their numbers, whatever has left in between; nothing twice, nothing missed."""
+    """In order of their numbers, whatever leaves in between; nothing twice, nothing missed."""
     sessions = [session(number) for number in range(1, 11)]
     for each in sessions:
         table.add(each)
+    numbers = table.numbers()
+    assert table.newest == numbers[-1] == 10
     for number in (1, 4, 5, 10):
         table.remove(sessions[number - 1])
-    assert [each.id for each in table.page(0, 3)] == [2, 3, 6]
-    assert [each.id for each in table.page(6, 3)] == [7, 8, 9]
-    assert table.page(9, 3) == []
-    assert [each.id for each in table.page(4, 1)] == [6]
-    assert [each.id for each in table.page(0, 100)] == [2, 3, 6, 7, 8, 9]
-    assert table.page(0, 0) == []
+    assert table.newest == 9
+
+    def page(after, limit):
+        found, following = table.page(numbers, after, limit)
+        return [each.id for each in found], following
+
+    assert page(0, 3) == ([2, 3], 3)
+    assert page(3, 2) == ([], 5)
+    assert page(5, 4) == ([6, 7, 8, 9], 9)
+    assert page(9, 4) == ([], None)
+    assert page(10, 4) == ([], None)
+    assert page(0, 10) == ([2, 3, 6, 7, 8, 9], None)
 
 
 def test_the_table_may_change_while_it_is_listed(table):

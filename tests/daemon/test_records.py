@@ -18,7 +18,6 @@ from fwemu.daemon.records import (
     RECORDS,
     Statistics,
     endpoints,
-    record_of,
     row_of,
     seconds,
     session_record,
@@ -26,6 +25,13 @@ from fwemu.daemon.records import (
 )
 from fwemu.daemon.tally import COUNTED, Tally
 from tests.daemon.fakes import EFFECTS
+
+
+def record_of(effect):
+    """The event that an effect becomes: its name, and what it says."""
+    name, fields = RECORDS[type(effect)]
+    return name, fields(effect)
+
 
 KINDS = set(get_args(Effect))
 
