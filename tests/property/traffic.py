@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from fwemu.core.flow import Zone
+from fwemu.core.flow import TCP, Zone
 from fwemu.core.instants import SECOND
 from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, Play, Talk, Tcp
+from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER, Play, Talk, Tcp
 
 Arrival = tuple[bytes, Zone]
 Move = tuple[Arrival, ...]
@@ -103,10 +103,21 @@ traffic = st.lists(moves, min_size=8, max_size=40).map(_spread)
 """Packets, each with its zone and the time that passes before it."""
 
 
+_SYN = wire.tcp(1, 80, "S")
+_CHAIN = wire.extension(43, wire.extension(60, wire.extension(TCP, _SYN), octets=16))
+_AH = bytes((TCP, 4)) + bytes(22) + _SYN
+ODD: list[Arrival] = [
+    (wire.ip(CLIENT[4], SERVER[4], TCP, _SYN, options=bytes(8)), INSIDE),
+    (wire.ip(CLIENT[6], SERVER[6], 0, _CHAIN), INSIDE),
+    (wire.ip(CLIENT[6], SERVER[6], 51, _AH), INSIDE),
+]
+"""Packets with something between the IP header and the segment."""
+
+
 @st.composite
 def mutilated(draw: st.DrawFn) -> Arrival:
     """A packet with some octets changed, cut short or grown."""
-    data, zone = draw(arrivals)
+    data, zone = draw(st.one_of(arrivals, st.sampled_from(ODD)))
     octets = bytearray(data)
     for _ in range(draw(st.integers(0, 4))):
         octets[draw(st.integers(0, len(octets) - 1))] = draw(st.integers(0, 255))
