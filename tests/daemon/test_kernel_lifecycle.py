@@ -111,15 +111,15 @@ def test_it_ends_cleanly_while_packets_pour_in(ground: Ground) -> None:
             thread.join()
 
 
-@pytest.mark.parametrize("command", ["iptables", "ip6tables"])
-def test_rules_of_others_are_left_as_they_are(ground: Ground, command: str) -> None:
+def test_rules_of_others_are_left_as_they_are(ground: Ground) -> None:
     """A namespace may have a firewall of its own, in the same table and chain."""
     with ground.firewall.enter():
-        for rule in (
-            ["-A", "FORWARD", "-p", "tcp", "--dport", "4242", "-j", "DROP"],
-            ["-A", "PREROUTING", "-p", "tcp", "--dport", "4243", "-j", "ACCEPT"],
-        ):
-            subprocess.run([command, "-t", "mangle", *rule], check=True)
+        for command in ("iptables", "ip6tables"):
+            for rule in (
+                ["-A", "FORWARD", "-p", "tcp", "--dport", "4242", "-j", "DROP"],
+                ["-A", "PREROUTING", "-p", "tcp", "--dport", "4243", "-j", "ACCEPT"],
+            ):
+                subprocess.run([command, "-t", "mangle", *rule], check=True)
     before = rules_of(ground.firewall)
     daemon = ground.start()
     assert rules_of(ground.firewall) != before
@@ -298,16 +298,11 @@ def test_the_leftover_of_another_tool_goes_as_well(
 # -- what it offers ------------------------------------------------------------------------------
 
 
-def test_the_control_socket_is_for_its_owner_only(ground: Ground) -> None:
-    """Whoever can connect can flush the table and kill sessions."""
-    daemon = ground.start()
+def test_the_control_socket_is_for_its_owner_and_only_metrics_are_for_all(ground: Ground) -> None:
+    """Anybody on the machine can connect to a TCP port: reading counters is all that is theirs."""
+    daemon = ground.start("--metrics", "127.0.0.1:0")
     assert stat.S_IMODE(daemon.directory.control.stat().st_mode) == 0o600
     assert stat.S_IMODE(daemon.directory.path.stat().st_mode) == 0o700
-
-
-def test_on_tcp_there_are_metrics_and_nothing_else(ground: Ground) -> None:
-    """Anybody on the machine can connect there: reading counters is all that is theirs."""
-    daemon = ground.start("--metrics", "127.0.0.1:0")
     about = daemon.directory.about()
     assert about is not None
     assert about.metrics is not None
@@ -364,13 +359,18 @@ def test_a_namespace_without_interfaces_is_guarded_all_the_same(ground: Ground) 
         ground.firewall = forwarding
 
 
-def test_the_zones_that_it_chose_itself_are_said(ground: Ground) -> None:
-    """With how to choose others; and nothing is said when they were named."""
+def test_what_it_chose_itself_and_what_will_not_work_is_said(ground: Ground) -> None:
+    """With the way out; and nothing is said where nothing is to be said."""
+    sysctl(ground.firewall, "net.ipv4.ip_forward", 0)
     guessed = ground.start()
     assert "inside is inside, outside outside (name them with" in guessed.said
+    assert "net.ipv4.ip_forward is 0" in guessed.said
+    assert "net.ipv6.conf.all.forwarding is 0" not in guessed.said
     guessed.process.stop()
+    sysctl(ground.firewall, "net.ipv4.ip_forward", 1)
     named = ground.start("--inside", "outside", "--outside", "inside")
     assert "inside is" not in named.said
+    assert "forward" not in named.said
     assert connects(ground) == "nothing"  # the client is outside now, and nothing lets it in
     with connected(ground, client=ground.server, server=ground.client) as pair:
         say(pair.client, pair.server)
@@ -399,14 +399,6 @@ def test_an_interface_that_appears_later_is_outside(ground: Ground) -> None:
             attempt.connect(listener.getsockname())
         denied = [event for event in client.events() if event["event"] == "denied"]
         assert {(event["zone"], event["reason"]) for event in denied} == {("outside", "denied")}
-
-
-def test_a_kernel_that_does_not_forward_is_mentioned(ground: Ground) -> None:
-    """The commonest reason for a firewall that sees nothing."""
-    sysctl(ground.firewall, "net.ipv4.ip_forward", 0)
-    daemon = ground.start()
-    assert "net.ipv4.ip_forward is 0" in daemon.said
-    assert "net.ipv6.conf.all.forwarding is 0" not in daemon.said
 
 
 def test_both_ends_of_a_connection_survive_a_restart_of_the_firewall_as_real_ones_do(

@@ -100,12 +100,16 @@ def big_lab(name: str, base: Path) -> Lab:
     return Lab(name=name, base=base, topology=Topology(clients=2))
 
 
-def test_the_number_of_steps_is_known(
+def test_after_a_failure_the_same_name_works_in_a_known_number_of_steps(
     name: str, tmp_path: Path, interrupting: Interrupting
 ) -> None:
-    """Else the tests below would miss the last ones."""
-    with big_lab(name, tmp_path):
+    """Nothing is in the way; and the tests below do not miss the last steps."""
+    interrupting.at, interrupting.error = 20, NetnsError("out of cables")
+    with pytest.raises(NamespaceError, match="out of cables"), big_lab(name, tmp_path):
         pass
+    interrupting.calls, interrupting.at = 0, -1
+    with big_lab(name, tmp_path) as lab:
+        assert lab.about.is_alive
     assert interrupting.calls == STEPS
 
 
@@ -138,17 +142,6 @@ def test_a_failure_at_any_step_leaves_nothing(
             remove(entry, print)
             left = list(tmp_path.iterdir())
         assert left == []
-
-
-def test_after_a_failure_the_same_name_works(
-    name: str, tmp_path: Path, interrupting: Interrupting
-) -> None:
-    """Nothing is left that would be in the way."""
-    interrupting.at, interrupting.error = 20, NetnsError("out of cables")
-    with pytest.raises(NamespaceError, match="out of cables"), big_lab(name, tmp_path):
-        pass
-    with big_lab(name, tmp_path) as lab:
-        assert lab.about.is_alive
 
 
 def test_a_firewall_that_dies_at_once_is_quoted_and_its_lab_removed(

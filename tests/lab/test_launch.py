@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from fwemu.daemon.rundir import RunDirectory
-from fwemu.errors import QueueError
 from fwemu.lab import Lab, launch
 from tests.lab.kit import unique
 
@@ -24,22 +23,17 @@ def test_the_process_of_a_running_lab_is_not_forgotten(new_lab: Callable[..., La
     assert [str(warning.message) for warning in caught] == []
 
 
-def test_the_process_of_a_closed_lab_leaves_no_zombie(base: Path) -> None:
-    """A session of a thousand tests would otherwise collect a thousand of them."""
+def test_a_closed_lab_leaves_no_zombie_and_is_not_signalled_again(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session of a thousand tests would collect a thousand; and the id may pass to another."""
     with Lab(name=unique(), base=base) as lab:
-        pid = lab.about.pid
-    assert not Path(f"/proc/{pid}").exists()
-
-
-def test_its_own_error_is_raised_here_with_its_exit_code(new_lab: Callable[..., Lab]) -> None:
-    """What the daemon found wrong, not that "the daemon failed"."""
-    lab = new_lab()
-    other = RunDirectory(lab._base, unique())
-    other.path.mkdir()
-    with pytest.raises(Exception, match=r"queue 0 is in use .*--set daemon\.queue=N") as caught:
-        launch.launch(other, lab.about.netns, [])
-    assert caught.value.exit_code == QueueError.exit_code
-    assert other.about() is None
+        about = lab.about
+    assert not Path(f"/proc/{about.pid}").exists()
+    signalled: list[tuple[int, int]] = []
+    monkeypatch.setattr(launch.os, "kill", lambda *what: signalled.append(what))
+    launch.stop(about)
+    assert signalled == []
 
 
 def test_a_firewall_that_is_not_ready_in_time_is_ended(
@@ -75,15 +69,3 @@ def test_a_daemon_that_crashes_is_quoted(base: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(Exception, match="one\ntwo") as caught:
         launch.launch(directory, "nowhere", [])
     assert caught.value.exit_code == 1
-
-
-def test_stopping_what_has_ended_signals_nobody(
-    base: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its process id may belong to somebody else by now."""
-    with Lab(name=unique(), base=base) as lab:
-        about = lab.about
-    signalled: list[tuple[int, int]] = []
-    monkeypatch.setattr(launch.os, "kill", lambda *what: signalled.append(what))
-    launch.stop(about)
-    assert signalled == []
