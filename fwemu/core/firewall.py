@@ -25,7 +25,7 @@ from fwemu.core.effects import (
 )
 from fwemu.core.eviction import Choose
 from fwemu.core.expiry import Looks
-from fwemu.core.flow import TCP, Direction, Zone, flow_of
+from fwemu.core.flow import TCP, Direction, Zone, flow_of, is_multicast
 from fwemu.core.fragments import AcceptedDatagrams
 from fwemu.core.packet import (
     Kind,
@@ -294,6 +294,8 @@ class Firewall:
         if answer is Answer.RESET:
             return forge.reset_for(packet)
         flow = flow_of_packet(packet)
+        if is_multicast(flow.destination):  # no error in answer to these (RFC 1122 section 3.2.2)
+            return None
         own = self._addresses.get((arrival, flow.version))
         return forge.rejection_of(data, flow, own)
 
@@ -354,12 +356,10 @@ class Firewall:
             session.lifetimes = self._lifetimes_of_rule[session.rule]
             session.lifetime = session.lifetimes[session.state]
             self.table.expiry.moved(session)
+            if session.deadline <= now:  # its new timer has run out: now, not before it was set
+                effects += self._expire(session, now)
         while len(self.table) > policy.capacity:
-            due = self.table.expiry.due(now)
-            if due is not None:
-                effects += self._expire(due)
-                continue
-            victim = self.table.eviction.victim() or next(iter(self.table))
+            victim = self.table.eviction.victim() or self.table.oldest
             effects += self._end(victim, now, EndReason.EVICTED)
         return tuple(effects)
 
@@ -385,7 +385,7 @@ class Firewall:
         table = self.table
         if len(table) < self.policy.capacity:
             return True, ()
-        due = table.expiry.due(now)
+        due = table.expiry.due(now, Looks(SWEEP))
         if due is not None:
             return True, self._expire(due)
         victim = table.eviction.victim()
@@ -393,11 +393,11 @@ class Firewall:
             return False, ()
         return True, self._end(victim, now, EndReason.EVICTED)
 
-    def _expire(self, session: Session) -> Effects:
+    def _expire(self, session: Session, at: int | None = None) -> Effects:
         """Its timer has run out: it ended at its deadline, however late that is noticed."""
         reason = END_OF_STATE[session.state]
         resets = _RESETS[self.policy.at_expiry] if session.state is State.ESTABLISHED else ()
-        return self._end(session, session.deadline, reason, resets)
+        return self._end(session, session.deadline if at is None else at, reason, resets)
 
     def _end_due(self, now: int) -> list[Effect]:
         """End all that are due, so that an operator's action never claims or raises the dead."""

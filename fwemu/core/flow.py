@@ -78,6 +78,11 @@ class Flow(NamedTuple):
         return f"protocol {name} {source} -> {destination}"
 
 
+def is_multicast(address: bytes) -> bool:
+    """Is this packed address one of a group (224.0.0.0/4, ff00::/8) or of all (255.255.255.255)?"""
+    return address[0] >= 0xE0 if len(address) == 4 else address[0] == 0xFF
+
+
 # A key is a flow as bytes, cut out of the packet: addresses first, then what tells flows between
 # two hosts apart.  Cutting is one slice a packet; decoding into a Flow happens once a session.
 

@@ -59,7 +59,11 @@ class Rule:
     """Nanoseconds, in place of the general idle timeout."""
 
     def matches(self, packet: Packet, arrival: Zone) -> bool:
-        """Does this rule speak of that packet?  A later fragment has neither ports nor flags."""
+        """Does this rule speak of that packet?
+
+        A later fragment has neither ports nor flags: a rule that names some lets it pass by its
+        addresses, but does not refuse it by them (Cisco IOS, access lists and fragments).
+        """
         if self.arrival is not None and arrival is not self.arrival:
             return False
         if self.protocols and packet.protocol not in self.protocols:
@@ -70,7 +74,7 @@ class Rule:
         if self.destinations and not _inside(flow.destination, self.destinations):
             return False
         if packet.kind is Kind.FRAGMENT:
-            return True
+            return self.action is Action.ALLOW or not self._looks_beyond_addresses
         if self.established and packet.segment not in ESTABLISHED_SEGMENTS:
             return False
         if not (self.ports or self.source_ports):
@@ -80,6 +84,10 @@ class Rule:
             and _listed(flow.source_port, self.source_ports)
             and _listed(flow.destination_port, self.ports)
         )
+
+    @property
+    def _looks_beyond_addresses(self) -> bool:
+        return bool(self.ports or self.source_ports or self.established)
 
 
 ESTABLISHED_SEGMENTS: Final = frozenset({Segment.SYN_ACK, Segment.FIN, Segment.ACK, Segment.RST})

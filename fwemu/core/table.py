@@ -81,6 +81,11 @@ class SessionTable:
         return list(self._sessions)  # they were given in order
 
     @property
+    def oldest(self) -> Session:
+        """The session with the lowest number; the table must not be empty."""
+        return next(iter(self._sessions.values()))
+
+    @property
     def newest(self) -> int:
         """The highest number in the table; 0 if it is empty."""
         return next(reversed(self._sessions), 0)

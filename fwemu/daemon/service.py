@@ -105,15 +105,21 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         hook = hooks.install(
             order.namespace, settings.queue, fail_open=settings.fail is WhenDown.OPEN
         )
-        undo.callback(hook.remove)
+        hooked = undo.enter_context(ExitStack())
+        hooked.callback(hook.remove)
         operations = Operations(datapath, clock, queue, injector, journal, tally, chance, planned)
 
         journal.note("started", clock.now(), name=order.name, netns=about.netns, seed=seed)
         _comment(order, zones, say)  # not before: where it cannot start, only the error counts
         order.directory.announce(about)
         on_ready(about)
-        with _no_collector():
-            how = datapath.run(queue, requests, operations, stop)
+        try:
+            with _no_collector():
+                how = datapath.run(queue, requests, operations, stop)
+        except BaseException:
+            if settings.fail is WhenDown.CLOSED:
+                hooked.pop_all()  # a firewall that has broken down lets nothing pass
+            raise
         journal.note(how, clock.now())
     if how == "abandoned":
         raise ControlError(

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,9 @@ def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
         if name is None:
             name = next(f"lab{n}" for n in range(1, 10_000) if f"lab{n}" not in names)
         directory = RunDirectory(base, name)
-        directory.path.mkdir(mode=0o700)
+        draft = base / f".{name}.new"  # whole or not at all, whenever this process is killed
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
         pid = os.getpid()
         record = {
             "number": number,
@@ -68,7 +71,8 @@ def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
             "servers": topology.servers,
             "maker": [pid, start_time(pid)],
         }
-        (directory.path / "lab.json").write_text(json.dumps(record) + "\n")
+        (draft / "lab.json").write_text(json.dumps(record) + "\n")
+        draft.rename(directory.path)
         return _read(directory)
 
 

@@ -163,7 +163,7 @@ def test_an_unknown_profile(router):
 
     assert (done.code, done.err) == (
         2,
-        "fwemu: --profile: profile: 'cisco-asb' is unknown (did you mean cisco-asa? "
+        "fwemu: --profile: 'cisco-asb' is unknown (did you mean cisco-asa? "
         "`fwemu profiles ls` shows them all)\n",
     )
 

@@ -65,6 +65,14 @@ def test_the_firewall_signs_its_rejections_with_its_own_address(play):
         assert own[zone, play.version] in packet[:40]
 
 
+def test_nobody_is_told_of_a_datagram_to_a_group(play):
+    """Every member would be: ICMP forbids errors about multicast (RFC 1122 section 3.2.2)."""
+    play.under(rules=[rule("reject")])
+    talk = play.udp()
+    talk.address[OUTSIDE] = wire.address({4: "224.0.0.251", 6: "ff02::fb"}[play.version])
+    talk.client().dropped("rejected").says_nothing()
+
+
 def test_without_a_session_the_rules_are_not_asked(play):
     """Rules are for first packets; what is unknown gets the answer of its zone."""
     play.under(inside="reset", rules=[rule("reject")])

@@ -4,7 +4,7 @@ import pytest
 
 from fwemu.core.flow import ICMP, TCP, UDP, Zone
 from fwemu.core.packet import parse
-from fwemu.core.rules import Action, judge
+from fwemu.core.rules import Action, Rule, judge
 from tests.core import wire
 from tests.core.play import INSIDE, OUTSIDE, network, rule
 
@@ -235,3 +235,11 @@ def test_a_rule_may_be_stricter_than_the_rest(play):
     talk.server().moves_to("UDP_REPLIED")
     play.wait("9.9s").nothing_ends()
     play.wait("0.1s").expires("UDP_REPLIED")
+
+
+@pytest.mark.parametrize("action", [Action.DENY, Action.REJECT])
+def test_a_later_fragment_is_not_refused_by_a_port_that_it_does_not_show(action):
+    """Cisco IOS goes on to the next rule; a rule by addresses alone does refuse it."""
+    assert not Rule(action, ports=((53, 53),)).matches(LATER, Zone.INSIDE)
+    assert Rule(action).matches(LATER, Zone.INSIDE)
+    assert Rule(Action.ALLOW, ports=((53, 53),)).matches(LATER, Zone.INSIDE)
