@@ -13,6 +13,17 @@ from netns import Namespace, Network, Process, add_route, sysctl
 from netns.procfs import command_of, pids
 from tests.lab.kit import PATIENCE, eventually, unique
 
+SOUND = ("-m", "fwemu")
+BROKEN = (
+    "-c",
+    "import sys\n"
+    "from fwemu.cli.main import main\n"
+    "from fwemu.core.firewall import Firewall\n"
+    "Firewall.handle = lambda *packet: 1 / 0\n"
+    "sys.exit(main(sys.argv[1:]))",
+)
+"""A program whose engine has an error."""
+
 
 @dataclass
 class End:
@@ -49,9 +60,14 @@ class Ground:
         for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
             sysctl(self.firewall, key, 1)
 
-    def start(self, *arguments: str, name: str = "", ready: bool = True) -> Daemon:
-        """`fwemu daemon` here; returns when it is ready, unless it is not expected to be."""
-        daemon = Daemon(self, name or unique("daemon"), arguments)
+    def start(
+        self, *arguments: str, name: str = "", ready: bool = True, broken: bool = False
+    ) -> Daemon:
+        """`fwemu daemon` here; returns when it is ready, unless it is not expected to be.
+
+        A `broken` one fails at its first packet.
+        """
+        daemon = Daemon(self, name or unique("daemon"), arguments, BROKEN if broken else SOUND)
         if ready:
             daemon.wait_until_ready()
         return daemon
@@ -60,10 +76,12 @@ class Ground:
 class Daemon:
     """A running `fwemu daemon`; ends with the ground."""
 
-    def __init__(self, ground: Ground, name: str, arguments: tuple[str, ...]) -> None:
+    def __init__(
+        self, ground: Ground, name: str, arguments: tuple[str, ...], program: tuple[str, ...]
+    ) -> None:
         self.name = name
         self.directory = RunDirectory(ground.base, name)
-        argv = [sys.executable, "-m", "fwemu", "daemon", "--netns", ground.firewall.name]
+        argv = [sys.executable, *program, "daemon", "--netns", ground.firewall.name]
         argv += ["--name", name, "--run-dir", str(ground.base), *arguments]
         self.process: Process = ground.network.spawn(Namespace.current(), argv)
 

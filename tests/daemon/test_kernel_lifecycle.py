@@ -158,6 +158,24 @@ def test_after_a_kill_the_hook_does_what_fail_says_until_the_next_start_clears_i
     assert rules_of(ground.firewall) == before
 
 
+@pytest.mark.parametrize(("fail", "meanwhile"), [("open", "connected"), ("closed", "nothing")])
+def test_a_firewall_with_an_error_in_its_engine_fails_as_it_was_told_to(
+    ground: Ground, fail: str, meanwhile: str
+) -> None:
+    """In an unknown state it must not go on deciding, and `closed` must not become open by it."""
+    before = rules_of(ground.firewall)
+    daemon = ground.start("--set", f"daemon.fail={fail}", broken=True)
+    connects(ground)
+    assert daemon.ends() == 1
+    assert "ZeroDivisionError" in daemon.said
+    assert connects(ground) == meanwhile
+
+    second = ground.start()
+    assert connects(ground) == "connected"
+    second.process.stop()
+    assert rules_of(ground.firewall) == before
+
+
 def test_without_its_control_process_it_ends_and_says_so(ground: Ground) -> None:
     """A firewall that nobody can ask or steer must not go on unnoticed."""
     before = rules_of(ground.firewall)
