@@ -10,10 +10,11 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from fwemu import generated
 from fwemu.config import catalogue, profiles, toml
 from fwemu.config.catalogue import Setting
 from fwemu.config.duration import UNITS
@@ -82,7 +83,7 @@ def example() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {
+PAGES: Final[generated.Pages] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/profiles.md": profiles_page,
     "config/fwemu.example.toml": example,
@@ -92,29 +93,13 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
 
 def stale(checkout: Path) -> list[str]:
     """The generated files that do not say what the code says."""
-    return [
-        name
-        for name, page in PAGES.items()
-        if not (checkout / name).is_file()
-        or (checkout / name).read_text(encoding="utf-8") != page()
-    ]
+    return generated.stale(PAGES, checkout)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the files, or with `--check` name those that are stale."""
-    if arguments not in ([], ["--check"]):
-        print("usage: python -m fwemu.config.documentation [--check]", file=sys.stderr)
-        return 2
     checkout = Path(__file__).parents[2]
-    names = stale(checkout)
-    for name in names:
-        if arguments:
-            print(f"{name} is stale: run `python -m fwemu.config.documentation`", file=sys.stderr)
-            continue
-        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-        (checkout / name).write_text(PAGES[name](), encoding="utf-8")
-        print(f"wrote {name}")
-    return 1 if names and arguments else 0
+    return generated.write(PAGES, checkout, "fwemu.config.documentation", arguments)
 
 
 _SETTINGS_HEAD: Final = f"""

@@ -7,10 +7,11 @@ which of them are stale.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from fwemu import generated
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.reasons import WHY, WHY_ENDED, Answer, EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
@@ -73,7 +74,7 @@ def reasons_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {
+PAGES: Final[generated.Pages] = {
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/reasons.md": reasons_page,
 }
@@ -82,29 +83,13 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
 
 def stale(checkout: Path) -> list[str]:
     """The generated files that do not say what the code says."""
-    return [
-        name
-        for name, page in PAGES.items()
-        if not (checkout / name).is_file()
-        or (checkout / name).read_text(encoding="utf-8") != page()
-    ]
+    return generated.stale(PAGES, checkout)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the files, or with `--check` name those that are stale."""
-    if arguments not in ([], ["--check"]):
-        print("usage: python -m fwemu.daemon.documentation [--check]", file=sys.stderr)
-        return 2
     checkout = Path(__file__).parents[2]
-    names = stale(checkout)
-    for name in names:
-        if arguments:
-            print(f"{name} is stale: run `python -m fwemu.daemon.documentation`", file=sys.stderr)
-            continue
-        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-        (checkout / name).write_text(PAGES[name](), encoding="utf-8")
-        print(f"wrote {name}")
-    return 1 if names and arguments else 0
+    return generated.write(PAGES, checkout, "fwemu.daemon.documentation", arguments)
 
 
 _METRICS_HEAD: Final = """

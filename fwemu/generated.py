@@ -1,0 +1,36 @@
+"""Pages that are made from the code: written into a checkout, or checked for being fresh."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+Pages = Mapping[str, Callable[[], str]]
+"""What makes each page, by the page's path in a checkout."""
+
+
+def stale(pages: Pages, checkout: Path) -> list[str]:
+    """The pages that do not say what the code says."""
+    return [
+        name
+        for name, page in pages.items()
+        if not (checkout / name).is_file()
+        or (checkout / name).read_text(encoding="utf-8") != page()
+    ]
+
+
+def write(pages: Pages, checkout: Path, module: str, arguments: Sequence[str]) -> int:
+    """Write the pages that are stale, or with `--check` name them; the exit code of `module`."""
+    if arguments not in ([], ["--check"]):
+        print(f"usage: python -m {module} [--check]", file=sys.stderr)
+        return 2
+    names = stale(pages, checkout)
+    for name in names:
+        if arguments:
+            print(f"{name} is stale: run `python -m {module}`", file=sys.stderr)
+            continue
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(pages[name](), encoding="utf-8")
+        print(f"wrote {name}")
+    return 1 if names and arguments else 0
