@@ -4,7 +4,7 @@ States and cells are those of Linux's nf_conntrack (net/netfilter/nf_conntrack_p
 table `tcp_conntracks`, kernel 6.x): one joint state a connection, seen by a device in the middle.
 Every transition is here and nowhere else.  Three kinds of cell are not states:
 
-    IGNORE   passes, changes nothing: it may be invalid, the endpoint will answer (a SYN in an open
+    IGNORE   passes, moves nothing: it may be invalid, the endpoint will answer (a SYN in an open
              connection gets a challenge ACK, RFC 5961 section 4)
     REOPEN   a new connection on the same addresses and ports (RFC 9293 section 3.6.1);
              nf_conntrack deletes the old entry and starts again
@@ -43,13 +43,33 @@ TCP_STATES: Final = tuple(State)[: State.SYN_SENT2 + 1]
 
 
 class Segment(IntEnum):
-    """What a TCP segment is, by its flags alone."""
+    """What a TCP segment is: by its flags alone, or by its numbers too.
+
+    The second kind is told by `tcp.meaning` before the table is asked, so that every branch about
+    states stays in the table.
+    """
 
     SYN = 0
     SYN_ACK = 1
     FIN = 2
     ACK = 3
     RST = 4
+    SYN_AGAIN = 5
+    """A SYN after a close that this end did not take part in: too early to be a new connection."""
+    SYN_ACK_SYNC = 6
+    """A SYN-ACK for a SYN that was passed and ignored: both ends agree, and we were wrong."""
+    ACK_BOTH = 7
+    """The ACK of an answering end that sent a SYN itself: the open was simultaneous."""
+    ACK_CHALLENGE = 8
+    """The challenge ACK (RFC 5961 section 4) to a SYN that was passed while the last ACK is due."""
+    RST_INEXACT = 9
+    """A RST in the window, but not on the number expected: the receiver will challenge it."""
+    RST_OLD = 10
+    """A RST below what its receiver has acknowledged: no receiver believes it."""
+
+
+FLAG_SEGMENTS: Final = (Segment.SYN, Segment.SYN_ACK, Segment.FIN, Segment.ACK, Segment.RST)
+"""The segments that flags alone can tell."""
 
 
 class Cell(Enum):
@@ -222,14 +242,24 @@ TRANSITIONS: Final[dict[tuple[State, Direction], Row]] = {
     },
 }
 
+BY_NUMBERS: Final[Row] = {
+    T.SYN_AGAIN: IGNORE,
+    T.SYN_ACK_SYNC: S.SYN_RECV,
+    T.ACK_BOTH: S.ESTABLISHED,
+    T.ACK_CHALLENGE: IGNORE,
+    T.RST_INEXACT: S.ESTABLISHED,
+    T.RST_OLD: BAD,
+}
+"""Where the segments that are told by their numbers lead, in whatever state they are told."""
+
 NEXT: Final = tuple(
     tuple(
-        tuple(TRANSITIONS[state, direction][segment] for segment in Segment)
+        tuple({**TRANSITIONS[state, direction], **BY_NUMBERS}[segment] for segment in Segment)
         for direction in Direction
     )
     for state in TCP_STATES
 )
-"""The same table as nested tuples, `NEXT[state][direction][segment]`: one packet, three lookups."""
+"""Both tables as nested tuples, `NEXT[state][direction][segment]`: one packet, three lookups."""
 
 # Flag bits (RFC 9293 section 3.1), and the combinations that endpoints send.  The valid ones are
 # those of nf_conntrack (`tcp_valid_flags` in the same file); PSH, ECE and CWR never matter, and
