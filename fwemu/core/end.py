@@ -19,6 +19,7 @@ class TcpEnd(End):
     __slots__ = (
         "acked",
         "closed_first",
+        "first",
         "has_scale",
         "is_selective",
         "is_unacknowledged",
@@ -30,6 +31,8 @@ class TcpEnd(End):
 
     def __init__(self) -> None:
         super().__init__()
+        self.first: int | None = None
+        """The sequence number after its SYN; None if that was not seen."""
         self.next: int | None = None
         """The sequence number after the last octet it sent (SND.NXT); None until it sends."""
         self.acked: int | None = None

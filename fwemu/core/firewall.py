@@ -40,7 +40,6 @@ from fwemu.core.rules import Action, judge
 from fwemu.core.session import Session
 from fwemu.core.table import SessionTable
 from fwemu.core.tcp_table import Cell, Segment, State
-from fwemu.core.tcp_window import Fit
 from fwemu.core.timeouts import END_OF_STATE, Lifetimes, with_idle_timeout
 from fwemu.core.trackers import ASSURED_STATES, TRACK, first_state, needs_pick_up
 
@@ -134,7 +133,7 @@ class Firewall:
         direction = _ORIGINAL if packet.key == session.key else _REPLY
         talk = session.talk
         is_keepalive = False
-        state: State | Cell | Fit
+        state: State | Cell
         if talk is None:
             state = TRACK[packet.kind](session, packet, direction)
         elif session.state is _ESTABLISHED and tcp.flows_on(talk, packet, direction):

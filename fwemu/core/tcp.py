@@ -15,8 +15,8 @@ from typing import Final
 from fwemu.core.end import TcpEnd
 from fwemu.core.flow import Direction
 from fwemu.core.packet import Packet
-from fwemu.core.seq import HALF, precedes
-from fwemu.core.tcp_table import NEXT, Cell, Segment, State
+from fwemu.core.seq import HALF, later, precedes
+from fwemu.core.tcp_table import NEXT, SYN, Cell, Segment, State
 from fwemu.core.tcp_window import (
     MASK,
     MAX_ACK_WINDOW,
@@ -28,7 +28,7 @@ from fwemu.core.tcp_window import (
     join,
     learn,
     open_with,
-    take_options,
+    resume,
 )
 
 _ORIGINAL, _REPLY = Direction.ORIGINAL, Direction.REPLY
@@ -36,6 +36,13 @@ _SYN, _SYN_ACK, _FIN = Segment.SYN, Segment.SYN_ACK, Segment.FIN
 _ACK, _RST = Segment.ACK, Segment.RST
 _ESTABLISHED: Final = State.ESTABLISHED
 
+_OPENING: Final = frozenset({State.SYN_SENT, State.SYN_SENT2, State.SYN_RECV})
+"""The states in which an end may begin anew with another number (RFC 9293 section 3.4.3)."""
+
+_CLOSING: Final = frozenset(
+    {State.FIN_WAIT, State.CLOSE_WAIT, State.LAST_ACK, State.TIME_WAIT, State.CLOSE}
+)
+"""The states in which the ports may have been taken over already: any RST is believed."""
 
 _SEQ, _ACK_NUMBER, _END, _WINDOW = range(4)
 numbers_of: Final[Callable[[Packet], tuple[int, ...]]] = itemgetter(5, 6, 7, 8)
@@ -52,8 +59,8 @@ class TcpTalk:
         "is_simultaneous",
         "last_direction",
         "last_numbers",
-        "last_options",
         "last_segment",
+        "options",
         "repeats",
     )
 
@@ -70,8 +77,8 @@ class TcpTalk:
         self.last_direction = _ORIGINAL
         self.last_numbers: tuple[int, ...] = (0, 0, 0, 0)
         """Sequence number, acknowledgement, end and window of what was remembered."""
-        self.last_options = b""
-        """Of an ignored SYN."""
+        self.options = b""
+        """Those of the last SYN that was ignored."""
         self.repeats = 0
         """How often the last acknowledging segment was repeated."""
 
@@ -80,7 +87,9 @@ class TcpTalk:
         self.is_liberal = open_with(*self.ends, packet)
 
 
-def meaning(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> Segment:
+def meaning(
+    talk: TcpTalk, state: State, packet: Packet, direction: Direction, check: WindowCheck
+) -> Segment:
     """The segment's name for the table: that of its flags, or one that its numbers give it."""
     segment = packet.segment
     assert segment is not None
@@ -89,27 +98,44 @@ def meaning(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -
             return _ACK
         return _meaning_of_ack(talk, state, direction)
     if segment is _SYN:
-        return _meaning_of_syn(talk, state, direction)
+        return _meaning_of_syn(talk, state, packet, direction)
     if segment is _SYN_ACK:
-        answers_ignored_syn = (
-            talk.last_segment is _SYN
-            and talk.last_direction is not direction
-            and packet.ack == talk.last_numbers[_END]
-            and NEXT[state][direction][_SYN_ACK] is Cell.IGNORE
-        )
-        return Segment.SYN_ACK_SYNC if answers_ignored_syn else _SYN_ACK
-    if segment is _RST:
+        return _meaning_of_syn_ack(talk, state, packet, direction)
+    if segment is _RST and check is not WindowCheck.OFF:
         return _meaning_of_rst(talk, state, packet, direction)
     return segment
 
 
-def _meaning_of_syn(talk: TcpTalk, state: State, direction: Direction) -> Segment:
-    """A SYN after a close opens anew if this connection was closed properly, or by its sender."""
-    if NEXT[state][direction][_SYN] is not Cell.REOPEN:
+def _meaning_of_syn(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> Segment:
+    """A SYN after a close opens anew if this connection was closed properly, or by its sender.
+
+    Before anything was answered, one with an earlier number than the first may be a new attempt or
+    a late stranger.
+    """
+    cell = NEXT[state][direction][_SYN]
+    if cell is State.SYN_SENT:
+        expected = talk.ends[_ORIGINAL].next
+        assert expected is not None
+        return Segment.SYN_AGAIN if precedes(packet.end, expected) else _SYN
+    if cell is not Cell.REOPEN:
         return _SYN
     was_closed = talk.ends[0].closed_first or talk.ends[1].closed_first
     was_reset_by_sender = talk.last_segment is _RST and talk.last_direction is direction
     return _SYN if was_closed or was_reset_by_sender else Segment.SYN_AGAIN
+
+
+def _meaning_of_syn_ack(
+    talk: TcpTalk, state: State, packet: Packet, direction: Direction
+) -> Segment:
+    """Does it answer a SYN that was ignored, and not only a repetition of the first?"""
+    answers_ignored_syn = (
+        talk.last_segment is _SYN
+        and talk.last_direction is not direction
+        and packet.ack == talk.last_numbers[_END]
+        and packet.ack != talk.ends[1 - direction].first
+        and (state is State.SYN_SENT or NEXT[state][direction][_SYN_ACK] is Cell.IGNORE)
+    )
+    return Segment.SYN_ACK_SYNC if answers_ignored_syn else _SYN_ACK
 
 
 def _meaning_of_ack(talk: TcpTalk, state: State, direction: Direction) -> Segment:
@@ -124,7 +150,7 @@ def _meaning_of_ack(talk: TcpTalk, state: State, direction: Direction) -> Segmen
 def _meaning_of_rst(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> Segment:
     """RFC 5961 section 3.2: only the exact number resets; one in the window is challenged."""
     expected = talk.ends[1 - direction].acked
-    if expected is None or talk.last_segment is _SYN:  # the number may be outdated
+    if expected is None or talk.last_segment is _SYN or state in _CLOSING:  # perhaps outdated
         return _RST
     if packet.seq == 0 and state is not _ESTABLISHED:  # an answer to a SYN that was passed
         return _RST
@@ -171,7 +197,7 @@ def flows_on(talk: TcpTalk, packet: Packet, direction: Direction) -> bool:
         or seq != sender.next
         or expected is None
         or expected - ack & MASK >= MAX_ACK_WINDOW
-        or 0 < seq - sender.limit & MASK < HALF  # I
+        or seq - sender.limit - 1 & MASK < HALF  # I
     ):
         return False
     window <<= sender.scale
@@ -197,25 +223,22 @@ def flows_on(talk: TcpTalk, packet: Packet, direction: Direction) -> bool:
 
 def track(
     talk: TcpTalk, state: State, packet: Packet, direction: Direction, check: WindowCheck
-) -> State | Cell | Fit:
-    """Where a segment leads; what it teaches is learned if it passes, and only then.
-
-    `Fit.OUTSIDE` stands for a segment that the window refuses.
-    """
-    segment = meaning(talk, state, packet, direction)
+) -> State | Cell:
+    """Where a segment leads; what it teaches is learned if it passes, and only then."""
+    segment = meaning(talk, state, packet, direction, check)
     cell = NEXT[state][direction][segment]
     if type(cell) is not State:
         if cell is Cell.IGNORE:
             _remember_ignored(talk, state, segment, packet, direction)
         return cell
-    if segment is Segment.SYN_ACK_SYNC:
-        state = State.SYN_SENT  # as if the SYN that was ignored had just been believed
-    if segment is not _RST or not _answers_what_was_passed(talk, state, packet):
+    if segment is not _RST or not _needs_no_window(talk, state, packet):
         fitting = _believe(talk, state, segment, packet, direction, check)
         if fitting is Fit.OUTSIDE:
-            return fitting
+            return Cell.OUTSIDE
         if fitting is not Fit.INSIDE:
             return Cell.IGNORE
+    if segment is Segment.SYN_ACK_SYNC:
+        talk.is_liberal = talk.is_simultaneous = talk.awaits_challenge = False
     talk.last_segment = packet.segment
     talk.last_direction = direction
     if cell is State.SYN_SENT2:
@@ -235,66 +258,63 @@ def _believe(
 ) -> Fit:
     """Check a segment against the window; learn from it if it lies inside."""
     sender, receiver = talk.ends[direction], talk.ends[1 - direction]
-    if segment is Segment.SYN_ACK_SYNC or sender.window == 0 or state in _OPENING:
+    before = None
+    if sender.next is None or state in _OPENING or segment is Segment.SYN_ACK_SYNC:
         before = (sender.state(), receiver.state())
-        _begin(talk, state, segment, packet, direction)
-    else:
-        before = None
+        _begin(talk, segment, packet, sender, receiver)
     ack, sack = acknowledged(receiver, packet)
-    seq, end = packet.seq, packet.end
-    if segment is _RST and seq == 0 and state is State.SYN_SENT and sender.next is not None:
-        seq = end = sender.next  # it answers the SYN
-    if check is not WindowCheck.OFF:
+    if check is not WindowCheck.OFF and not talk.is_liberal:
+        seq, end = packet.seq, packet.end
+        if segment is _RST and seq == 0 and state is State.SYN_SENT:  # it answers the SYN
+            assert sender.next is not None
+            seq = end = sender.next
         fitting = fit(sender, receiver, seq, end, sack)
         if fitting is Fit.BEYOND:
-            sender.next = end
+            assert sender.next is not None
+            sender.next = later(sender.next, end)
             sender.is_unacknowledged = True
         if fitting is not Fit.INSIDE:
-            if talk.is_liberal or check is WindowCheck.LIBERAL:
+            if check is WindowCheck.LIBERAL:
                 return Fit.INSIDE
-            if before is not None and fitting is Fit.OUTSIDE:
+            if fitting is not Fit.BEYOND and before is not None:
                 sender.restore(before[0])
                 receiver.restore(before[1])
             return fitting
-    learn(sender, receiver, packet, ack, sack, end)
-    if segment is _ACK:
-        _count_repeats(talk, packet, direction)
+    if packet.segment is not _RST:  # its numbers are for the handshake, or nobody may believe it
+        learn(sender, receiver, packet, ack, sack)
+        if segment is _ACK:
+            _count_repeats(talk, packet, direction)
     return Fit.INSIDE
 
 
 def _begin(
-    talk: TcpTalk, state: State, segment: Segment, packet: Packet, direction: Direction
+    talk: TcpTalk, segment: Segment, packet: Packet, sender: TcpEnd, receiver: TcpEnd
 ) -> None:
     """The first segments of each end, and those with which an end begins anew."""
-    sender, receiver = talk.ends[direction], talk.ends[1 - direction]
-    is_syn = packet.segment is _SYN or packet.segment is _SYN_ACK
     if segment is Segment.SYN_ACK_SYNC:
-        receiver.next = receiver.limit = talk.last_numbers[_END]
-        receiver.window = talk.last_numbers[_WINDOW] or 1
-        take_options(receiver, talk.last_options)
-        sender.window = 0
-    if sender.window == 0:
+        resume(sender, receiver, talk.last_numbers[_END], talk.last_numbers[_WINDOW], talk.options)
+    is_syn = packet.flags & SYN
+    if sender.next is None or (is_syn and precedes(sender.next, packet.end)):
         if is_syn:
-            begin_anew(sender, receiver, packet, is_reply=direction is _REPLY)
+            begin_anew(sender, receiver, packet)
         else:
             join(sender, receiver, packet, acknowledged(receiver, packet)[1])
-    elif is_syn and sender.next is not None and precedes(sender.next, packet.end):
-        begin_anew(sender, receiver, packet, is_reply=direction is _REPLY)
 
 
-def _answers_what_was_passed(talk: TcpTalk, state: State, packet: Packet) -> bool:
-    """A RST to a SYN or an ACK that was passed and ignored cannot be checked: we ignored that."""
+def _needs_no_window(talk: TcpTalk, state: State, packet: Packet) -> bool:
+    """A RST cannot be checked if it answers what was passed and ignored, or while closing."""
     if packet.ack == talk.last_numbers[_END] and (
         (talk.last_segment is _SYN and talk.ends[_REPLY].packets)
         or (talk.last_segment is _ACK and state in _OPENING)
     ):
         return True
-    return (
+    answers_challenge = (
         state is State.SYN_SENT
         and talk.last_segment is _ACK
         and talk.last_direction is _REPLY
         and packet.seq == talk.last_numbers[_ACK_NUMBER]
     )
+    return answers_challenge or state in _CLOSING
 
 
 def _remember_ignored(
@@ -308,7 +328,7 @@ def _remember_ignored(
     talk.last_direction = direction
     talk.last_numbers = numbers_of(packet)
     if packet.segment is _SYN:
-        talk.last_options = packet.options
+        talk.options = packet.options
         talk.awaits_challenge = state is State.LAST_ACK
 
 
@@ -321,7 +341,3 @@ def _count_repeats(talk: TcpTalk, packet: Packet, direction: Direction) -> None:
     talk.last_direction = direction
     talk.last_numbers = numbers
     talk.repeats = 0
-
-
-_OPENING: Final = frozenset({State.SYN_SENT, State.SYN_RECV})
-"""The states in which an end may begin anew with another number (RFC 9293 section 3.4.3)."""

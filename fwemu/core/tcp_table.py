@@ -2,13 +2,14 @@
 
 States and cells are those of Linux's nf_conntrack (net/netfilter/nf_conntrack_proto_tcp.c, the
 table `tcp_conntracks`, kernel 6.x): one joint state a connection, seen by a device in the middle.
-Every transition is here and nowhere else.  Three kinds of cell are not states:
+Every transition is here and nowhere else.  Four kinds of cell are not states:
 
     IGNORE   passes, moves nothing: it may be invalid, the endpoint will answer (a SYN in an open
              connection gets a challenge ACK, RFC 5961 section 4)
     REOPEN   a new connection on the same addresses and ports (RFC 9293 section 3.6.1);
              nf_conntrack deletes the old entry and starts again
     BAD      cannot occur in this state: dropped
+    OUTSIDE  its numbers cannot be: dropped; the window (see `tcp_window.py`) has the same word
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Segment(IntEnum):
     ACK = 3
     RST = 4
     SYN_AGAIN = 5
-    """A SYN after a close that this end did not take part in: too early to be a new connection."""
+    """A SYN that may be a new connection, or not: only a SYN-ACK will tell."""
     SYN_ACK_SYNC = 6
     """A SYN-ACK for a SYN that was passed and ignored: both ends agree, and we were wrong."""
     ACK_BOTH = 7
@@ -78,10 +79,11 @@ class Cell(Enum):
     IGNORE = "ignore"
     REOPEN = "reopen"
     BAD = "bad"
+    OUTSIDE = "outside"
 
 
 S, T = State, Segment
-IGNORE, REOPEN, BAD = Cell.IGNORE, Cell.REOPEN, Cell.BAD
+IGNORE, REOPEN, BAD, OUTSIDE = Cell
 ORIGINAL, REPLY = Direction.ORIGINAL, Direction.REPLY
 
 Row = dict[Segment, State | Cell]
@@ -248,7 +250,7 @@ BY_NUMBERS: Final[Row] = {
     T.ACK_BOTH: S.ESTABLISHED,
     T.ACK_CHALLENGE: IGNORE,
     T.RST_INEXACT: S.ESTABLISHED,
-    T.RST_OLD: BAD,
+    T.RST_OLD: OUTSIDE,
 }
 """Where the segments that are told by their numbers lead, in whatever state they are told."""
 

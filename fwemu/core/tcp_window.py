@@ -23,14 +23,14 @@ from fwemu.core.end import TcpEnd
 from fwemu.core.packet import Packet
 from fwemu.core.seq import HALF
 from fwemu.core.tcp_options import permits_sack, sack_edges, window_scale
-from fwemu.core.tcp_table import ACK, Segment
+from fwemu.core.tcp_table import ACK, SYN, Segment
 
 MASK: Final = 0xFFFFFFFF
 
 MAX_ACK_WINDOW: Final = 66_000
 """How far behind an acknowledgement may at least be (MAXACKWINCONST in the same file)."""
 
-_SYN, _SYN_ACK, _RST = Segment.SYN, Segment.SYN_ACK, Segment.RST
+_SYN, _RST = Segment.SYN, Segment.RST
 
 
 class WindowCheck(Enum):
@@ -39,7 +39,7 @@ class WindowCheck(Enum):
     STRICT = "strict"
     """It is refused."""
     LIBERAL = "liberal"
-    """It passes, and teaches nothing (tcp_be_liberal)."""
+    """It passes, and teaches nothing (tcp_be_liberal); only a RST is refused for its number."""
     OFF = "off"
     """Nobody looks: every segment is believed."""
 
@@ -60,25 +60,29 @@ def open_with(sender: TcpEnd, receiver: TcpEnd, packet: Packet) -> bool:
 
     Whether the ends scale their windows is not known then, so that nothing can be checked.
     """
+    if packet.segment is _SYN:
+        _begin(sender, packet.end, packet.window, packet.options)
+        return False
     sender.next = packet.end
     sender.window = packet.window or 1
-    if packet.segment is _SYN:
-        sender.limit = packet.end
-        take_options(sender, packet.options)
-        return False
     sender.limit = packet.end + sender.window & MASK
+    sender.acked = packet.ack
     sender.is_selective = receiver.is_selective = True
     return True
 
 
-def begin_anew(sender: TcpEnd, receiver: TcpEnd, packet: Packet, *, is_reply: bool) -> None:
+def begin_anew(sender: TcpEnd, receiver: TcpEnd, packet: Packet) -> None:
     """Learn from a SYN or SYN-ACK: what was known of this end's numbers is void."""
-    sender.next = sender.limit = packet.end
-    sender.window = packet.window or 1
-    sender.acked = None
-    take_options(sender, packet.options)
-    if is_reply and not (sender.has_scale and receiver.has_scale):
+    _begin(sender, packet.end, packet.window, packet.options)
+    if receiver.window and not (sender.has_scale and receiver.has_scale):
         sender.scale = receiver.scale = 0  # both must offer it (RFC 7323 section 2.2)
+
+
+def resume(sender: TcpEnd, receiver: TcpEnd, end: int, window: int, options: bytes) -> None:
+    """Believe a SYN after all, that of `receiver`: what was known of both ends is void."""
+    sender.restore(_NOTHING)
+    receiver.restore(_NOTHING)
+    _begin(receiver, end, window, options)
 
 
 def join(sender: TcpEnd, receiver: TcpEnd, packet: Packet, sack: int) -> None:
@@ -126,13 +130,13 @@ def fit(sender: TcpEnd, receiver: TcpEnd, seq: int, end: int, sack: int) -> Fit:
     return Fit.OUTSIDE
 
 
-def learn(sender: TcpEnd, receiver: TcpEnd, packet: Packet, ack: int, sack: int, end: int) -> None:
+def learn(sender: TcpEnd, receiver: TcpEnd, packet: Packet, ack: int, sack: int) -> None:
     """Move the bounds on by a segment inside the window."""
     assert sender.next is not None
-    segment = packet.segment
     window = packet.window
-    if segment is not _SYN and segment is not _SYN_ACK:
+    if not packet.flags & SYN:  # the window of a SYN is never scaled (RFC 7323 section 2.2)
         window <<= sender.scale
+    end = packet.end
     offered = window + (sack - ack & MASK)
     if sender.window < offered:
         sender.window = offered
@@ -152,9 +156,16 @@ def learn(sender: TcpEnd, receiver: TcpEnd, packet: Packet, ack: int, sack: int,
         receiver.is_unacknowledged = False
 
 
-def take_options(end: TcpEnd, options: bytes) -> None:
-    """What an end announces with its SYN."""
+def _begin(sender: TcpEnd, end: int, window: int, options: bytes) -> None:
+    """What a SYN says about its end."""
+    sender.first = sender.next = sender.limit = end
+    sender.window = window or 1
+    sender.acked = None
     scale = window_scale(options)
-    end.has_scale = scale is not None
-    end.scale = scale or 0
-    end.is_selective = permits_sack(options)
+    sender.has_scale = scale is not None
+    sender.scale = scale or 0
+    sender.is_selective = permits_sack(options)
+
+
+_NOTHING: Final = TcpEnd().state()
+"""What is known of an end before it has sent anything."""
