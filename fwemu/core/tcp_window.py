@@ -90,7 +90,7 @@ def join(sender: TcpEnd, receiver: TcpEnd, packet: Packet, sack: int) -> None:
     sender.next = packet.end
     sender.window = (packet.window << sender.scale) or 1
     sender.limit = packet.end + sender.window & MASK
-    if receiver.next is not None and sack == receiver.next + 1 & MASK:
+    if receiver.first is None and receiver.next is not None and sack == receiver.next + 1 & MASK:
         receiver.next = sack  # it answers the keepalive probe that we began with
 
 
