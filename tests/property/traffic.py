@@ -105,6 +105,7 @@ def _spread(moves: list[tuple[Move, int]]) -> list[tuple[bytes, Zone, int]]:
 arrivals = st.sampled_from([arrival for move in MOVES for arrival in move])
 """One packet, whatever came before."""
 
+TALKS = [Play(version).tcp(port=port) for version, port in FEW]
 NUMBERS = (0, 1, 2, 10, 11, 12, 21, 22, 65_536, 65_537, 140_000, 10**6, -1, -70_000, 2**31, -5000)
 OPTIONS = (
     b"",
@@ -121,30 +122,24 @@ OPTIONS = (
 @st.composite
 def wild(draw: st.DrawFn) -> Move:
     """A segment of a conversation that may be under way, with any numbers."""
-    version, port = draw(st.sampled_from(FEW))
+    talk = draw(st.sampled_from(TALKS))
     end = draw(st.sampled_from([INSIDE, OUTSIDE]))
     flags = draw(st.sampled_from(["A", "A", "A", "PA", "FA", "R", "RA", "S", "SA"]))
     numbers = st.sampled_from(NUMBERS)
     window = draw(st.sampled_from([0, 1, 100, 65535]))
-    data = (
-        Play(version)
-        .tcp(port=port)
-        .segment(
-            end,
-            flags,
-            draw(numbers),
-            draw(numbers),
-            draw(st.sampled_from([0, 0, 1, 10, 1400])),
-            window=window,
-            options=draw(st.sampled_from(OPTIONS)),
-        )
+    data = talk.segment(
+        end,
+        flags,
+        draw(numbers),
+        draw(numbers),
+        draw(st.sampled_from([0, 0, 1, 10, 1400])),
+        window=window,
+        options=draw(st.sampled_from(OPTIONS)),
     )
     return ((data, end),)
 
 
-moves = st.tuples(
-    st.integers(0, 3).flatmap(lambda dice: st.sampled_from(MOVES) if dice else wild()), pauses
-)
+moves = st.tuples(st.one_of(st.sampled_from(MOVES), st.sampled_from(MOVES), wild()), pauses)
 traffic = st.lists(moves, min_size=8, max_size=40).map(_spread)
 """Packets, each with its zone and the time that passes before it."""
 
