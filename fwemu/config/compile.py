@@ -21,6 +21,7 @@ def policy(config: Config) -> Policy:
         lifetimes=lifetimes({name: lifetime.nanoseconds for name, lifetime in config.timeouts}),
         at_expiry=config.expiry.action,
         on_unknown={Zone.INSIDE: config.unknown.inside, Zone.OUTSIDE: config.unknown.outside},
+        window_check=config.tcp.window,
         rules=tuple(rule(settings) for settings in config.rules),
         default_action={
             Zone.INSIDE: config.default_action.inside,

@@ -28,6 +28,7 @@ from fwemu.core.eviction import WhenFull
 from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
 from fwemu.core.rules import Action
+from fwemu.core.tcp_window import WindowCheck
 
 
 class ConflictError(ValueError):
@@ -134,6 +135,20 @@ class Timeouts(Section):
         default=_lifetime("icmp"), description="ICMP and ICMPv6 queries, echo for one."
     )
     other: Lifetime = Field(default=_lifetime("other"), description="Any other protocol.")
+
+
+class TcpSettings(Section):
+    """How closely the numbers of TCP segments are looked at.
+
+    `strict` drops a segment outside the window, `liberal` only a RST below what is acknowledged,
+    and `off` believes every segment, any RST among them. A connection that was picked up in
+    mid-stream is never checked, and mode `acl` has no windows.
+    """
+
+    window: WindowCheck = Field(
+        default=_CORE.window_check,
+        description="What becomes of a segment whose numbers lie outside the window.",
+    )
 
 
 class Expiry(Section):
@@ -327,6 +342,7 @@ class Config(Section):
     )
     table: Table = Table()
     timeouts: Timeouts = Timeouts()
+    tcp: TcpSettings = TcpSettings()
     expiry: Expiry = Expiry()
     unknown: Unknown = Unknown()
     default_action: DefaultAction = DefaultAction()

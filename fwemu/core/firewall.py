@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from fwemu.core import forge
+from fwemu.core import forge, tcp
 from fwemu.core.effects import (
     Decision,
     Effect,
@@ -57,6 +57,7 @@ _ACCEPTED: Final = {reason: Decision(Verdict.ACCEPT, reason) for reason in Reaso
 
 _BELONGS: Final = _ACCEPTED[Reason.SESSION]
 
+_ESTABLISHED: Final = State.ESTABLISHED
 _ORIGINAL, _REPLY = Direction.ORIGINAL, Direction.REPLY
 _RESETS: Final[dict[AtExpiry, tuple[Direction, ...]]] = {
     AtExpiry.SILENT: (),
@@ -131,25 +132,41 @@ class Firewall:
         if now - session.last_seen >= session.lifetime:
             return self._begin(packet, data, now, arrival, self._expire(session))
         direction = _ORIGINAL if packet.key == session.key else _REPLY
-        cell = TRACK[packet.kind](session, packet, direction)
-        if type(cell) is State:
-            return self._advance(session, packet, direction, cell, now)
-        if cell is Cell.IGNORE:
+        talk = session.talk
+        is_keepalive = False
+        state: State | Cell
+        if talk is None:
+            state = TRACK[packet.kind](session, packet, direction)
+        elif session.state is _ESTABLISHED and tcp.flows_on(talk, packet, direction):
+            state = _ESTABLISHED
+        else:
+            is_keepalive = tcp.is_keepalive(talk, packet, direction)
+            state = tcp.track(talk, session.state, packet, direction, self._window_check)
+        if isinstance(state, State):
+            return self._advance(session, packet, direction, state, now, is_keepalive)
+        if state is Cell.IGNORE:
             return _ACCEPTED[Reason.IGNORED]
-        if cell is Cell.REOPEN:
+        if state is Cell.REOPEN:
             return self._begin(packet, data, now, arrival, reused=session)
-        return self._refuse(
-            data, now, arrival, Reason.INVALID_STATE, packet=packet, session=session.id
-        )
+        reason = Reason.INVALID_STATE if state is Cell.BAD else Reason.OUT_OF_WINDOW
+        return self._refuse(data, now, arrival, reason, packet=packet, session=session.id)
 
     def _advance(
-        self, session: Session, packet: Packet, direction: Direction, state: State, now: int
+        self,
+        session: Session,
+        packet: Packet,
+        direction: Direction,
+        state: State,
+        now: int,
+        is_keepalive: bool,
     ) -> Decision:
         """A packet of a session passes and moves it on."""
         session.last_seen = now
         if self._seen is not None:
             self._seen(session)
-        is_keepalive = session.ends[direction].sends(packet, session.ends[1 - direction])
+        end = session.ends[direction]
+        end.packets += 1
+        end.octets += packet.length
         if packet.datagram is not None:
             self._fragments.accept(packet.datagram, now)
         before = session.state
@@ -214,7 +231,10 @@ class Firewall:
             self._lifetimes_of_rule[rule],
             now,
         )
-        session.ends[_ORIGINAL].sends(packet, session.ends[_REPLY])
+        session.ends[_ORIGINAL].packets = 1
+        session.ends[_ORIGINAL].octets = packet.length
+        if session.talk is not None:
+            session.talk.open(packet)
         self.table.add(session)
         if is_midstream:
             self.table.assured(session)
@@ -367,6 +387,7 @@ class Firewall:
 
     def _apply(self, policy: Policy) -> None:
         """What is worked out once a policy, so that no packet has to."""
+        self._window_check = policy.window_check
         self._lifetimes_of_rule: dict[int | None, Lifetimes] = {None: policy.lifetimes}
         for index, rule in enumerate(policy.rules):
             self._lifetimes_of_rule[index] = (

@@ -57,7 +57,8 @@ def reset_of(session: Session, toward: Direction) -> bytes | None:
     It seems to come from the other end.  An end that has only sent its SYN believes a RST by its
     acknowledgement (RFC 9293 section 3.10.7.3).  None if no number is known that it would believe.
     """
-    receiver, sender = session.ends[toward], session.ends[1 - toward]
+    assert session.talk is not None
+    receiver, sender = session.talk.ends[toward], session.talk.ends[1 - toward]
     flow = session.flow
     ends = (flow.source, flow.source_port), (flow.destination, flow.destination_port)
     (here, port), (peer, peer_port) = ends if toward is Direction.ORIGINAL else reversed(ends)

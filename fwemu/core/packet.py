@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Flow, flow_of
 from fwemu.core.reasons import Reason
+from fwemu.core.tcp_options import TIMESTAMPS_ONLY
 from fwemu.core.tcp_table import FIN, SEGMENT_OF_FLAGS, SYN, Segment
 
 
@@ -50,6 +51,12 @@ class Packet(NamedTuple):
     ack: int = 0
     end: int = 0
     """The sequence number after its last octet; SYN and FIN count one (RFC 9293 section 3.4)."""
+    window: int = 0
+    """The window as it stands in the header, not scaled."""
+    flags: int = 0
+    """The TCP flags (`tcp_table` names them)."""
+    options: bytes = b""
+    """The TCP options; empty also where they are timestamps and nothing else."""
     datagram: bytes | None = None
     """Set on a first fragment: the key under which its later fragments will come."""
     quoted: Quoted | None = None
@@ -71,11 +78,11 @@ class Malformed(NamedTuple):
 
 
 _IPV4: Final = Struct("!BxHxxHxBxx8s")
-_IPV4_TCP: Final = Struct("!xxHxxH16xIIBB")
-_IPV6_TCP: Final = Struct("!4xH38xIIBB")
+_IPV4_TCP: Final = Struct("!xxHxxH16xIIBBH")
+_IPV6_TCP: Final = Struct("!4xH38xIIBBH")
 """A TCP segment behind a plain IP header, in one step: nearly every packet is that."""
 
-_TCP: Final = Struct("!4xIIBB")
+_TCP: Final = Struct("!4xIIBBH")
 _WORD: Final = Struct("!H")
 
 _PLAIN_IPV4: Final = 0x45
@@ -105,24 +112,34 @@ _new_packet: Final = tuple.__new__
 def parse(data: bytes) -> Packet | Malformed:
     """What these bytes are.  Any bytes give an answer."""
     if len(data) >= 60 and data[0] >> 4 == 6 and data[6] == TCP:
-        total, seq, ack, offset, flags = _IPV6_TCP.unpack_from(data)
+        total, seq, ack, offset, flags, window = _IPV6_TCP.unpack_from(data)
         total += 40
         payload = total - 40 - (offset >> 4) * 4
         segment = SEGMENT_OF_FLAGS[flags]
         if payload >= 0 and offset >= 0x50 and segment is not None:
             end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
+            options = _options(data, 60, offset) if offset >= 0x60 else b""
             return _new_packet(
-                Packet, (_TCP_KIND, TCP, data[8:44], total, segment, seq, ack, end, None, None)
-            )
+                Packet,
+                (
+                    _TCP_KIND, TCP, data[8:44], total, segment, seq, ack, end,
+                    window, flags, options, None, None,
+                ),
+            )  # fmt: skip
     elif len(data) >= 40 and data[0] == _PLAIN_IPV4 and data[9] == TCP:
-        total, fragment, seq, ack, offset, flags = _IPV4_TCP.unpack_from(data)
+        total, fragment, seq, ack, offset, flags, window = _IPV4_TCP.unpack_from(data)
         payload = total - 20 - (offset >> 4) * 4
         segment = SEGMENT_OF_FLAGS[flags]
         if payload >= 0 and offset >= 0x50 and segment is not None and not fragment & _FRAGMENTED:
             end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
+            options = _options(data, 40, offset) if offset >= 0x60 else b""
             return _new_packet(
-                Packet, (_TCP_KIND, TCP, data[12:24], total, segment, seq, ack, end, None, None)
-            )
+                Packet,
+                (
+                    _TCP_KIND, TCP, data[12:24], total, segment, seq, ack, end,
+                    window, flags, options, None, None,
+                ),
+            )  # fmt: skip
     return _parse_any(data)
 
 
@@ -231,7 +248,7 @@ def _parse_any(data: bytes) -> Packet | Malformed:
 
 def _parse_tcp(data: bytes, place: Located) -> Packet | Malformed:
     start, total = place.start, place.total
-    seq, ack, offset, flags = _TCP.unpack_from(data, start)
+    seq, ack, offset, flags, window = _TCP.unpack_from(data, start)
     payload = total - start - (offset >> 4) * 4
     if offset < 0x50 or payload < 0:
         return Malformed(Reason.BAD_LENGTH, total)
@@ -240,7 +257,18 @@ def _parse_tcp(data: bytes, place: Located) -> Packet | Malformed:
         return Malformed(Reason.BAD_FLAGS, total)
     key = place.pair + data[start : start + 4]
     end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
-    return Packet(Kind.TCP, TCP, key, total, segment, seq, ack, end, place.datagram)
+    options = _options(data, start + 20, offset)
+    return Packet(
+        Kind.TCP, TCP, key, total, segment, seq, ack, end, window, flags, options, place.datagram
+    )
+
+
+def _options(data: bytes, start: int, offset: int) -> bytes:
+    """The options that begin at `start`; the usual ones, timestamps alone, say nothing to us."""
+    options = data[start : start - 20 + (offset >> 4) * 4]
+    if len(options) == 12 and options[:4] == TIMESTAMPS_ONLY:
+        return b""
+    return options
 
 
 def _parse_udp(data: bytes, place: Located) -> Packet | Malformed:

@@ -13,6 +13,7 @@ from fwemu.core.eviction import WhenFull
 from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.rules import Action, Rule
+from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import Lifetimes, lifetimes
 
 
@@ -74,6 +75,8 @@ class Policy:
     on_unknown: dict[Zone, OnUnknown] = field(
         default_factory=lambda: dict.fromkeys(Zone, OnUnknown.DROP)
     )
+    window_check: WindowCheck = WindowCheck.STRICT
+    """What becomes of TCP segments whose numbers do not fit."""
     rules: tuple[Rule, ...] = ()
     default_action: dict[Zone, Action] = field(
         default_factory=lambda: {Zone.INSIDE: Action.ALLOW, Zone.OUTSIDE: Action.DENY}

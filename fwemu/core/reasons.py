@@ -38,12 +38,13 @@ class Reason(IntEnum):
     REJECTED = 9
     TABLE_FULL = 10
     INVALID_STATE = 11
-    UNRELATED_ICMP = 12
-    UNKNOWN_FRAGMENT = 13
-    BAD_FLAGS = 14
-    BAD_LENGTH = 15
-    BAD_HEADER = 16
-    TRUNCATED = 17
+    OUT_OF_WINDOW = 12
+    UNRELATED_ICMP = 13
+    UNKNOWN_FRAGMENT = 14
+    BAD_FLAGS = 15
+    BAD_LENGTH = 16
+    BAD_HEADER = 17
+    TRUNCATED = 18
 
     @property
     def word(self) -> str:
@@ -69,6 +70,7 @@ WHY: Final[dict[Reason, str]] = {
     Reason.REJECTED: "rejected by a rule or by the default action, with an ICMP answer",
     Reason.TABLE_FULL: "the table is full and its policy found no session to evict",
     Reason.INVALID_STATE: "TCP segment that cannot occur in its session's state",
+    Reason.OUT_OF_WINDOW: "TCP segment whose numbers neither end can have sent or expects",
     Reason.UNRELATED_ICMP: "ICMP error about no session in the table",
     Reason.UNKNOWN_FRAGMENT: "fragment of a datagram whose first fragment was not accepted",
     Reason.BAD_FLAGS: "combination of TCP flags that no endpoint sends",

@@ -4,51 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from fwemu.core.flow import Direction, Flow, Zone, flow_of
-from fwemu.core.packet import Packet
-from fwemu.core.seq import HALF
-from fwemu.core.tcp_table import Segment, State
+from fwemu.core.end import End
+from fwemu.core.flow import TCP, Direction, Flow, Zone, flow_of
+from fwemu.core.tcp import TcpTalk
+from fwemu.core.tcp_table import State
 from fwemu.core.timeouts import Lifetimes
-
-_SYN, _ACK, _RST = Segment.SYN, Segment.ACK, Segment.RST
-
-
-class End:
-    """What was seen from one of the two ends."""
-
-    __slots__ = ("acked", "next", "octets", "packets")
-
-    def __init__(self) -> None:
-        self.packets = 0
-        self.octets = 0
-        # TCP only; None until a segment told.
-        self.next: int | None = None
-        """The sequence number after the last octet it sent (SND.NXT, RFC 9293)."""
-        self.acked: int | None = None
-        """The last number it acknowledged: what it expects next (RCV.NXT)."""
-
-    def sends(self, packet: Packet, peer: End) -> bool:
-        """Count a packet from this end; is it a keepalive probe?
-
-        A probe is an ACK one below the next sequence number, with no octet or a useless one, while
-        nothing is outstanding (RFC 9293 section 3.8.4).
-        """
-        _, _, _, length, segment, seq, ack, end, _, _ = packet
-        self.packets += 1
-        self.octets += length
-        if segment is None:
-            return False
-        before = self.next
-        if end != before and (before is None or 0 < end - before & 0xFFFFFFFF < HALF):
-            self.next = end
-        if segment is _SYN or segment is _RST:
-            return False
-        acked = self.acked
-        if ack != acked and (acked is None or 0 < ack - acked & 0xFFFFFFFF < HALF):
-            self.acked = ack
-        if before is None or before - seq & 0xFFFFFFFF != 1:
-            return False
-        return segment is _ACK and end - seq & 0xFFFFFFFF <= 1 and peer.acked == before
 
 
 class Session:
@@ -69,6 +29,7 @@ class Session:
         "rule",
         "slot",
         "state",
+        "talk",
         "zone",
     )
 
@@ -99,7 +60,9 @@ class Session:
         """How long it may be quiet from `last_seen` on, in its present state."""
         self.assured = False
         """Both ends have answered each other: TCP handshake complete, UDP replied."""
-        self.ends: Final = (End(), End())
+        self.talk: Final = TcpTalk() if protocol == TCP else None
+        """What is known of a TCP connection beyond its state."""
+        self.ends: Final[tuple[End, End]] = self.talk.ends if self.talk else (End(), End())
         """By direction: the end that sends in it."""
         # changed by an operator
         self.rule = rule

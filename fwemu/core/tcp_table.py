@@ -2,13 +2,14 @@
 
 States and cells are those of Linux's nf_conntrack (net/netfilter/nf_conntrack_proto_tcp.c, the
 table `tcp_conntracks`, kernel 6.x): one joint state a connection, seen by a device in the middle.
-Every transition is here and nowhere else.  Three kinds of cell are not states:
+Every transition is here and nowhere else.  Four kinds of cell are not states:
 
-    IGNORE   passes, changes nothing: it may be invalid, the endpoint will answer (a SYN in an open
+    IGNORE   passes, moves nothing: it may be invalid, the endpoint will answer (a SYN in an open
              connection gets a challenge ACK, RFC 5961 section 4)
     REOPEN   a new connection on the same addresses and ports (RFC 9293 section 3.6.1);
              nf_conntrack deletes the old entry and starts again
     BAD      cannot occur in this state: dropped
+    OUTSIDE  its numbers cannot be: dropped; the window (see `tcp_window.py`) has the same word
 """
 
 from __future__ import annotations
@@ -43,13 +44,33 @@ TCP_STATES: Final = tuple(State)[: State.SYN_SENT2 + 1]
 
 
 class Segment(IntEnum):
-    """What a TCP segment is, by its flags alone."""
+    """What a TCP segment is: by its flags alone, or by its numbers too.
+
+    The second kind is told by `tcp.meaning` before the table is asked, so that every branch about
+    states stays in the table.
+    """
 
     SYN = 0
     SYN_ACK = 1
     FIN = 2
     ACK = 3
     RST = 4
+    SYN_AGAIN = 5
+    """A SYN that may be a new connection, or not: only a SYN-ACK will tell."""
+    SYN_ACK_SYNC = 6
+    """A SYN-ACK for a SYN that was passed and ignored: both ends agree, and we were wrong."""
+    ACK_BOTH = 7
+    """The ACK of an answering end that sent a SYN itself: the open was simultaneous."""
+    ACK_CHALLENGE = 8
+    """The challenge ACK (RFC 5961 section 4) to a SYN that was passed while the last ACK is due."""
+    RST_INEXACT = 9
+    """A RST in the window, but not on the number expected: the receiver will challenge it."""
+    RST_OLD = 10
+    """A RST below what its receiver has acknowledged: no receiver believes it."""
+
+
+FLAG_SEGMENTS: Final = (Segment.SYN, Segment.SYN_ACK, Segment.FIN, Segment.ACK, Segment.RST)
+"""The segments that flags alone can tell."""
 
 
 class Cell(Enum):
@@ -58,10 +79,11 @@ class Cell(Enum):
     IGNORE = "ignore"
     REOPEN = "reopen"
     BAD = "bad"
+    OUTSIDE = "outside"
 
 
 S, T = State, Segment
-IGNORE, REOPEN, BAD = Cell.IGNORE, Cell.REOPEN, Cell.BAD
+IGNORE, REOPEN, BAD, OUTSIDE = Cell
 ORIGINAL, REPLY = Direction.ORIGINAL, Direction.REPLY
 
 Row = dict[Segment, State | Cell]
@@ -222,14 +244,24 @@ TRANSITIONS: Final[dict[tuple[State, Direction], Row]] = {
     },
 }
 
+BY_NUMBERS: Final[Row] = {
+    T.SYN_AGAIN: IGNORE,
+    T.SYN_ACK_SYNC: S.SYN_RECV,
+    T.ACK_BOTH: S.ESTABLISHED,
+    T.ACK_CHALLENGE: IGNORE,
+    T.RST_INEXACT: S.ESTABLISHED,
+    T.RST_OLD: OUTSIDE,
+}
+"""Where the segments that are told by their numbers lead, in whatever state they are told."""
+
 NEXT: Final = tuple(
     tuple(
-        tuple(TRANSITIONS[state, direction][segment] for segment in Segment)
+        tuple({**TRANSITIONS[state, direction], **BY_NUMBERS}[segment] for segment in Segment)
         for direction in Direction
     )
     for state in TCP_STATES
 )
-"""The same table as nested tuples, `NEXT[state][direction][segment]`: one packet, three lookups."""
+"""Both tables as nested tuples, `NEXT[state][direction][segment]`: one packet, three lookups."""
 
 # Flag bits (RFC 9293 section 3.1), and the combinations that endpoints send.  The valid ones are
 # those of nf_conntrack (`tcp_valid_flags` in the same file); PSH, ECE and CWR never matter, and

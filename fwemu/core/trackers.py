@@ -1,4 +1,4 @@
-"""What each protocol makes of a packet of its session: the next state, or a cell that is none.
+"""What a packet without sequence numbers means for its session; `tcp.py` is its counterpart.
 
 A tracker decides; it changes nothing.  One a kind of packet, chosen by the table at the end.
 """
@@ -16,12 +16,6 @@ from fwemu.core.tcp_table import NEXT, Cell, Segment, State
 Track = Callable[[Session, Packet, Direction], State | Cell]
 
 
-def track_tcp(session: Session, packet: Packet, direction: Direction) -> State | Cell:
-    """The transition table decides."""
-    assert packet.segment is not None
-    return NEXT[session.state][direction][packet.segment]
-
-
 def track_udp(session: Session, packet: Packet, direction: Direction) -> State | Cell:
     """The first datagram against the original direction makes it replied."""
     return State.UDP_REPLIED if direction is Direction.REPLY else session.state
@@ -33,7 +27,6 @@ def track_unchanging(session: Session, packet: Packet, direction: Direction) -> 
 
 
 TRACK: Final[dict[Kind, Track]] = {
-    Kind.TCP: track_tcp,
     Kind.UDP: track_udp,
     Kind.QUERY: track_unchanging,
     Kind.RESPONSE: track_unchanging,

@@ -12,6 +12,7 @@ from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
 from fwemu.core.rules import Action, Network, Rule
 from fwemu.core.tcp_table import State
+from fwemu.core.tcp_window import WindowCheck
 
 
 def test_the_default_configuration_is_the_default_policy_of_the_core() -> None:
@@ -29,6 +30,7 @@ def test_every_setting_arrives_in_the_policy() -> None:
                 "table.when_full=reject-new",
                 "timeouts.tcp_established=never",
                 "timeouts.icmp=3s",
+                "tcp.window=liberal",
                 "expiry.action=reset-reply",
                 "unknown.inside=reject",
                 "unknown.outside=pick-up",
@@ -42,6 +44,7 @@ def test_every_setting_arrives_in_the_policy() -> None:
     assert made.when_full.value == "reject-new"
     assert made.lifetimes[State.ESTABLISHED] == NEVER
     assert made.lifetimes[State.ICMP] == 3 * SECOND
+    assert made.window_check is WindowCheck.LIBERAL
     assert made.at_expiry is AtExpiry.RESET_REPLY
     assert made.on_unknown == {Zone.INSIDE: OnUnknown.REJECT, Zone.OUTSIDE: OnUnknown.PICK_UP}
     assert made.default_action == {Zone.INSIDE: Action.DENY, Zone.OUTSIDE: Action.REJECT}

@@ -38,6 +38,15 @@ Problems = Callable[..., list[str]]
             "table.zzz: unknown setting (there are capacity, when_full and seed)",
         ),
         ("[expiry]\nzzz = 5", "expiry.zzz: unknown setting (there is only action)"),
+        ("[tcp]\nwindows = 5", "tcp.windows: unknown setting (did you mean window?)"),
+        (
+            '[tcp]\nwindow = "of"',
+            "tcp.window: 'of' is not strict, liberal or off (did you mean off?)",
+        ),
+        (
+            "[tcp]\nwindow = false",
+            'tcp.window: false is not strict, liberal or off (write "strict", for instance)',
+        ),
         (
             '[[rules]]\naction = "allow"\nport = 5',
             "rules[0].port: unknown setting (did you mean ports?)",
@@ -325,7 +334,7 @@ def test_a_file_that_cannot_be_read(written: Written, monkeypatch: pytest.Monkey
         ("capcity=5", "capcity: unknown setting (did you mean table.capacity?)"),
         (
             "zzz=5",
-            "zzz: unknown setting (there are profile, mode, table, timeouts, expiry, unknown,"
+            "zzz: unknown setting (there are profile, mode, table, timeouts, tcp, expiry, unknown,"
             " default_action, rules, flush and daemon)",
         ),
         (

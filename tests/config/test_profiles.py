@@ -17,6 +17,7 @@ from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import Mode, OnUnknown
 from fwemu.core.tcp_table import State
+from fwemu.core.tcp_window import WindowCheck
 from fwemu.errors import ConfigError
 
 Written = Callable[[str], Path]
@@ -94,6 +95,7 @@ def test_conntrack_picks_up_from_both_sides_and_keeps_for_five_days() -> None:
     assert set(conntrack.on_unknown.values()) == {OnUnknown.PICK_UP}
     assert conntrack.lifetimes[State.ESTABLISHED] == 432_000 * SECOND
     assert conntrack.when_full is WhenFull.EVICT_UNASSURED
+    assert conntrack.window_check is WindowCheck.STRICT
 
 
 def test_the_router_remembers_nothing() -> None:

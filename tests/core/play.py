@@ -36,6 +36,7 @@ from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Polic
 from fwemu.core.reasons import Answer, Reason, Verdict
 from fwemu.core.rules import Action, Network, Rule
 from fwemu.core.session import Session
+from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import lifetimes
 from tests.core import wire
 
@@ -108,6 +109,7 @@ def policy(
     rules: Sequence[Rule] = (),
     default_inside: str = "allow",
     default_outside: str = "deny",
+    window: str = "strict",
     **changes: str,
 ) -> Policy:
     """A policy in the words of the configuration; other names are timeouts."""
@@ -118,6 +120,7 @@ def policy(
         lifetimes=lifetimes(timeouts(changes)),
         at_expiry=AtExpiry(at_expiry),
         on_unknown={INSIDE: OnUnknown(inside), OUTSIDE: OnUnknown(outside)},
+        window_check=WindowCheck(window),
         rules=tuple(rules),
         default_action={INSIDE: Action(default_inside), OUTSIDE: Action(default_outside)},
     )
@@ -135,10 +138,17 @@ def snapshot(firewall: Firewall) -> dict[int, tuple[object, ...]]:
             session.assured,
             session.rule,
             session.lifetimes,
-            *((end.packets, end.octets, end.next, end.acked) for end in session.ends),
+            *map(remembered, session.ends),
+            remembered(session.talk),
         )
         for session in firewall.table
     }
+
+
+def remembered(thing: object) -> dict[str, object]:
+    """Every attribute of an object with slots, but for the ends, which have their own."""
+    slots = (name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()))
+    return {name: getattr(thing, name) for name in slots if name != "ends"}
 
 
 class Play:
@@ -195,9 +205,9 @@ class Play:
         decision = self.firewall.handle(data, self.now, arrival)
         arrow = ">" if arrival is INSIDE else "<"
         self._tell(f"{arrow} {line or f'{len(data)} octets'}", decision.effects, decision)
-        outcome = Outcome(self, decision.effects, talk or self.talk, decision)
+        outcome = Outcome(self, decision.effects, talk or self.talk, decision, before)
         if decision.verdict is Verdict.DROP:
-            outcome.changed_nothing_since(before)
+            outcome.changes_nothing()
         return outcome
 
     # -- time and operators --
@@ -347,10 +357,16 @@ class Outcome(Aftermath):
     """What became of one packet."""
 
     def __init__(
-        self, play: Play, effects: tuple[Effect, ...], talk: Talk, decision: Decision
+        self,
+        play: Play,
+        effects: tuple[Effect, ...],
+        talk: Talk,
+        decision: Decision,
+        before: dict[int, tuple[object, ...]],
     ) -> None:
         super().__init__(play, effects, talk)
         self.decision = decision
+        self.before = before
 
     def accepted(self, reason: str) -> Self:
         """It passed, for this reason."""
@@ -419,14 +435,15 @@ class Outcome(Aftermath):
         self.play.expect(len(injected) >= spoken, f"{spoken} answers", injected)
         return self
 
-    def changed_nothing_since(self, before: dict[int, tuple[object, ...]]) -> None:
+    def changes_nothing(self) -> Self:
         """No session differs from what it was, but for those that were reported as ended."""
         __tracebackhide__ = True
         ended = {effect.id for effect in self.all(SessionEnded)}
-        wanted = {number: what for number, what in before.items() if number not in ended}
+        wanted = {number: what for number, what in self.before.items() if number not in ended}
         after = snapshot(self.play.firewall)
         self.play.expect(after == wanted, wanted, after)
         self.play.expect(not self.all(SessionOpened), "no session opened", self.effects)
+        return self
 
 
 class Talk:
@@ -501,13 +518,21 @@ class Tcp(Talk):
         """Relative number up to which each end has received."""
 
     def segment(
-        self, end: Zone, flags: str, seq: int, ack: int, data: int = 0, **options: Any
+        self,
+        end: Zone,
+        flags: str,
+        seq: int,
+        ack: int,
+        data: int = 0,
+        *,
+        fragment: tuple[int, int, bool] | None = None,
+        **more: Any,
     ) -> bytes:
-        """The bytes of one segment, its numbers relative."""
+        """The bytes of one segment, its numbers relative; `more` as in `wire.tcp`."""
         real_ack = self.isn[end.other] + ack if "A" in flags else 0
         ports = self.ports[end], self.ports[end.other]
-        body = wire.tcp(*ports, flags, self.isn[end] + seq, real_ack, bytes(data))
-        return self.packet(end, body, **options)
+        body = wire.tcp(*ports, flags, self.isn[end] + seq, real_ack, bytes(data), **more)
+        return self.packet(end, body, fragment=fragment)
 
     def send(
         self,
@@ -517,13 +542,21 @@ class Tcp(Talk):
         *,
         seq: int | None = None,
         ack: int | None = None,
+        window: int = 65535,
+        sack: Sequence[tuple[int, int]] = (),
+        options: bytes = b"",
     ) -> Outcome:
         """One end sends a segment; numbers it does not name follow from what was said and heard."""
         seq = self.next[end] if seq is None else seq
         ack = self.heard[end] if ack is None else ack
         last = seq + data + ("S" in flags) + ("F" in flags)
         line = f"{flags:<2} {seq}:{last}({data})" + (f" ack {ack}" if "A" in flags else "")
-        outcome = self.play.receives(self.segment(end, flags, seq, ack, data), end, line, self)
+        if sack:
+            line += f" sack {sack}"
+            isn = self.isn[end.other]
+            options += wire.sack(*((isn + left, isn + right) for left, right in sack))
+        data_sent = self.segment(end, flags, seq, ack, data, window=window, options=options)
+        outcome = self.play.receives(data_sent, end, f"{line} win {window}", self)
         self.next[end] = max(self.next[end], last)
         if outcome.decision.verdict is Verdict.ACCEPT:
             self.heard[end.other] = max(self.heard[end.other], last)

@@ -4,13 +4,14 @@ import pytest
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 
-from fwemu.core import forge
+from fwemu.core import forge, tcp
 from fwemu.core.flow import ICMP as ICMP_NUMBER
 from fwemu.core.flow import TCP as TCP_NUMBER
 from fwemu.core.flow import UDP, Direction, Zone, flow_of
 from fwemu.core.packet import parse
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
+from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import Lifetimes
 from tests.core import wire
 from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER, policy
@@ -110,7 +111,12 @@ def session_of(version, *segments):
     for who, flags, seq, ack in segments:
         direction = ORIGINAL if who == "client" else REPLY
         packet = segment(version, flags, seq, ack)
-        session.ends[direction].sends(packet, session.ends[1 - direction])
+        if flags == "S":
+            session.talk.open(packet)
+        else:
+            state = tcp.track(session.talk, session.state, packet, direction, WindowCheck.STRICT)
+            assert isinstance(state, State)
+            session.state = state
     return session
 
 

@@ -63,6 +63,9 @@ def test_a_tcp_segment(version):
         seq=1000,
         ack=2000,
         end=1005,
+        window=65535,
+        flags=0x18,
+        options=b"",
         datagram=None,
         quoted=None,
     )
@@ -84,12 +87,42 @@ def test_syn_and_fin_count_one_octet(version, flags, payload, octets):
 @VERSIONS
 def test_the_payload_may_be_missing(version):
     """The daemon copies only heads out of the kernel: lengths come from the headers."""
-    body = wire.tcp(40000, 80, "A", 1000, 0, bytes(1400), options=bytes(12))
+    body = wire.tcp(40000, 80, "A", 1000, 0, bytes(1400), options=wire.TIMESTAMPS)
     whole = packet_of(version, TCP, body)
     head = whole[: HEADER[version] + 20]
     assert parse(head) == parse(whole)
     assert parse(head).end == 2400
     assert parse(head).length == len(whole)
+
+
+@VERSIONS
+def test_options_that_are_cut_off_are_not_there(version):
+    """Nothing is made up; whoever reads them stops where they stop."""
+    body = wire.tcp(40000, 80, "S", 1000, 0, options=wire.MSS + wire.scale(7))
+    whole = packet_of(version, TCP, body)
+    for missing in range(9):
+        packet = parse(whole[: len(whole) - missing])
+        assert packet.options == (wire.MSS + wire.scale(7))[: 8 - missing]
+        assert packet.end == 1001
+
+
+@VERSIONS
+@pytest.mark.parametrize("header", [b"", bytes(4)], ids=["plain", "with-ip-options"])
+def test_options_as_they_stand(version, header):
+    """Timestamps alone, which nearly every segment has, are left out: they say nothing to us."""
+    for options, kept in [
+        (b"", b""),
+        (wire.TIMESTAMPS, b""),
+        (wire.MSS, wire.MSS),
+        (wire.TIMESTAMPS + wire.sack((1, 2)), wire.TIMESTAMPS + wire.sack((1, 2))),
+        (wire.MSS + wire.scale(7) + wire.MSS, wire.MSS + wire.scale(7) + wire.MSS),
+        (b"\x01\x01\x08\x09" + bytes(8), b"\x01\x01\x08\x09" + bytes(8)),
+        (bytes(40), bytes(40)),
+    ]:
+        body = wire.tcp(1, 2, "A", 5, 6, b"data", options, window=777)
+        extra = {"options": header} if version == 4 else {}
+        packet = parse(packet_of(version, TCP, body, **extra))
+        assert (packet.options, packet.window, packet.end) == (kept, 777, 9)
 
 
 @VERSIONS

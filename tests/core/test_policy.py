@@ -5,6 +5,7 @@ from fwemu.core.instants import SECOND
 from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
 from fwemu.core.rules import Action
 from fwemu.core.tcp_table import State
+from fwemu.core.tcp_window import WindowCheck
 
 
 def test_the_defaults():
@@ -15,6 +16,7 @@ def test_the_defaults():
     assert policy.when_full.value == "evict-lru"
     assert policy.at_expiry is AtExpiry.SILENT
     assert policy.on_unknown == {Zone.INSIDE: OnUnknown.DROP, Zone.OUTSIDE: OnUnknown.DROP}
+    assert policy.window_check is WindowCheck.STRICT
     assert policy.rules == ()
     assert policy.default_action == {Zone.INSIDE: Action.ALLOW, Zone.OUTSIDE: Action.DENY}
     assert policy.lifetimes[State.ESTABLISHED] == 3600 * SECOND

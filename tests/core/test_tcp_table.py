@@ -10,6 +10,8 @@ import pytest
 
 from fwemu.core.flow import Direction
 from fwemu.core.tcp_table import (
+    BY_NUMBERS,
+    FLAG_SEGMENTS,
     NEXT,
     SEGMENT_OF_FLAGS,
     TCP_STATES,
@@ -21,7 +23,7 @@ from fwemu.core.tcp_table import (
 from tests.core.wire import flag_bits
 
 S, T = State, Segment
-IGNORE, REOPEN, BAD = Cell
+IGNORE, REOPEN, BAD, OUTSIDE = Cell
 ORIGINAL, REPLY = Direction
 
 HANDSHAKE = (S.SYN_SENT, S.SYN_SENT2)
@@ -49,9 +51,10 @@ def stay(states):
 
 def test_every_cell_is_written_down():
     """A missing cell would be a silent decision."""
-    wanted = set(itertools.product(TCP_STATES, Direction, Segment))
+    wanted = set(itertools.product(TCP_STATES, Direction, FLAG_SEGMENTS))
     written = {(s, d, t) for (s, d), row in TRANSITIONS.items() for t in row}
     assert written == wanted
+    assert BY_NUMBERS.keys() == set(Segment) - set(FLAG_SEGMENTS)
 
 
 def test_every_state_can_be_reached_and_left():
@@ -79,8 +82,27 @@ def test_every_state_is_reached_from_nothing():
 
 def test_the_fast_form_is_the_same_table():
     """`NEXT` is what packets are judged by; the readable form must not be a fiction."""
-    for state, direction, segment in itertools.product(TCP_STATES, Direction, Segment):
+    for state, direction, segment in itertools.product(TCP_STATES, Direction, FLAG_SEGMENTS):
         assert NEXT[state][direction][segment] is TRANSITIONS[state, direction][segment]
+    for state, direction, segment in itertools.product(TCP_STATES, Direction, BY_NUMBERS):
+        assert NEXT[state][direction][segment] is BY_NUMBERS[segment]
+
+
+def test_what_is_told_by_numbers_leads_to_one_place():
+    """It is told only where that place makes sense, which `test_tcp.py` shows."""
+    assert BY_NUMBERS == {
+        T.SYN_AGAIN: IGNORE,
+        T.SYN_ACK_SYNC: S.SYN_RECV,
+        T.ACK_BOTH: S.ESTABLISHED,
+        T.ACK_CHALLENGE: IGNORE,
+        T.RST_INEXACT: S.ESTABLISHED,
+        T.RST_OLD: OUTSIDE,
+    }
+
+
+def test_flags_tell_only_what_flags_can_tell():
+    """No octet of flags means a segment that is told by its numbers."""
+    assert {segment for segment in SEGMENT_OF_FLAGS if segment is not None} == set(FLAG_SEGMENTS)
 
 
 # -- SYN --

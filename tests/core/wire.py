@@ -65,12 +65,30 @@ def tcp(
     ack: int = 0,
     payload: bytes = b"",
     options: bytes = b"",
+    window: int = 65535,
 ) -> bytes:
     """A TCP segment."""
+    options += bytes(-len(options) % 4)
     offset = 5 + len(options) // 4 << 4
     seq, ack = seq % 2**32, ack % 2**32
-    fixed = pack("!HHIIBBHHH", port, to_port, seq, ack, offset, flag_bits(flags), 65535, 0, 0)
+    fixed = pack("!HHIIBBHHH", port, to_port, seq, ack, offset, flag_bits(flags), window, 0, 0)
     return fixed + options + payload
+
+
+MSS: Final = b"\x02\x04\x05\xb4"
+TIMESTAMPS: Final = b"\x01\x01\x08\x0a" + bytes(8)
+SACK_PERMITTED: Final = b"\x04\x02"
+
+
+def scale(shift: int) -> bytes:
+    """The option that announces scaled windows."""
+    return bytes((1, 3, 3, shift))
+
+
+def sack(*blocks: tuple[int, int]) -> bytes:
+    """The option that acknowledges selectively: left and right edges."""
+    edges = b"".join(pack("!II", left % 2**32, right % 2**32) for left, right in blocks)
+    return bytes((1, 1, 5, 2 + len(edges))) + edges
 
 
 def udp(port: int, to_port: int, payload: bytes = b"") -> bytes:

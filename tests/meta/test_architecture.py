@@ -16,7 +16,7 @@ CORE = ROOT / "fwemu" / "core"
 
 PURE = {
     "__future__", "bisect", "collections", "collections.abc", "dataclasses", "enum", "heapq",
-    "ipaddress", "struct", "typing",
+    "ipaddress", "operator", "struct", "typing",
 }  # fmt: skip
 """Standard modules that neither read nor change the world."""
 

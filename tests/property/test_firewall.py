@@ -9,7 +9,8 @@ from fwemu.core.effects import SessionEnded, SessionOpened
 from fwemu.core.eviction import WhenFull
 from fwemu.core.firewall import Firewall
 from fwemu.core.policy import AtExpiry, OnUnknown
-from fwemu.core.reasons import Verdict
+from fwemu.core.reasons import Reason, Verdict
+from fwemu.core.tcp_window import WindowCheck
 from tests.core.play import START, policy, rule, snapshot
 from tests.property.traffic import traffic
 
@@ -23,6 +24,7 @@ policies = st.builds(
     inside=st.sampled_from([each.value for each in OnUnknown]),
     outside=st.sampled_from([each.value for each in OnUnknown]),
     default_outside=st.sampled_from(["allow", "deny", "reject"]),
+    window=st.sampled_from([each.value for each in WindowCheck]),
     rules=st.sampled_from([[], RULES]),
     tcp_established=st.sampled_from(["40s", "1h", "never"]),
     tcp_time_wait=st.sampled_from(["0s", "15s"]),
@@ -48,6 +50,46 @@ def test_a_dropped_packet_changes_no_session(settings, story):
                     assert last_seen + lifetime == effect.at <= now
             assert snapshot(firewall) == before
             assert firewall._fragments._accepted == fragments
+
+
+@given(policies, traffic)
+def test_an_ignored_packet_moves_nothing_and_refreshes_nothing(settings, story):
+    """It passes; what is noted of it shows only in what later packets mean."""
+    firewall = Firewall(settings)
+    now = START
+    for data, zone, pause in story:
+        now += pause
+        firewall.tick(now)
+        before = snapshot(firewall)
+        if firewall.handle(data, now, zone).reason is Reason.IGNORED:
+            after = snapshot(firewall)
+            assert after.keys() == before.keys()
+            for number, session in after.items():
+                plain, ends = session[:-3], session[-3:-1]
+                assert plain == before[number][:-3]
+                for end, was in zip(ends, before[number][-3:-1], strict=True):
+                    may_move = {"next", "is_unacknowledged"}  # by what is beyond by little
+                    assert {name for name in end if end[name] != was[name]} <= may_move
+
+
+def test_random_traffic_gets_everywhere():
+    """What holds of drops says nothing about one that never happens."""
+    settings = policy(inside="pick-up", default_outside="allow")
+    seen: set[str] = set()
+
+    @given(traffic)
+    def look(story):
+        firewall = Firewall(settings)
+        now = START
+        for data, zone, pause in story:
+            now += pause
+            seen.add(firewall.handle(data, now, zone).reason.word)
+
+    look()
+    assert seen >= {
+        *("session", "opened", "picked_up", "ignored", "related", "fragment", "unknown_packet"),
+        *("invalid_state", "out_of_window", "unrelated_icmp", "unknown_fragment", "bad_flags"),
+    }
 
 
 @given(policies, traffic, st.lists(st.integers(0, 5), max_size=3), st.randoms())

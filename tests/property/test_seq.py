@@ -3,10 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fwemu.core.flow import TCP
+from fwemu.core.flow import TCP, Direction
 from fwemu.core.packet import parse
 from fwemu.core.seq import HALF, MODULUS, advance, later, precedes
-from fwemu.core.session import End
+from fwemu.core.tcp import TcpTalk, flows_on, track
+from fwemu.core.tcp_table import State
+from fwemu.core.tcp_window import WindowCheck
 from tests.core import wire
 from tests.core.play import CLIENT, SERVER, Play
 
@@ -43,10 +45,15 @@ def test_opposite_numbers_have_no_order(number):
 @given(st.lists(st.tuples(numbers, numbers, st.integers(0, 100)), min_size=1))
 def test_an_end_remembers_the_latest_numbers(segments):
     """What the session computes inline is what the named functions say."""
-    end, furthest, acked = End(), None, None
+    talk, furthest, acked = TcpTalk(), None, None
+    end = talk.ends[Direction.ORIGINAL]
     for seq, ack, octets in segments:
         body = wire.tcp(1, 2, "A", seq, ack, bytes(octets))
-        end.sends(parse(wire.ip(CLIENT[4], SERVER[4], TCP, body)), End())
+        packet = parse(wire.ip(CLIENT[4], SERVER[4], TCP, body))
+        if end.next is None:
+            talk.open(packet)
+        elif not flows_on(talk, packet, Direction.ORIGINAL):
+            track(talk, State.ESTABLISHED, packet, Direction.ORIGINAL, WindowCheck.OFF)
         last = advance(seq, octets)
         furthest = last if furthest is None else later(furthest, last)
         acked = ack if acked is None else later(acked, ack)

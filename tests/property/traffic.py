@@ -2,7 +2,8 @@
 
 Packets drawn octet by octet would hardly ever complete a handshake.  So the moves are made once,
 whole handshakes and closes among them as well as single segments out of place, and chance only
-chooses among them.
+chooses among them, and now and then throws in a segment with numbers, a window and options of its
+own.
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ def _tcp_moves(talk: Tcp) -> Iterator[Move]:
     yield handshake + close + (sends(OUTSIDE, "S", 0, 0),)
     yield (sends(INSIDE, "S", 5000, 0),)
     yield from ((*begun, sends(end, "R", 11, 0)) for end in Zone for begun in ((), (), handshake))
+    announcing = tuple(
+        (talk.segment(end, flags, 0, 1, options=wire.scale(7) + wire.SACK_PERMITTED), end)
+        for end, flags in ((INSIDE, "S"), (OUTSIDE, "SA"))
+    )
+    yield from [(*announcing, ack)] * 2
+    yield (*announcing, ack, data, answer)
     yield ((ack[0], OUTSIDE),)  # from the wrong side
     yield from ((sends(INSIDE, flags, 1, 1),) for flags in ("", "SF"))
 
@@ -98,7 +105,41 @@ def _spread(moves: list[tuple[Move, int]]) -> list[tuple[bytes, Zone, int]]:
 arrivals = st.sampled_from([arrival for move in MOVES for arrival in move])
 """One packet, whatever came before."""
 
-moves = st.tuples(st.sampled_from(MOVES), pauses)
+TALKS = [Play(version).tcp(port=port) for version, port in FEW]
+NUMBERS = (0, 1, 2, 10, 11, 12, 21, 22, 65_536, 65_537, 140_000, 10**6, -1, -70_000, 2**31, -5000)
+OPTIONS = (
+    b"",
+    wire.TIMESTAMPS,
+    wire.scale(7),
+    wire.SACK_PERMITTED,
+    wire.scale(14) + wire.SACK_PERMITTED,
+    wire.sack((5, 11)),
+    wire.sack((100, 200_000), (1, 3)),
+    b"\x05\x0a\x00",
+)
+
+
+@st.composite
+def wild(draw: st.DrawFn) -> Move:
+    """A segment of a conversation that may be under way, with any numbers."""
+    talk = draw(st.sampled_from(TALKS))
+    end = draw(st.sampled_from([INSIDE, OUTSIDE]))
+    flags = draw(st.sampled_from(["A", "A", "A", "PA", "FA", "R", "RA", "S", "SA"]))
+    numbers = st.sampled_from(NUMBERS)
+    window = draw(st.sampled_from([0, 1, 100, 65535]))
+    data = talk.segment(
+        end,
+        flags,
+        draw(numbers),
+        draw(numbers),
+        draw(st.sampled_from([0, 0, 1, 10, 1400])),
+        window=window,
+        options=draw(st.sampled_from(OPTIONS)),
+    )
+    return ((data, end),)
+
+
+moves = st.tuples(st.one_of(st.sampled_from(MOVES), st.sampled_from(MOVES), wild()), pauses)
 traffic = st.lists(moves, min_size=8, max_size=40).map(_spread)
 """Packets, each with its zone and the time that passes before it."""
 

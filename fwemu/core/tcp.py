@@ -1,0 +1,343 @@
+"""What a TCP segment means for its session, by its numbers as well as its flags.
+
+The order is that of nf_conntrack (nf_conntrack_tcp_packet in
+net/netfilter/nf_conntrack_proto_tcp.c, kernel 6.x): the segment gets a name (`meaning`), the table
+says where that leads, the window says whether it can be believed, and only then anything is
+learned.  A segment that is refused has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Final
+
+from fwemu.core.end import TcpEnd
+from fwemu.core.flow import Direction
+from fwemu.core.packet import Packet
+from fwemu.core.seq import HALF, later, precedes
+from fwemu.core.tcp_table import NEXT, SYN, Cell, Segment, State
+from fwemu.core.tcp_window import (
+    MASK,
+    MAX_ACK_WINDOW,
+    Fit,
+    WindowCheck,
+    acknowledged,
+    begin_anew,
+    fit,
+    join,
+    learn,
+    open_with,
+    resume,
+)
+
+_ORIGINAL, _REPLY = Direction.ORIGINAL, Direction.REPLY
+_SYN, _SYN_ACK, _FIN = Segment.SYN, Segment.SYN_ACK, Segment.FIN
+_ACK, _RST = Segment.ACK, Segment.RST
+_ESTABLISHED: Final = State.ESTABLISHED
+
+_OPENING: Final = frozenset({State.SYN_SENT, State.SYN_SENT2, State.SYN_RECV})
+"""The states in which an end may begin anew with another number (RFC 9293 section 3.4.3)."""
+
+_CLOSING: Final = frozenset(
+    {State.FIN_WAIT, State.CLOSE_WAIT, State.LAST_ACK, State.TIME_WAIT, State.CLOSE}
+)
+"""The states in which the ports may have been taken over already: any RST is believed."""
+
+_SEQ, _ACK_NUMBER, _END, _WINDOW = range(4)
+numbers_of: Final[Callable[[Packet], tuple[int, ...]]] = itemgetter(5, 6, 7, 8)
+"""The numbers of a packet, where `Packet` has them; one comparison then compares them all."""
+
+
+class TcpTalk:
+    """The TCP side of a session: both ends, and the segment that was last remembered."""
+
+    __slots__ = (
+        "awaits_challenge",
+        "ends",
+        "is_liberal",
+        "is_simultaneous",
+        "last_direction",
+        "last_numbers",
+        "last_segment",
+        "options",
+        "repeats",
+    )
+
+    def __init__(self) -> None:
+        self.ends = (TcpEnd(), TcpEnd())
+        """By direction: the end that sends in it."""
+        self.is_liberal = False
+        """It was picked up in its middle: scaling is not known, nothing can be checked."""
+        self.is_simultaneous = False
+        """Both ends have sent a SYN."""
+        self.awaits_challenge = False
+        """A SYN was passed while the last ACK was due: the next ACK may be its challenge."""
+        self.last_segment: Segment | None = None
+        self.last_direction = _ORIGINAL
+        self.last_numbers: tuple[int, ...] = (0, 0, 0, 0)
+        """Sequence number, acknowledgement, end and window of what was remembered."""
+        self.options = b""
+        """Those of the last SYN that was ignored."""
+        self.repeats = 0
+        """How often the last acknowledging segment was repeated."""
+
+    def open(self, packet: Packet) -> None:
+        """Learn from the first segment."""
+        self.is_liberal = open_with(*self.ends, packet)
+
+
+def meaning(
+    talk: TcpTalk, state: State, packet: Packet, direction: Direction, check: WindowCheck
+) -> Segment:
+    """The segment's name for the table: that of its flags, or one that its numbers give it."""
+    segment = packet.segment
+    assert segment is not None
+    if segment is _ACK:
+        if state is _ESTABLISHED:
+            return _ACK
+        return _meaning_of_ack(talk, state, direction)
+    if segment is _SYN:
+        return _meaning_of_syn(talk, state, packet, direction)
+    if segment is _SYN_ACK:
+        return _meaning_of_syn_ack(talk, state, packet, direction)
+    if segment is _RST and check is not WindowCheck.OFF:
+        return _meaning_of_rst(talk, state, packet, direction)
+    return segment
+
+
+def _meaning_of_syn(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> Segment:
+    """A SYN after a close opens anew if this connection was closed properly, or by its sender.
+
+    Before anything was answered, one with an earlier number than the first may be a new attempt or
+    a late stranger.
+    """
+    cell = NEXT[state][direction][_SYN]
+    if cell is State.SYN_SENT:
+        expected = talk.ends[_ORIGINAL].next
+        assert expected is not None
+        return Segment.SYN_AGAIN if precedes(packet.end, expected) else _SYN
+    if cell is not Cell.REOPEN:
+        return _SYN
+    was_closed = talk.ends[0].closed_first or talk.ends[1].closed_first
+    was_reset_by_sender = talk.last_segment is _RST and talk.last_direction is direction
+    return _SYN if was_closed or was_reset_by_sender else Segment.SYN_AGAIN
+
+
+def _meaning_of_syn_ack(
+    talk: TcpTalk, state: State, packet: Packet, direction: Direction
+) -> Segment:
+    """Does it answer a SYN that was ignored, and not only a repetition of the first?"""
+    answers_ignored_syn = (
+        talk.last_segment is _SYN
+        and talk.last_direction is not direction
+        and packet.ack == talk.last_numbers[_END]
+        and packet.ack != talk.ends[1 - direction].first
+        and (state is State.SYN_SENT or NEXT[state][direction][_SYN_ACK] is Cell.IGNORE)
+    )
+    return Segment.SYN_ACK_SYNC if answers_ignored_syn else _SYN_ACK
+
+
+def _meaning_of_ack(talk: TcpTalk, state: State, direction: Direction) -> Segment:
+    answers_syn = talk.last_segment is _SYN and talk.last_direction is not direction
+    if state is State.LAST_ACK and talk.awaits_challenge and answers_syn:
+        return Segment.ACK_CHALLENGE
+    if state is State.SYN_RECV and talk.is_simultaneous and direction is _REPLY:
+        return Segment.ACK_BOTH
+    return _ACK
+
+
+def _meaning_of_rst(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> Segment:
+    """RFC 5961 section 3.2: only the exact number resets; one in the window is challenged."""
+    expected = talk.ends[1 - direction].acked
+    if expected is None or talk.last_segment is _SYN or state in _CLOSING:  # perhaps outdated
+        return _RST
+    if packet.seq == 0 and state is not _ESTABLISHED:  # an answer to a SYN that was passed
+        return _RST
+    if precedes(packet.seq, expected):
+        return Segment.RST_OLD
+    if state is not _ESTABLISHED or packet.seq == expected:
+        return _RST
+    follows_own_data = (
+        talk.last_segment is _ACK
+        and talk.last_direction is direction
+        and packet.seq == talk.last_numbers[_END]
+    )
+    return _RST if follows_own_data else Segment.RST_INEXACT
+
+
+def is_keepalive(talk: TcpTalk, packet: Packet, direction: Direction) -> bool:
+    """Does this end ask whether the other is still there?
+
+    A probe is an ACK one below the next sequence number, with no octet or a useless one, while
+    nothing is outstanding (RFC 9293 section 3.8.4).  To be asked before the segment is tracked.
+    """
+    expected = talk.ends[direction].next
+    return (
+        expected is not None
+        and expected - packet.seq & 0xFFFFFFFF == 1
+        and packet.segment is _ACK
+        and packet.end - packet.seq & 0xFFFFFFFF <= 1
+        and talk.ends[1 - direction].acked == expected
+    )
+
+
+def flows_on(talk: TcpTalk, packet: Packet, direction: Direction) -> bool:
+    """The quick way for nearly every segment of an open connection; False if it is not one.
+
+    It comes in order, acknowledges what the other end has sent lately, and has no options but
+    timestamps: then bounds II, III and IV of `tcp_window` hold by themselves.
+    """
+    _, _, _, _, segment, seq, ack, end, window, _, options, _, _ = packet
+    sender, receiver = talk.ends[direction], talk.ends[1 - direction]
+    expected = receiver.next
+    if (
+        segment is not _ACK
+        or options
+        or seq != sender.next
+        or expected is None
+        or expected - ack & MASK >= MAX_ACK_WINDOW
+        or seq - sender.limit - 1 & MASK < HALF  # I
+    ):
+        return False
+    window <<= sender.scale
+    if sender.window < window:
+        sender.window = window
+    if end != seq:
+        sender.next = end
+        sender.is_unacknowledged = True
+        beyond = end - sender.limit & MASK
+        if 0 < beyond < HALF:
+            receiver.window += beyond
+    if ack != sender.acked and (sender.acked is None or ack - sender.acked & MASK < HALF):
+        sender.acked = ack
+    limit = ack + window & MASK
+    if limit - receiver.limit & MASK < HALF:
+        receiver.limit = limit + 1 & MASK if window == 0 else limit
+    if ack == expected:
+        receiver.is_unacknowledged = False
+    _count_repeats(talk, packet, direction)
+    talk.last_segment = _ACK
+    return True
+
+
+def track(
+    talk: TcpTalk, state: State, packet: Packet, direction: Direction, check: WindowCheck
+) -> State | Cell:
+    """Where a segment leads; what it teaches is learned if it passes, and only then."""
+    segment = meaning(talk, state, packet, direction, check)
+    cell = NEXT[state][direction][segment]
+    if type(cell) is not State:
+        if cell is Cell.IGNORE:
+            _remember_ignored(talk, state, segment, packet, direction)
+        return cell
+    if segment is not _RST or not _needs_no_window(talk, state, packet):
+        fitting = _believe(talk, state, segment, packet, direction, check)
+        if fitting is Fit.OUTSIDE:
+            return Cell.OUTSIDE
+        if fitting is not Fit.INSIDE:
+            return Cell.IGNORE
+    if segment is Segment.SYN_ACK_SYNC:
+        talk.is_liberal = talk.is_simultaneous = talk.awaits_challenge = False
+    talk.last_segment = packet.segment
+    talk.last_direction = direction
+    if cell is State.SYN_SENT2:
+        talk.is_simultaneous = True
+    elif cell is State.FIN_WAIT and state is not cell:
+        talk.ends[direction].closed_first = True
+    return cell
+
+
+def _believe(
+    talk: TcpTalk,
+    state: State,
+    segment: Segment,
+    packet: Packet,
+    direction: Direction,
+    check: WindowCheck,
+) -> Fit:
+    """Check a segment against the window; learn from it if it lies inside."""
+    sender, receiver = talk.ends[direction], talk.ends[1 - direction]
+    before = None
+    if sender.next is None or state in _OPENING or segment is Segment.SYN_ACK_SYNC:
+        before = (sender.state(), receiver.state())
+        _begin(talk, segment, packet, sender, receiver)
+    ack, sack = acknowledged(receiver, packet)
+    if check is not WindowCheck.OFF and not talk.is_liberal:
+        seq, end = packet.seq, packet.end
+        if segment is _RST and seq == 0 and state is State.SYN_SENT:  # it answers the SYN
+            assert sender.next is not None
+            seq = end = sender.next
+        fitting = fit(sender, receiver, seq, end, sack)
+        if fitting is Fit.BEYOND:
+            assert sender.next is not None
+            sender.next = later(sender.next, end)
+            sender.is_unacknowledged = True
+        if fitting is not Fit.INSIDE:
+            if check is WindowCheck.LIBERAL:
+                return Fit.INSIDE
+            if fitting is not Fit.BEYOND and before is not None:
+                sender.restore(before[0])
+                receiver.restore(before[1])
+            return fitting
+    if packet.segment is not _RST:  # its numbers are for the handshake, or nobody may believe it
+        learn(sender, receiver, packet, ack, sack)
+        if segment is _ACK:
+            _count_repeats(talk, packet, direction)
+    return Fit.INSIDE
+
+
+def _begin(
+    talk: TcpTalk, segment: Segment, packet: Packet, sender: TcpEnd, receiver: TcpEnd
+) -> None:
+    """The first segments of each end, and those with which an end begins anew."""
+    if segment is Segment.SYN_ACK_SYNC:
+        resume(sender, receiver, talk.last_numbers[_END], talk.last_numbers[_WINDOW], talk.options)
+    is_syn = packet.flags & SYN
+    if sender.next is None or (is_syn and precedes(sender.next, packet.end)):
+        if is_syn:
+            begin_anew(sender, receiver, packet)
+        else:
+            join(sender, receiver, packet, acknowledged(receiver, packet)[1])
+
+
+def _needs_no_window(talk: TcpTalk, state: State, packet: Packet) -> bool:
+    """A RST cannot be checked if it answers what was passed and ignored, or while closing."""
+    if packet.ack == talk.last_numbers[_END] and (
+        (talk.last_segment is _SYN and talk.ends[_REPLY].packets)
+        or (talk.last_segment is _ACK and state in _OPENING)
+    ):
+        return True
+    answers_challenge = (
+        state is State.SYN_SENT
+        and talk.last_segment is _ACK
+        and talk.last_direction is _REPLY
+        and packet.seq == talk.last_numbers[_ACK_NUMBER]
+    )
+    return answers_challenge or state in _CLOSING
+
+
+def _remember_ignored(
+    talk: TcpTalk, state: State, segment: Segment, packet: Packet, direction: Direction
+) -> None:
+    """The ends may be right and we may be wrong: keep what is needed to agree with them later."""
+    if segment is Segment.ACK_CHALLENGE:
+        talk.awaits_challenge = False
+        return
+    talk.last_segment = packet.segment
+    talk.last_direction = direction
+    talk.last_numbers = numbers_of(packet)
+    if packet.segment is _SYN:
+        talk.options = packet.options
+        talk.awaits_challenge = state is State.LAST_ACK
+
+
+def _count_repeats(talk: TcpTalk, packet: Packet, direction: Direction) -> None:
+    """Is this the same segment once more?"""
+    numbers = numbers_of(packet)
+    if talk.last_direction is direction and numbers == talk.last_numbers:
+        talk.repeats += 1
+        return
+    talk.last_direction = direction
+    talk.last_numbers = numbers
+    talk.repeats = 0
