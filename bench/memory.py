@@ -65,7 +65,10 @@ def once() -> dict[str, float]:
     assert len(engine.table) == SESSIONS
 
     table = engine.table
-    page = _milliseconds(lambda: [row_of(one) for one in table.page(SESSIONS // 2, PAGE)])
+    numbers = table.numbers()
+    page = _milliseconds(
+        lambda: [row_of(one) for one in table.page(numbers, SESSIONS // 2, PAGE)[0]]
+    )
 
     later = NOW + max(engine.policy.lifetimes)
     sweeps = []

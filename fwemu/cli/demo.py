@@ -14,7 +14,7 @@ import click
 
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json
-from fwemu.cli.output import emit, say
+from fwemu.cli.output import emit, program, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,8 +35,10 @@ def command(as_json: bool) -> None:
 
     Takes about ten seconds, needs root, and leaves nothing behind.
     """
+    from fwemu.daemon.needs import require_privileges
     from fwemu.scenarios.quiet import LANES, Story
 
+    require_privileges()
     stories = [Story(lane) for lane in LANES]
     say("making four labs: client, firewall and server each ...")
     with _labs(stories) as labs:
@@ -61,7 +63,12 @@ def _labs(stories: Sequence[Story]) -> Iterator[list[Lab]]:
             list(workers.map(lambda lab: lab.close(), made))
 
         undo.callback(remove)
-        yield [future.result() for future in making]
+        try:
+            yield [future.result() for future in making]
+        except BaseException:
+            with suppress(OSError):  # the terminal may be gone
+                say("removing what was made ...")
+            raise
 
 
 def _play(stories: Sequence[Story], labs: Sequence[Lab], *, live: bool) -> None:
@@ -146,4 +153,5 @@ def _summary(stories: Sequence[Story]) -> None:
         table.add_row(story.lane.title, outcome, explain(story))
     width = None if sys.stdout.isatty() else 100
     Console(width=width).print(table)
-    say("next: fwemu up --profile cisco-asa, then fwemu shell client")
+    me = program()
+    say(f"next: {me} up --profile cisco-asa, then {me} shell client")

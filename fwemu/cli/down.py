@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from fwemu.cli.group import example
@@ -9,8 +12,11 @@ from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say
 from fwemu.cli.words import complete_labs
 from fwemu.daemon import needs
-from fwemu.daemon.rundir import default_base, start_time
-from fwemu.errors import ConfigError
+from fwemu.daemon.rundir import default_base, firewalls, start_time
+from fwemu.errors import ConfigError, NamespaceError
+
+if TYPE_CHECKING:
+    from fwemu.lab.register import Entry
 
 
 @click.command(epilog=example("fwemu down"))
@@ -29,7 +35,7 @@ def command(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
     if everything:
         chosen = register.entries(base)
     elif names:
-        chosen = [register.entry(base, name) for name in names]
+        chosen = [_lab(base, name) for name in names]
     else:
         chosen = register.entries(base)
         if len(chosen) > 1:
@@ -47,3 +53,17 @@ def command(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
             emit({"name": entry.plan.name, "removed": True})
         else:
             print(f"{entry.plan.name} is gone")
+
+
+def _lab(base: Path, name: str) -> Entry:
+    """The lab with this name; a firewall that is no lab is ended where it was started."""
+    from fwemu.lab import register
+
+    alone = {about.name: about for about in firewalls(base)}
+    labs = {entry.plan.name for entry in register.entries(base)}
+    if name in alone and name not in labs:
+        raise NamespaceError(
+            f"{name!r} is a firewall without a lab: end it with Ctrl-C where it runs, "
+            f"or with `kill {alone[name].pid}`"
+        )
+    return register.entry(base, name)

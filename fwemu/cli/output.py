@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,11 @@ def emit(record: Any) -> None:
 def say(text: str) -> None:
     """A comment, which is no part of the answer."""
     print(text, file=sys.stderr, flush=True)
+
+
+def program() -> str:
+    """How this program is called here: `fwemu`, or its path where that is not found by name."""
+    return "fwemu" if shutil.which("fwemu") else sys.argv[0]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -12,7 +12,7 @@ import click
 
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json, behaviour
-from fwemu.cli.output import emit, say
+from fwemu.cli.output import emit, program, say
 from fwemu.cli.target import choose_lab, hosts_of
 from fwemu.daemon import needs
 from fwemu.errors import NamespaceError
@@ -78,9 +78,10 @@ def command(
         print(f"  {host.name:<9} {host.ipv4:<15} {host.ipv6:<18} {host.zone.word}")
     print(f"  metrics   {about.metrics}")
     suffix = f" -n {lab.name}"
+    me = program()
     say(
-        f"next: fwemu shell{suffix} client | fwemu exec{suffix} server -- COMMAND | "
-        f"fwemu sessions{suffix} | fwemu down {lab.name}"
+        f"next: {me} shell{suffix} client | {me} exec{suffix} server -- COMMAND | "
+        f"{me} sessions{suffix} | {me} down {lab.name}"
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import uvicorn
 from fastapi import FastAPI, Query, Request, Response
@@ -24,10 +24,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import AfterValidator, BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from fwemu import __version__
 from fwemu.config import Config, apply, policy, to_settings
+from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
 from fwemu.core.policy import AtExpiry
+from fwemu.core.tcp_table import State
 from fwemu.daemon.journal_reader import read_events
 from fwemu.daemon.metrics import Collector
 from fwemu.daemon.operations import PAGE, Reply, SessionsPage, flushes, logged
@@ -37,6 +40,12 @@ from fwemu.daemon.rundir import About
 from fwemu.errors import ConfigError, ControlError, FwemuError
 
 Notify = Literal["silent", "reset-both", "reset-original", "reset-reply"]
+
+
+class Asks(Protocol):
+    """Whoever answers the requests of `operations.Operations`."""
+
+    def ask(self, name: str, **arguments: Any) -> Any: ...
 
 
 class Engine:
@@ -64,11 +73,33 @@ def _address(text: str | None) -> str | None:
     return None if text is None else str(ipaddress.ip_address(text))
 
 
+def _state(word: str) -> str:
+    """A state as the records spell it."""
+    if word.upper() not in (state.name for state in State if state):
+        names = ", ".join(state.name for state in State if state)
+        raise ValueError(f"no such state (there are: {names})")
+    return word.upper()
+
+
+def _protocol(word: str) -> str:
+    """A protocol as the records spell it."""
+    name = protocol_name(int(word)) if word.isdigit() else word.lower()
+    if not name.isdigit() and name not in PROTOCOL_NAMES.values():
+        raise ValueError(
+            f"no such protocol (write {', '.join(PROTOCOL_NAMES.values())} or a number)"
+        )
+    return name
+
+
 class Match(BaseModel, extra="forbid"):
     """Which sessions are meant; what is not given matches all."""
 
-    protocol: str | None = Field(None, description="tcp, udp, icmp, icmpv6 or a number")
-    state: str | None = Field(None, description="a state, as in ESTABLISHED")
+    protocol: Annotated[str | None, AfterValidator(_protocol)] = Field(
+        None, description="tcp, udp, icmp, icmpv6 or a number"
+    )
+    state: Annotated[str | None, AfterValidator(_state)] = Field(
+        None, description="a state, as in ESTABLISHED"
+    )
     host: Annotated[str | None, AfterValidator(_address)] = Field(
         None, description="the address of either end"
     )
@@ -77,8 +108,8 @@ class Match(BaseModel, extra="forbid"):
     def accepts(self, session: Record) -> bool:
         """Is this session meant?"""
         return (
-            (self.protocol is None or session["protocol"] == self.protocol.lower())
-            and (self.state is None or session["state"] == self.state.upper())
+            (self.protocol is None or session["protocol"] == self.protocol)
+            and (self.state is None or session["state"] == self.state)
             and (self.host is None or self.host in (session["source"], session["destination"]))
             and (
                 self.port is None
@@ -123,7 +154,7 @@ class Settings(BaseModel, extra="forbid"):
     settings: list[str] = Field(description='as in "timeouts.tcp_established=5s"', min_length=1)
 
 
-def application(about: About, config: Config, engine: Engine) -> FastAPI:
+def application(about: About, config: Config, engine: Asks) -> FastAPI:
     """The control API of one firewall."""
     app = FastAPI(
         title="fwemu control API",
@@ -140,10 +171,16 @@ def application(about: About, config: Config, engine: Engine) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def explain_request(request: Request, error: RequestValidationError) -> JSONResponse:
         problems = [
-            f"{'.'.join(str(part) for part in problem['loc'][1:])}: {problem['msg']}"
+            f"{'.'.join(str(part) for part in problem['loc'][1:]) or 'body'}: {problem['msg']}"
             for problem in error.errors()
         ]
-        return JSONResponse({"error": "; ".join(problems)}, status_code=400)
+        text = f"{'; '.join(problems)} (docs/reference/api.md, or GET /openapi.json)"
+        return JSONResponse({"error": text}, status_code=400)
+
+    @app.exception_handler(HTTPException)
+    async def explain_path(request: Request, error: HTTPException) -> JSONResponse:
+        text = f"{request.method} {request.url.path}: {error.detail} (see GET /openapi.json)"
+        return JSONResponse({"error": text}, status_code=error.status_code)
 
     @app.get("/status")
     def status() -> dict[str, Any]:
@@ -230,14 +267,27 @@ def application(about: About, config: Config, engine: Engine) -> FastAPI:
     return app
 
 
-def metrics_application(engine: Engine) -> FastAPI:
+class _NoEngine:
+    """Stands where there is no firewall to ask."""
+
+    def ask(self, name: str, **arguments: Any) -> Any:
+        raise ControlError("there is no firewall")
+
+
+def described() -> dict[str, Any]:
+    """The OpenAPI description, without a firewall."""
+    nobody = About("", 0, 0, "", 0, "", None, "", None, "stateful")
+    return application(nobody, Config(), _NoEngine()).openapi()
+
+
+def metrics_application(engine: Asks) -> FastAPI:
     """What is served on TCP: the metrics and nothing else, for anybody on this machine."""
     app = FastAPI(title="fwemu metrics", version=__version__, openapi_url=None)
     _add_metrics(app, engine)
     return app
 
 
-def _add_metrics(app: FastAPI, engine: Engine) -> None:
+def _add_metrics(app: FastAPI, engine: Asks) -> None:
     registry = CollectorRegistry()
     registry.register(Collector(lambda: engine.ask("statistics")))
 

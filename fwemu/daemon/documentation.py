@@ -74,7 +74,22 @@ def reasons_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def api_page() -> str:
+    """docs/reference/api.md"""
+    from fwemu.daemon.control import described
+
+    lines = [_GENERATED, "", "# Control API", "", _API_HEAD.strip(), ""]
+    lines += ["| request | |", "|---|---|"]
+    document = described()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            text = " ".join(operation["description"].split())
+            lines.append(f"| `{method.upper()} {path}` | {text} |")
+    return "\n".join(lines) + "\n"
+
+
 PAGES: Final[generated.Pages] = {
+    "docs/reference/api.md": api_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/reasons.md": reasons_page,
 }
@@ -91,6 +106,27 @@ def main(arguments: Sequence[str]) -> int:
     checkout = Path(__file__).parents[2]
     return generated.write(PAGES, checkout, "fwemu.daemon.documentation", arguments)
 
+
+_API_HEAD: Final = """
+HTTP with JSON on a unix socket that only its owner may open: `fwemu ls --json` and `fwemu up
+--json` name it as `control`. Every command of `fwemu` on a running firewall goes through it, and
+so can a test in any language. `GET /openapi.json` describes it all, with types.
+
+```
+S=/run/fwemu/lab1/control.sock
+curl --unix-socket $S http://fwemu/sessions?state=ESTABLISHED
+curl --unix-socket $S http://fwemu/events?follow=true
+curl --unix-socket $S http://fwemu/flush -X POST
+curl --unix-socket $S http://fwemu/config -X PATCH \\
+     -H 'Content-Type: application/json' -d '{"settings": ["unknown.inside=reset"]}'
+curl --unix-socket $S http://fwemu/sessions/kill \\
+     -H 'Content-Type: application/json' -d '{"match": {"port": 5432}, "notify": "reset-both"}'
+```
+
+A request that is wrong is answered with status 400 and `{"error": "..."}`, one line that says what
+to write instead; a firewall that is ending answers with 503. `total` is the number of sessions in
+the whole table, whatever was asked for; the log is one JSON object a line.
+"""
 
 _METRICS_HEAD: Final = """
 Prometheus text at `/metrics`: on the control socket of every firewall and, for a lab or with

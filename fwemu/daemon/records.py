@@ -19,6 +19,7 @@ from fwemu.core.effects import (
 )
 from fwemu.core.flow import TCP, UDP, Flow, Zone, flow_of, protocol_name
 from fwemu.core.instants import NEVER, SECOND
+from fwemu.core.packet import Packet, flow_of_packet, parse
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
@@ -100,7 +101,9 @@ def _keepalive(effect: KeepaliveSeen) -> Record:
 
 
 def _injected(effect: PacketInjected) -> Record:
-    return {"session": effect.session, "kind": effect.kind, "zone": effect.zone.word}
+    record = {"session": effect.session, "kind": effect.kind, "zone": effect.zone.word}
+    packet = parse(effect.packet)
+    return record | endpoints(flow_of_packet(packet)) if isinstance(packet, Packet) else record
 
 
 RECORDS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {

@@ -22,6 +22,7 @@ from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Answer, EndReason, Reason
 from fwemu.core.tcp_table import Segment, State
 from fwemu.daemon.queue import Pause, QueueStatus
+from tests.core import wire
 
 MIDNIGHT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -139,6 +140,9 @@ FLOW_V6: Final = Flow(TCP, bytes(15) + b"\1", 40000, bytes(15) + b"\2", 5432)
 
 AT: Final = 1005 * SECOND
 
+RST: Final = wire.ip(FLOW.destination, FLOW.source, TCP, wire.tcp(5432, 40000, "R"))
+"""What the inside hears of it in the name of the outside."""
+
 EFFECTS: Final[tuple[Effect, ...]] = (
     SessionOpened(AT, 7, FLOW, Zone.INSIDE, State.SYN_SENT, 2, False),
     StateChanged(AT, 7, State.SYN_SENT, State.SYN_RECV),
@@ -150,6 +154,6 @@ EFFECTS: Final[tuple[Effect, ...]] = (
         AT, Reason.UNKNOWN_PACKET, Answer.RESET, Zone.OUTSIDE, FLOW_V6, Segment.ACK, 72, None, None
     ),
     KeepaliveSeen(AT, 7, Direction.REPLY),
-    PacketInjected(AT, b"E...", Zone.INSIDE, "reset", 7),
+    PacketInjected(AT, RST, Zone.INSIDE, "reset", 7),
 )  # fmt: skip
 """One of each kind."""

@@ -89,7 +89,16 @@ EXPECTED = {
         "rule": None,
     },
     "keepalive": {"session": 7, "direction": "reply"},
-    "injected": {"session": 7, "kind": "reset", "zone": "inside"},
+    "injected": {
+        "session": 7,
+        "kind": "reset",
+        "zone": "inside",
+        "protocol": "tcp",
+        "source": "10.0.2.2",
+        "destination": "10.0.1.2",
+        "source_port": 5432,
+        "destination_port": 40000,
+    },
 }
 
 
