@@ -72,7 +72,7 @@ class TcpTalk:
         self.is_simultaneous = False
         """Both ends have sent a SYN."""
         self.awaits_challenge = False
-        """A SYN was passed while the last ACK was due: the next ACK may be its challenge."""
+        """A SYN was passed and ignored: the next ACK of the other end may be its challenge."""
         self.last_segment: Segment | None = None
         self.last_direction = _ORIGINAL
         self.last_numbers: tuple[int, ...] = (0, 0, 0, 0)
@@ -142,7 +142,7 @@ def _meaning_of_ack(talk: TcpTalk, state: State, direction: Direction) -> Segmen
     answers_syn = talk.last_segment is _SYN and talk.last_direction is not direction
     if state is State.LAST_ACK and talk.awaits_challenge and answers_syn:
         return Segment.ACK_CHALLENGE
-    if state is State.SYN_RECV and talk.is_simultaneous and direction is _REPLY:
+    if state is State.SYN_RECV and talk.is_simultaneous:
         return Segment.ACK_BOTH
     return _ACK
 
@@ -229,7 +229,7 @@ def track(
     cell = NEXT[state][direction][segment]
     if type(cell) is not State:
         if cell is Cell.IGNORE:
-            _remember_ignored(talk, state, segment, packet, direction)
+            _remember_ignored(talk, segment, packet, direction)
         return cell
     if segment is not _RST or not _needs_no_window(talk, state, packet):
         fitting = _believe(talk, state, segment, packet, direction, check)
@@ -243,7 +243,7 @@ def track(
     talk.last_direction = direction
     if cell is State.SYN_SENT2:
         talk.is_simultaneous = True
-    elif cell is State.FIN_WAIT and state is not cell:
+    elif cell is State.FIN_WAIT:
         talk.ends[direction].closed_first = True
     return cell
 
@@ -311,14 +311,13 @@ def _needs_no_window(talk: TcpTalk, state: State, packet: Packet) -> bool:
     answers_challenge = (
         state is State.SYN_SENT
         and talk.last_segment is _ACK
-        and talk.last_direction is _REPLY
         and packet.seq == talk.last_numbers[_ACK_NUMBER]
     )
     return answers_challenge or state in _CLOSING
 
 
 def _remember_ignored(
-    talk: TcpTalk, state: State, segment: Segment, packet: Packet, direction: Direction
+    talk: TcpTalk, segment: Segment, packet: Packet, direction: Direction
 ) -> None:
     """The ends may be right and we may be wrong: keep what is needed to agree with them later."""
     if segment is Segment.ACK_CHALLENGE:
@@ -329,7 +328,7 @@ def _remember_ignored(
     talk.last_numbers = numbers_of(packet)
     if packet.segment is _SYN:
         talk.options = packet.options
-        talk.awaits_challenge = state is State.LAST_ACK
+        talk.awaits_challenge = True
 
 
 def _count_repeats(talk: TcpTalk, packet: Packet, direction: Direction) -> None:

@@ -60,7 +60,7 @@ class Segment(IntEnum):
     SYN_ACK_SYNC = 6
     """A SYN-ACK for a SYN that was passed and ignored: both ends agree, and we were wrong."""
     ACK_BOTH = 7
-    """The ACK of an answering end that sent a SYN itself: the open was simultaneous."""
+    """An ACK after both ends have sent a SYN, the open being simultaneous: either one will do."""
     ACK_CHALLENGE = 8
     """The challenge ACK (RFC 5961 section 4) to a SYN that was passed while the last ACK is due."""
     RST_INEXACT = 9

@@ -97,6 +97,14 @@ def test_a_rst_that_follows_some_of_its_data(play):
     play.server("R", seq=2001).stays("ESTABLISHED")
 
 
+def test_a_rst_that_follows_the_data_of_the_other_end(play):
+    """The numbers of both ends may be the same by chance; that means nothing."""
+    play.talk.isn = dict.fromkeys(play.talk.isn, 5)
+    chatted(play)
+    play.client("A", 100).stays("ESTABLISHED")
+    play.server("R", seq=1101).stays("ESTABLISHED")
+
+
 def test_two_rsts_behind_the_same_data(play):
     """Only a segment of data is followed: the first RST has changed nothing but that."""
     chatted(play)
@@ -177,6 +185,14 @@ def test_a_rst_with_number_zero_while_the_connection_opens(play):
     play.client("SA", seq=0).moves_to("SYN_RECV")
     play.server("R", seq=absolute(play.talk, OUTSIDE)).is_ignored().changes_nothing()
     play.server("R", seq=absolute(play.talk, OUTSIDE) + 1).dropped("out_of_window")
+
+
+def test_any_rst_in_the_window_ends_a_connection_that_is_opening(play):
+    """Only an open connection is worth a challenge."""
+    play.client("S").opens("SYN_SENT")
+    play.server("SA").moves_to("SYN_RECV")
+    play.client("R", seq=0).dropped("out_of_window")
+    play.client("R", seq=100).moves_to("CLOSE")
 
 
 def test_a_number_of_zero_means_nothing_once_the_connection_is_open(play):
@@ -265,6 +281,22 @@ def test_a_syn_ack_for_another_syn_is_not_followed(play):
     play.client("A", 10).stays("ESTABLISHED")
 
 
+def test_a_syn_ack_that_answers_no_syn_is_not_followed(play):
+    """It acknowledges what the client has sent last, but that was data."""
+    chatted(play)
+    play.server("SA", seq=5_000_000, ack=1001).is_ignored()
+    assert play.talk.state == "ESTABLISHED"
+
+
+def test_nobody_answers_their_own_syn(play):
+    """Whatever number they acknowledge."""
+    play.client("S").opens("SYN_SENT")
+    new = anew(play, EARLIER)
+    new.client("S").is_ignored()
+    own = new.isn[INSIDE] + 1 - new.isn[OUTSIDE]
+    new.client("SA", seq=0, ack=own).dropped("invalid_state")
+
+
 def test_a_syn_ack_from_the_wrong_side_is_refused(play):
     """The opener has no SYN to answer."""
     chatted(play)
@@ -322,6 +354,14 @@ def test_a_syn_after_a_rst_of_the_other_end_is_a_new_connection_if_it_is_answere
     new.server("SA").moves_to("SYN_RECV")
     new.client("A").moves_to("ESTABLISHED")
     new.server("A", 100).stays("ESTABLISHED")
+
+
+def test_a_syn_after_late_data_of_its_sender(play):
+    """It was the other end that sent the RST, whoever spoke last."""
+    chatted(play)
+    play.server("R").moves_to("CLOSE")
+    play.client("A", 10).stays("CLOSE")
+    anew(play).client("S").is_ignored()
 
 
 def test_a_syn_after_the_rst_of_its_sender_is_a_new_connection(play):
@@ -509,6 +549,9 @@ def test_a_rst_in_an_open_connection_answers_no_challenge(play):
     chatted(play)
     play.client("A").stays("ESTABLISHED")
     play.server("RA", seq=1001 + 65536 + 65535, ack=1001).dropped("out_of_window")
+    play.server("A", seq=1001).stays("ESTABLISHED")
+    own = play.talk.isn[OUTSIDE] + 1001 - play.talk.isn[INSIDE]
+    play.server("RA", seq=1001, ack=own).dropped("out_of_window")
 
 
 def test_a_rst_to_the_syn_itself_has_to_fit(play):
@@ -536,6 +579,15 @@ def test_the_ack_of_an_end_that_has_opened_too(play):
     play.client("A", 100).stays("ESTABLISHED")
     original, reply = play.talk.session.ends
     assert (original.scale, reply.scale) == (2, 3)
+
+
+def test_the_close_after_a_simultaneous_open(play):
+    """An ACK opens nothing then."""
+    both_open(play)
+    play.client("A").moves_to("ESTABLISHED")
+    play.client("FA").moves_to("FIN_WAIT")
+    play.server("A", ack=2).moves_to("CLOSE_WAIT")
+    play.server("A", ack=2).stays("CLOSE_WAIT")
 
 
 def test_the_ack_of_an_end_that_has_only_answered(play):

@@ -51,9 +51,9 @@ def segment(flags, seq=0, ack=0, octets=0, *, window=1000, options=b""):
 # -- the four bounds --
 
 
-def fits(zero, *, seq=5_000, last=None, sack=200_000, window=500, offered=3_000):
+def fits(zero, *, seq=5_000, last=None, sack=200_000, window=500, offered=3_000, sent=5_000):
     """How this lies to a sender at 5000 that may go up to 9000, and a receiver at 200000."""
-    sender = end(next=zero + 5_000, limit=zero + 9_000, window=window)
+    sender = end(next=zero + sent, limit=zero + 9_000, window=window)
     receiver = end(next=zero + 200_000, window=offered)
     numbers = (seq, seq if last is None else last, sack)
     return fit(sender, receiver, *((zero + number) % MODULUS for number in numbers))
@@ -84,6 +84,8 @@ def test_beyond_is_only_what_is_right_in_all_else(zero):
     assert fits(zero, seq=9_001, sack=200_000 - MAX_ACK_WINDOW) is Fit.BEYOND
     assert fits(zero, seq=9_001, sack=200_000 - MAX_ACK_WINDOW - 1) is Fit.OUTSIDE
     assert fits(zero, seq=9_001, last=1_999) is Fit.OUTSIDE
+    assert fits(zero, seq=9_001, last=9_100, sent=12_100) is Fit.BEYOND
+    assert fits(zero, seq=9_001, last=9_100, sent=12_101) is Fit.OUTSIDE
 
 
 @everywhere
@@ -221,6 +223,8 @@ def test_what_is_acknowledged_in_full_is_no_longer_outstanding():
     for ack, outstanding in [(6_999, True), (7_000, False)]:
         _, receiver = learned(segment("A", 100, ack), r_is_unacknowledged=True)
         assert receiver.is_unacknowledged is outstanding
+    _, receiver = learned(segment("A", 100, 6_999), sack=7_000, r_is_unacknowledged=True)
+    assert receiver.is_unacknowledged
 
 
 # -- what a segment acknowledges --
