@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,9 @@ def say(text: str) -> None:
 
 def program() -> str:
     """How this program is called here: `fwemu`, or its path where that is not found by name."""
-    return "fwemu" if shutil.which("fwemu") else sys.argv[0]
+    path = sys.argv[0]
+    is_hidden = os.path.basename(path) == "fwemu" and not shutil.which("fwemu")
+    return path if is_hidden else "fwemu"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
