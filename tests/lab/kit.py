@@ -204,13 +204,19 @@ class Frame:
         return self.protocol == socket.IPPROTO_TCP and bool(self.more[2] & 4)
 
     @property
+    def is_housekeeping(self) -> bool:
+        """Does an IPv6 host say this by itself, about routers, neighbours and groups?"""
+        is_hop_by_hop = self.version == 6 and self.protocol == 0  # as group reports are
+        return is_hop_by_hop or (self.protocol == 58 and self.more[0] >= 130)
+
+    @property
     def is_icmp(self) -> bool:
-        """Is it ICMP of either version, neighbour discovery excepted?"""
-        return self.protocol == 1 or (self.protocol == 58 and self.more[0] < 130)
+        """Is it ICMP of either version?"""
+        return self.protocol in (1, 58)
 
 
 class Wire:
-    """Everything that crosses the cable of a host, both ways, while the block lasts."""
+    """What crosses the cable of a host, both ways, while the block lasts; no housekeeping."""
 
     def __init__(self, host: Host) -> None:
         with host.namespace.enter():
@@ -226,7 +232,7 @@ class Wire:
             while True:
                 data, origin = self._socket.recvfrom(256)
                 frame = _frame(data, origin[2] == socket.PACKET_OUTGOING)
-                if frame is not None:
+                if frame is not None and not frame.is_housekeeping:
                     self._frames.append(frame)
         return list(self._frames)
 
