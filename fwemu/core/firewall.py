@@ -18,6 +18,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -26,8 +27,9 @@ from fwemu.core.effects import (
 from fwemu.core.eviction import Choose
 from fwemu.core.expiry import Looks
 from fwemu.core.flow import TCP, Direction, Zone, flow_of, is_multicast
-from fwemu.core.fragments import AcceptedDatagrams
+from fwemu.core.fragments import Datagram, Held, Reassembly
 from fwemu.core.packet import (
+    Fragment,
     Kind,
     Malformed,
     Packet,
@@ -100,7 +102,7 @@ class Firewall:
         self.octets = [0] * len(Reason)
         """Their octets."""
         self._addresses = addresses or {}
-        self._fragments = AcceptedDatagrams()
+        self._fragments = Reassembly(policy.fragments)
         self._last_number = 0
         self._find = self.table.find
         self._seen = self.table.eviction.seen
@@ -115,10 +117,12 @@ class Firewall:
         decision.  `now` must not run backwards.
         """
         packet = parse(data)
-        if isinstance(packet, Malformed):
-            decision = self._refuse(data, now, arrival, packet.reason, length=packet.length)
-        else:
+        if isinstance(packet, Packet):
             decision = self._by_kind[packet[0]](packet, data, now, arrival)
+        elif isinstance(packet, Fragment):
+            decision = self._on_fragment(packet, data, now, arrival)
+        else:
+            decision = self._refuse_any(packet, packet.reason, data, now, arrival)
         reason = decision[1]
         self.packets[reason] += 1
         self.octets[reason] += packet.length
@@ -167,8 +171,6 @@ class Firewall:
         end = session.ends[direction]
         end.packets += 1
         end.octets += packet.length
-        if packet.datagram is not None:
-            self._fragments.accept(packet.datagram, now)
         before = session.state
         if state is before and not is_keepalive:
             return _BELONGS
@@ -238,8 +240,6 @@ class Firewall:
         self.table.add(session)
         if is_midstream:
             self.table.assured(session)
-        if packet.datagram is not None:
-            self._fragments.accept(packet.datagram, now)
         opened = SessionOpened(now, session.id, session.flow, arrival, state, rule, is_midstream)
         reason = Reason.PICKED_UP if is_midstream else Reason.OPENED
         return Decision(Verdict.ACCEPT, reason, (*earlier, opened))
@@ -260,11 +260,99 @@ class Firewall:
                 return _ACCEPTED[Reason.RELATED]
         return self._refuse(data, now, arrival, Reason.UNRELATED_ICMP, packet=packet)
 
-    def _follow(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
-        """A later fragment goes the way of its first one."""
-        if self._fragments.knows(packet.key, now):
-            return _ACCEPTED[Reason.FRAGMENT]
-        return self._refuse(data, now, arrival, Reason.UNKNOWN_FRAGMENT, packet=packet)
+    def _follow(self, fragment: Fragment, data: bytes, now: int, arrival: Zone) -> Decision:
+        """A first fragment is judged like a whole packet; later ones go its way, or wait for it."""
+        earlier = self._time_out_fragments(now)
+        later: Effects = ()
+        memory, packet = self._fragments, fragment.packet
+        datagram = memory.find(fragment, arrival)
+        if datagram is None:
+            while len(memory) >= memory.limits.datagrams:
+                oldest = memory.take_oldest()
+                earlier += self._release(oldest.held, Reason.TOO_MANY_FRAGMENTS, now)
+            datagram = memory.begin(fragment, arrival, now)
+        problem = memory.problem_with(datagram, fragment)
+        if problem is not None:
+            decision = self._refuse_any(packet, problem, data, now, arrival)
+            later = self._release(memory.settle(datagram, problem), problem, now)
+        elif fragment.start == 0:
+            decision = self._judge_first(datagram, fragment, data, now, arrival)
+            if datagram.fate is None:
+                fate = Reason.FRAGMENT if decision.verdict else Reason.UNKNOWN_FRAGMENT
+                later = self._release(memory.settle(datagram, fate), fate, now)
+        elif datagram.fate is Reason.FRAGMENT:
+            decision = _ACCEPTED[Reason.FRAGMENT]
+            self._lengthen(datagram)
+        else:
+            assert isinstance(packet, Packet)
+            ticket = memory.hold(datagram, packet, arrival)
+            decision = Decision(Verdict.HOLD, Reason.HELD, (), ticket)
+        if earlier or later:
+            return decision._replace(effects=(*earlier, *decision.effects, *later))
+        return decision
+
+    def _judge_first(
+        self, datagram: Datagram, fragment: Fragment, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """What would become of the datagram if it came whole."""
+        if isinstance(fragment.packet, Malformed):
+            return self._refuse_any(fragment.packet, fragment.packet.reason, data, now, arrival)
+        packet = datagram.whole(fragment)
+        decision = self._by_kind[packet.kind](packet, data, now, arrival)
+        if decision.verdict:
+            datagram.first = fragment
+        return decision
+
+    def _lengthen(self, datagram: Datagram) -> None:
+        """A TCP segment whose end was not in its first fragment ends here."""
+        assert datagram.first is not None
+        packet = datagram.whole(datagram.first)
+        session = self._find(packet.protocol, packet.key) if packet.kind is Kind.TCP else None
+        if session is not None and session.talk is not None:
+            direction = _ORIGINAL if packet.key == session.key else _REPLY
+            tcp.lengthen(session.talk, packet.end, direction)
+
+    def _time_out_fragments(self, now: int) -> Effects:
+        """Drop what has waited too long, and forget its datagrams."""
+        effects: Effects = ()
+        while (datagram := self._fragments.take_due(now)) is not None:
+            deadline = datagram.since + self._fragments.limits.timeout
+            effects += self._release(datagram.held, Reason.FRAGMENT_TIMEOUT, deadline)
+        return effects
+
+    def _release(self, waited: Iterable[Held], reason: Reason, at: int) -> Effects:
+        """Packets that were held get their verdict, and are counted by it."""
+        effects: list[Effect] = []
+        for ticket, packet, zone in waited:
+            flow, length = flow_of_packet(packet), packet.length
+            for counts, amount in ((self.packets, 1), (self.octets, length)):
+                counts[Reason.HELD] -= amount
+                counts[reason] += amount
+            effects.append(PacketReleased(at, ticket, reason, zone, flow, length))
+            if reason is not Reason.FRAGMENT:
+                effects.append(
+                    PacketRefused(at, reason, Answer.NOTHING, zone, flow, None, length, None, None)
+                )
+        return tuple(effects)
+
+    def _filter_fragment(
+        self, fragment: Fragment, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """A router ACL waits for nothing, and refuses what hides ports from it (RFC 1858, 3128)."""
+        packet = fragment.packet
+        if fragment.cuts_header:
+            return self._refuse_any(packet, Reason.OVERLAPPING_FRAGMENT, data, now, arrival)
+        if isinstance(packet, Malformed):
+            return self._refuse_any(packet, packet.reason, data, now, arrival)
+        return self._filter(packet, data, now, arrival)
+
+    def _refuse_any(
+        self, packet: Packet | Malformed, reason: Reason, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """Drop, without an answer, what may be no packet at all."""
+        if isinstance(packet, Malformed):
+            return self._refuse(data, now, arrival, reason, length=packet.length)
+        return self._refuse(data, now, arrival, reason, packet=packet)
 
     def _filter(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
         """A router ACL: the rules see every packet, and nothing is remembered."""
@@ -327,25 +415,36 @@ class Firewall:
         Calling it early, late or twice changes no verdict: `handle` checks deadlines itself.  As
         long as `next_deadline` is not after `now` there is more to do.
         """
-        effects: list[Effect] = []
+        effects = list(self._time_out_fragments(now))
         looks = Looks(SWEEP)
         while (session := self.table.expiry.due(now, looks)) is not None:
             effects += self._expire(session)
         return tuple(effects)
 
     def next_deadline(self) -> int | None:
-        """No session ends by its timer before this instant; None if none ever will.
+        """Nothing ends by its timer before this instant; None if nothing ever will.
 
         The answer may change with every other call.
         """
-        return self.table.expiry.next_look()
+        look, deadline = self.table.expiry.next_look(), self._fragments.next_deadline()
+        if look is None or deadline is None:
+            return deadline if look is None else look
+        return min(look, deadline)
 
     # -- operators ----------------------------------------------------------------------------
 
     def flush(self, now: int) -> Effects:
         """Empty the table, silently."""
-        self._fragments.forget_all()
-        return (*self._end_due(now), *self._end_all(self.table, now, EndReason.FLUSHED))
+        ended = self._end_due(now)
+        return (*self.drop_held(now), *ended, *self._end_all(self.table, now, EndReason.FLUSHED))
+
+    def drop_held(self, now: int) -> Effects:
+        """Drop every packet that is held, and forget of which datagrams parts have passed."""
+        effects = self._time_out_fragments(now)
+        while len(self._fragments):
+            waited = self._fragments.take_oldest().held
+            effects += self._release(waited, Reason.UNKNOWN_FRAGMENT, now)
+        return effects
 
     def kill(self, numbers: Iterable[int], now: int, notify: AtExpiry) -> Effects:
         """End these sessions (unknown numbers are passed over), with RSTs where `notify` says."""
@@ -395,11 +494,13 @@ class Firewall:
                 if rule.idle_timeout is None
                 else with_idle_timeout(policy.lifetimes, rule.idle_timeout)
             )
-        special = {Kind.ERROR: self._relate, Kind.FRAGMENT: self._follow}
+        is_acl = policy.mode is Mode.ACL
+        special = {Kind.ERROR: self._relate}
         self._by_kind = [
-            self._filter if policy.mode is Mode.ACL else special.get(kind, self._track)
-            for kind in Kind
+            self._filter if is_acl else special.get(kind, self._track) for kind in Kind
         ]
+        self._on_fragment = self._filter_fragment if is_acl else self._follow
+        self._fragments.limits = policy.fragments
 
     def _make_room(self, now: int) -> tuple[bool, Effects]:
         """Room for one more session: those that are due go first, then whom the policy names."""

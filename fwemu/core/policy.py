@@ -11,6 +11,7 @@ from typing import Final
 
 from fwemu.core.eviction import WhenFull
 from fwemu.core.flow import Zone
+from fwemu.core.fragments import FragmentLimits
 from fwemu.core.instants import SECOND
 from fwemu.core.rules import Action, Rule
 from fwemu.core.tcp_window import WindowCheck
@@ -77,6 +78,8 @@ class Policy:
     )
     window_check: WindowCheck = WindowCheck.STRICT
     """What becomes of TCP segments whose numbers do not fit."""
+    fragments: FragmentLimits = field(default_factory=FragmentLimits)
+    """How much is remembered of datagrams in parts."""
     rules: tuple[Rule, ...] = ()
     default_action: dict[Zone, Action] = field(
         default_factory=lambda: {Zone.INSIDE: Action.ALLOW, Zone.OUTSIDE: Action.DENY}
