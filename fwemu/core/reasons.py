@@ -50,8 +50,9 @@ class Reason(IntEnum):
     BAD_LENGTH = 19
     BAD_HEADER = 20
     TRUNCATED = 21
+    DISCARDED = 22
     # neither yet
-    HELD = 22
+    HELD = 23
 
     @property
     def word(self) -> str:
@@ -90,6 +91,7 @@ WHY: Final[dict[Reason, str]] = {
     Reason.BAD_LENGTH: "its lengths contradict each other",
     Reason.BAD_HEADER: "not an IP packet that can be understood",
     Reason.TRUNCATED: "ends before its headers do",
+    Reason.DISCARDED: "its flow was denied a while ago, and the denial is remembered",
     Reason.HELD: "fragment that waits for the first one of its datagram",
 }
 
@@ -104,6 +106,8 @@ class EndReason(Enum):
     CLOSED_BY_FIN = "closed_by_fin"
     CLOSED_BY_RST = "closed_by_rst"
     REUSED = "reused"
+    LIFETIME = "lifetime"
+    UNANSWERED = "unanswered"
 
     @property
     def word(self) -> str:
@@ -119,6 +123,8 @@ WHY_ENDED: Final[dict[EndReason, str]] = {
     EndReason.CLOSED_BY_FIN: "both ends closed, and the time after that has passed",
     EndReason.CLOSED_BY_RST: "a RST ended it, and the time after that has passed",
     EndReason.REUSED: "a new connection took over its addresses and ports",
+    EndReason.LIFETIME: "it had reached the age at which every session ends",
+    EndReason.UNANSWERED: "its idle timer ran out, and not both ends answered the probes",
 }
 
 
