@@ -57,7 +57,12 @@ EXPECTED = {
         "rule": 2,
         "picked_up": False,
     },
-    "state_changed": {"session": 7, "before": "SYN_SENT", "state": "SYN_RECV"},
+    "state_changed": {
+        "session": 7,
+        "before": "SYN_SENT",
+        "state": "SYN_RECV",
+        "direction": "reply",
+    },
     "torn_down": {
         "session": 7,
         "protocol": "tcp",
