@@ -49,7 +49,7 @@ class Sends(Protocol):
 
 
 class Writes(Protocol):
-    """What the loop needs of the log."""
+    """What the loop needs of a log."""
 
     def write(self, effects: list[Effect]) -> None: ...
 
@@ -72,6 +72,7 @@ class Datapath:
         injector: Sends,
         journal: Writes,
         tally: Tally,
+        *logs: Writes,
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
@@ -79,7 +80,7 @@ class Datapath:
         self._now = clock.now
         self._zones = zones
         self._injector = injector
-        self._journal = journal
+        self._logs = (journal, *logs)
         self._tally = tally
         self._unpublished: list[Effect] = []
         self._turn_ends = 0
@@ -113,7 +114,8 @@ class Datapath:
         if self._unpublished:
             effects, self._unpublished = self._unpublished, []
             self._tally.count(effects)
-            self._journal.write(effects)
+            for log in self._logs:
+                log.write(effects)
 
     def on_time(self) -> None:
         """Do what the clock asks for: flushes, and the sessions that are due, in that order."""

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from fwemu.config import Config
+from fwemu.config import Config, DeviceLogFormat
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import AtExpiry, Policy
 from fwemu.core.reasons import Reason
 from fwemu.core.tcp_table import State
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.datapath import Datapath
+from fwemu.daemon.device_log import DeviceLog
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.queue import PacketQueue
@@ -88,6 +89,7 @@ class Operations:
         queue: PacketQueue,
         injector: Injector,
         journal: Journal,
+        device_log: DeviceLog,
         tally: Tally,
         chance: random.Random,
         flushes: Flushes,
@@ -98,6 +100,7 @@ class Operations:
         self._queue = queue
         self._injector = injector
         self._journal = journal
+        self._device_log = device_log
         self._tally = tally
         self._chance = chance
         self._flushes = flushes
@@ -170,12 +173,20 @@ class Operations:
         return self.kill(self._chance.sample(numbers, round(len(numbers) * share)), notify)
 
     def configure(
-        self, policy: Policy, flushes: Flushes, events: tuple[str, ...], changes: list[str]
+        self,
+        policy: Policy,
+        flushes: Flushes,
+        events: tuple[str, ...],
+        device_log: DeviceLogFormat,
+        changes: list[str],
     ) -> None:
-        """Follow another policy and schedule from now on, and log these kinds of events."""
+        """Follow another policy and schedule from now on; log these kinds of events, and all in
+        the words of this device.
+        """
         now = self._clock.now()
         self._datapath.publish()
         self._journal.select(events)
+        self._device_log.follow(device_log, policy, self._firewall.table)
         self._journal.note("configured", now, changes=changes)
         if flushes != self._flushes:  # else an interval would begin anew with every change
             self._flushes = flushes
