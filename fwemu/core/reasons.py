@@ -45,6 +45,7 @@ class Reason(IntEnum):
     BAD_LENGTH = 16
     BAD_HEADER = 17
     TRUNCATED = 18
+    REBOOTING = 19
 
     @property
     def word(self) -> str:
@@ -77,6 +78,7 @@ WHY: Final[dict[Reason, str]] = {
     Reason.BAD_LENGTH: "its lengths contradict each other",
     Reason.BAD_HEADER: "not an IP packet that can be understood",
     Reason.TRUNCATED: "ends before its headers do",
+    Reason.REBOOTING: "the emulated firewall is down, on its way up again after a reboot",
 }
 
 
@@ -90,6 +92,8 @@ class EndReason(Enum):
     CLOSED_BY_FIN = "closed_by_fin"
     CLOSED_BY_RST = "closed_by_rst"
     REUSED = "reused"
+    FAILED_OVER = "failed_over"
+    REBOOTED = "rebooted"
 
     @property
     def word(self) -> str:
@@ -105,6 +109,8 @@ WHY_ENDED: Final[dict[EndReason, str]] = {
     EndReason.CLOSED_BY_FIN: "both ends closed, and the time after that has passed",
     EndReason.CLOSED_BY_RST: "a RST ended it, and the time after that has passed",
     EndReason.REUSED: "a new connection took over its addresses and ports",
+    EndReason.FAILED_OVER: "the peer that took over does not know it",
+    EndReason.REBOOTED: "the firewall was started again, which empties its table",
 }
 
 
