@@ -17,6 +17,7 @@ from fwemu.config.match import Places, Ports, Protocols
 from fwemu.config.size import Size
 from fwemu.config.values import (
     ClosingLifetime,
+    Delay,
     InterfaceNames,
     Interval,
     Lifetime,
@@ -28,6 +29,7 @@ from fwemu.core.eviction import WhenFull
 from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
 from fwemu.core.rules import Action
+from fwemu.core.standby import PeerState
 from fwemu.core.tcp_window import WindowCheck
 
 
@@ -269,6 +271,22 @@ class FlushSettings(Section):
         return self
 
 
+class Standby(Section):
+    """The peer that takes over at `fwemu failover`, and what it knows by then.
+
+    It begins with all sessions when `lag` is set, and from then on hears of sessions that are
+    opened, change their state or end. It does not hear of packets: timers begin anew, and the
+    numbers of TCP connections are not known.
+    """
+
+    state: PeerState = Field(
+        default=PeerState.NONE, description="Whether it has sessions at all, or only the rules."
+    )
+    lag: Delay = Field(
+        default=Duration(0), description="How long it takes until it hears of a change."
+    )
+
+
 class DaemonSettings(Section):
     """The shell around the firewall: its kernel queue, its interfaces, its log."""
 
@@ -348,6 +366,7 @@ class Config(Section):
     default_action: DefaultAction = DefaultAction()
     rules: tuple[RuleSettings, ...] = Field(default=(), description="Rules in order.")
     flush: tuple[FlushSettings, ...] = Field(default=(), description="When the table is emptied.")
+    standby: Standby = Standby()
     daemon: DaemonSettings = DaemonSettings()
 
     @model_validator(mode="after")

@@ -335,7 +335,7 @@ def test_a_file_that_cannot_be_read(written: Written, monkeypatch: pytest.Monkey
         (
             "zzz=5",
             "zzz: unknown setting (there are profile, mode, table, timeouts, tcp, expiry, unknown,"
-            " default_action, rules, flush and daemon)",
+            " default_action, rules, flush, standby and daemon)",
         ),
         (
             "inside=reset",
