@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from fwemu.core.effects import SessionEnded, SessionOpened, StateChanged
@@ -21,13 +20,6 @@ IN_FLIGHT: Final = 1 << 17
 
 The resend queue of conntrackd holds as many (ResendQueueSize in conntrackd.conf(5)).
 """
-
-
-class PeerState(Enum):
-    """What the peer of this firewall knows at a failover.  The value is the setting's."""
-
-    NONE = "none"
-    SYNCHRONISED = "synchronised"
 
 
 class Unheard(NamedTuple):
@@ -112,10 +104,12 @@ _ASSURED: Final = frozenset(
 
 
 def take_over(session: Session, state: State, now: int) -> None:
-    """Make a session what the peer has of it: its state, a timer begun anew, no numbers."""
+    """Make a session what the peer has of it: its state, no numbers, all timers to begin anew."""
     session.state = state
     session.assured = state in _ASSURED
-    session.last_seen = now
-    session.lifetime = session.lifetimes[state]
+    session.last_seen = session.restarted = now
+    session.asked = None
+    for end in session.ends:
+        end.restarted = now
     if session.talk is not None:
         session.talk.forget_numbers()

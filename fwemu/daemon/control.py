@@ -30,9 +30,8 @@ from fwemu import __version__
 from fwemu.config import Config, apply, policy, to_settings
 from fwemu.config.duration import Duration
 from fwemu.config.values import Delay
+from fwemu.core.choices import AtExpiry, PeerState
 from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
-from fwemu.core.policy import AtExpiry
-from fwemu.core.standby import PeerState
 from fwemu.core.tcp_table import State
 from fwemu.daemon.journal_reader import read_events
 from fwemu.daemon.metrics import Collector

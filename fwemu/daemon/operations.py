@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from fwemu.config import Config
+from fwemu.core.choices import AtExpiry, PeerState
 from fwemu.core.effects import Effect, SessionEnded, SessionOpened
 from fwemu.core.instants import SECOND
-from fwemu.core.policy import AtExpiry, Policy
+from fwemu.core.policy import Policy
 from fwemu.core.reasons import EndReason, Reason
-from fwemu.core.standby import PeerState, Standby
+from fwemu.core.standby import Standby
 from fwemu.core.tcp_table import State
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.datapath import Datapath

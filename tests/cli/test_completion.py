@@ -43,7 +43,10 @@ def labs(nothing):
         ("fwemu failover --state s", ["synchronised"]),
         ("fwemu set --flush standby.", ["standby.state=", "standby.lag="]),
         ("fwemu up --profile cisco", ["cisco-asa"]),
-        ("fwemu up --set expiry.", ["expiry.action="]),
+        (
+            "fwemu up --set expiry.",
+            ["expiry.action=", "expiry.sequence=", "expiry.retry_interval=", "expiry.max_retries="],
+        ),
         ("fwemu up --set daemon.queue_", ["daemon.queue_length="]),
         ("fwemu set timeouts.udp_u", ["timeouts.udp_unreplied="]),
         ("fwemu set daemon.queue_", []),

@@ -3,9 +3,11 @@
 import pytest
 
 from fwemu.core import standby
+from fwemu.core.choices import Refresh, UnderPressure
 from fwemu.core.effects import PacketRefused, SessionOpened, Traffic
 from fwemu.core.flow import Zone
 from fwemu.core.packet import Packet, flow_of_packet, keys_of, parse, reverse_key
+from fwemu.core.policy import PressurePolicy, RefreshPolicy
 from fwemu.core.standby import Standby
 from tests.core import wire
 from tests.core.play import CLIENT, INSIDE, SERVER, rule, snapshot
@@ -302,6 +304,60 @@ def test_a_session_comes_back_under_its_rule_if_that_is_still_there(play, rules_
     play.reconfigure(rules=rules[:rules_then])
     play.fail_over().returns("UDP_UNREPLIED")
     play.wait(timeout).expires("UDP_UNREPLIED")
+
+
+def test_an_age_is_no_timer_and_goes_on(play):
+    """How old a session is, the peer knows; what would be over age does not come back."""
+    play.under(lag="5s", longest="30s", udp_unreplied="1h")
+    play.udp(port=1).client()
+    play.wait("10s")
+    play.udp(port=2).client()
+    play.wait("19s")
+    play.flush()
+    play.wait("1s")
+    play.fail_over().returns("UDP_UNREPLIED")
+    play.wait("10s").ends("lifetime")
+
+
+def test_timers_of_each_direction_begin_anew(play):
+    """However long one of the ends had been quiet."""
+    play.under(lag="0s", refresh=RefreshPolicy(tcp=Refresh.EACH), tcp_established="60s")
+    play.talk.establish()
+    play.wait("30s")
+    play.client("A", 1)
+    play.fail_over()
+    play.wait("30s")
+    play.client("A", 1)
+    play.wait("29s").nothing_ends()
+    play.wait("1s").expires("ESTABLISHED")
+
+
+def test_probes_that_the_other_box_has_sent_are_forgotten(play):
+    """The session has its whole time again, and is asked again after that if its ends can be."""
+    play.under(lag="0s", at_expiry="probe", tcp_established="60s")
+    play.talk.establish()
+    play.server("A", 1)
+    play.wait("60s").nothing_ends()
+    assert play.talk.session.probes == 1
+    play.fail_over()
+    assert play.talk.session.probes == 0
+    play.wait("59s").nothing_ends()
+    play.wait("1s").ends("expired")  # no number is known that an end would answer
+
+
+def test_pressure_is_that_of_the_peers_table(play):
+    """It may be emptier than the one before, and fuller again."""
+    rush = PressurePolicy(UnderPressure.ACCELERATE, start=50, factor=10)
+    play.under(lag="60s", capacity=4, pressure=rush, udp_unreplied="30s")
+    for port in (1, 2):
+        play.udp(port=port).client()
+    play.fail_over().ends("failed_over", "failed_over")
+    play.udp(port=3).client()
+    play.wait("29s").nothing_ends()
+    play.flush()
+    play.udp(port=4).client()
+    play.fail_over(lag="1s").returns("UDP_UNREPLIED").ends("failed_over")
+    play.wait("29s").nothing_ends()
 
 
 # -- what is kept for it --
