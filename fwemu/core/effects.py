@@ -40,8 +40,8 @@ class StateChanged(NamedTuple):
     id: int
     before: State
     after: State
-    direction: Direction
-    """The direction of the packet that moved it."""
+    direction: Direction | None
+    """The direction of the packet that moved it; None where a peer took over that knew less."""
 
 
 class SessionEnded(NamedTuple):
@@ -92,7 +92,7 @@ class PacketInjected(NamedTuple):
     packet: bytes
     zone: Zone
     kind: str
-    """`reset` or `reject`."""
+    """`reset`, `reject` or `probe`."""
     session: int | None
 
 

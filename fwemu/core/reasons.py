@@ -45,6 +45,8 @@ class Reason(IntEnum):
     BAD_LENGTH = 16
     BAD_HEADER = 17
     TRUNCATED = 18
+    DISCARDED = 19
+    REBOOTING = 20
 
     @property
     def word(self) -> str:
@@ -77,6 +79,8 @@ WHY: Final[dict[Reason, str]] = {
     Reason.BAD_LENGTH: "its lengths contradict each other",
     Reason.BAD_HEADER: "not an IP packet that can be understood",
     Reason.TRUNCATED: "ends before its headers do",
+    Reason.DISCARDED: "its flow was denied a while ago, and the denial is remembered",
+    Reason.REBOOTING: "the emulated firewall is down, on its way up again after a reboot",
 }
 
 
@@ -90,6 +94,10 @@ class EndReason(Enum):
     CLOSED_BY_FIN = "closed_by_fin"
     CLOSED_BY_RST = "closed_by_rst"
     REUSED = "reused"
+    LIFETIME = "lifetime"
+    UNANSWERED = "unanswered"
+    FAILED_OVER = "failed_over"
+    REBOOTED = "rebooted"
 
     @property
     def word(self) -> str:
@@ -105,6 +113,10 @@ WHY_ENDED: Final[dict[EndReason, str]] = {
     EndReason.CLOSED_BY_FIN: "both ends closed, and the time after that has passed",
     EndReason.CLOSED_BY_RST: "a RST ended it, and the time after that has passed",
     EndReason.REUSED: "a new connection took over its addresses and ports",
+    EndReason.LIFETIME: "it had reached the age at which every session ends",
+    EndReason.UNANSWERED: "its idle timer ran out, and not both ends answered the probes",
+    EndReason.FAILED_OVER: "the peer that took over does not know it",
+    EndReason.REBOOTED: "the firewall was started again, which empties its table",
 }
 
 

@@ -29,12 +29,14 @@ from fwemu.core.policy import Policy
 from fwemu.core.reasons import Answer, EndReason, Reason, Verdict
 from fwemu.core.rules import Action, Rule
 from fwemu.core.tcp_table import ACK, FIN, PSH, RST, SYN, TCP_STATES, State
+from fwemu.core.timeouts import DISCARDED_STATES
 from fwemu.daemon.formats import FORMATS, cisco_asa, fortigate, juniper_srx, pan_os
-from fwemu.daemon.formats.device import Device, Format
+from fwemu.daemon.formats.device import UNTOLD, Device, Format
 from fwemu.daemon.formats.samples import POLICY, SAMPLES, START, lines_of
 from tests.core.wire import address
 
 KINDS = set(get_args(Effect))
+ENDS = [reason for reason in EndReason if reason not in UNTOLD]
 DROPS = {reason for reason in Reason if reason.verdict is Verdict.DROP}
 DEVICES = {chosen: format for chosen, format in FORMATS.items() if format is not None}
 REFUSALS = {
@@ -129,13 +131,13 @@ def test_no_reason_leads_to_an_error(format: Format, reason: Reason) -> None:
 @every_device
 def test_every_end_of_every_session_has_one_line(format: Format) -> None:
     """Whatever the reason and the state; for TCP, whoever closed."""
-    for reason, state, direction in itertools.product(EndReason, TCP_STATES[1:], Direction):
+    for reason, state, direction in itertools.product(ENDS, TCP_STATES[1:], Direction):
         for zone, flow in itertools.product(Zone, (FLOW, FLOW_V6)):
             closing = moved(State.CLOSE, direction)
             lines = told(format, opened(flow, zone), closing, ended(reason, state, flow, zone))
             assert len(lines) == (3 if StateChanged in format.lines else 2)
     udp = FLOW._replace(protocol=UDP)
-    for reason in EndReason:
+    for reason in ENDS:
         assert told(format, ended(reason, State.UDP_REPLIED, udp))
         assert told(format, ended(reason, State.ICMP, ECHO))
 
@@ -145,6 +147,23 @@ def test_the_guide_says_what_is_known_and_what_is_not(format: Format) -> None:
     """A sample line of everything, and sources."""
     assert all((format.sources, format.unverified, format.notes))
     assert len(all_lines(format)) >= len(SAMPLES)
+
+
+@every_device
+def test_what_is_lost_with_the_device_has_no_line(format: Format) -> None:
+    """There is nobody to write one; and the session is forgotten all the same."""
+    device = Device("lab1", POLICY)
+    device.learn(opened())
+    for reason in UNTOLD:
+        assert format.line(device, ended(reason), START) is None
+    assert device._known == {}
+
+
+@every_device
+def test_a_remembered_denial_is_no_session(format: Format) -> None:
+    """It was told as a denial; neither its beginning nor its end is an event of the device."""
+    for state in DISCARDED_STATES:
+        assert told(format, opened(state=state), ended(EndReason.EXPIRED, state)) == []
 
 
 # -- what a device remembers ---------------------------------------------------------------------
@@ -173,6 +192,18 @@ def test_the_first_fin_is_the_one_that_counts() -> None:
     ):
         device.learn(moved(state, direction))
         assert device.known(7).closer is closer
+
+
+def test_a_failover_may_undo_a_close() -> None:
+    """The peer that takes over had not heard of it; who closes then is told."""
+    device = Device("lab1", POLICY)
+    device.learn(opened())
+    device.learn(moved(State.CLOSE, Direction.REPLY))
+    device.learn(StateChanged(0, 7, State.CLOSE, State.ESTABLISHED, None))
+    assert device.known(7).closer is None
+    device.learn(opened(state=State.ESTABLISHED))
+    assert device.known(7).is_answered
+    assert device.known(7).is_assured
 
 
 def test_rules_have_names_or_numbers() -> None:
@@ -263,7 +294,7 @@ def test_asa_says_from_which_side_a_rst_came(zone, direction, closer, word) -> N
 
 DOCUMENTED = {
     "Conn-timeout", "FIN Timeout", "SYN Timeout", "TCP FINs", "TCP Reset-I", "TCP Reset-O",
-    "Unknown", "Xlate Clear",
+    "Unknown", "Xlate Clear", "Probe maximum retries of retransmission exceeded",
 }  # fmt: skip
 """Of the table at message 302014, those that can happen here."""
 
@@ -272,7 +303,7 @@ def test_asa_reasons_are_words_of_the_device() -> None:
     """For every reason, every state and every closer; and each of the words is used."""
     words = {
         cisco_asa.reason(end, state, closer).partition(" from ")[0]
-        for end, state, closer in itertools.product(EndReason, TCP_STATES[1:], (*Zone, None))
+        for end, state, closer in itertools.product(ENDS, TCP_STATES[1:], (*Zone, None))
     }
     assert words == DOCUMENTED
 
@@ -372,7 +403,7 @@ def test_srx_tells_who_reset() -> None:
         steps = [] if closer is None else [opened(), moved(State.CLOSE, closer)]
         line = told(srx, *steps, ended(EndReason.CLOSED_BY_RST, State.CLOSE))[-1]
         assert srx_fields(line)["reason"] == word
-    words = {juniper_srx.reason(end, closer) for end in EndReason for closer in CLOSERS}
+    words = {juniper_srx.reason(end, closer) for end in ENDS for closer in CLOSERS}
     assert words == {
         "idle Timeout", "TCP FIN", "TCP CLIENT RST", "TCP SERVER RST", "TCP RST", "CLI", "unset",
     }  # fmt: skip
@@ -457,7 +488,7 @@ def test_pan_os_says_what_it_could_know_of_the_application(end, application) -> 
 
 def test_pan_os_reasons_are_words_of_the_device() -> None:
     """Those of its documentation that can happen here."""
-    words = {pan_os.reason(end, closer) for end in EndReason for closer in CLOSERS}
+    words = {pan_os.reason(end, closer) for end in ENDS for closer in CLOSERS}
     assert words == {
         "aged-out", "tcp-fin", "tcp-rst-from-client", "tcp-rst-from-server", "tcp-reuse",
         "resources-unavailable", "unknown",
@@ -504,9 +535,9 @@ def test_fortigate_lines_are_pairs_that_parsers_can_split() -> None:
 
 def test_fortigate_actions_are_words_of_the_device() -> None:
     """TCP tells how it ended, everything else was accepted."""
-    words = {fortigate.action(end, TCP, closer) for end in EndReason for closer in CLOSERS}
+    words = {fortigate.action(end, TCP, closer) for end in ENDS for closer in CLOSERS}
     assert words == {"close", "timeout", "client-rst", "server-rst"}
-    assert {fortigate.action(end, UDP, None) for end in EndReason} == {"accept"}
+    assert {fortigate.action(end, UDP, None) for end in ENDS} == {"accept"}
 
 
 def test_fortigate_has_no_ports_for_a_ping() -> None:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from fwemu.config.schema import LogEvent
-from fwemu.core.effects import Effect
+from fwemu.core.effects import Effect, StateChanged
 from fwemu.core.flow import ICMP, Flow, Zone
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.policy import Policy
@@ -24,7 +24,7 @@ from fwemu.daemon.records import (
     statistics_record,
 )
 from fwemu.daemon.tally import COUNTED, Tally
-from tests.daemon.fakes import EFFECTS
+from tests.daemon.fakes import AT, EFFECTS
 
 
 def record_of(effect):
@@ -115,6 +115,12 @@ def test_each_effect_as_the_log_has_it(effect: Effect) -> None:
     assert orjson.loads(orjson.dumps(fields)) == fields
 
 
+def test_a_change_of_state_by_failover_has_no_direction() -> None:
+    """No packet made it."""
+    change = StateChanged(AT, 7, State.FIN_WAIT, State.ESTABLISHED, None)
+    assert record_of(change)[1]["direction"] is None
+
+
 def test_a_packet_too_broken_for_endpoints_is_logged_without() -> None:
     """There is nothing else to say of it."""
     refused = next(effect for effect in EFFECTS if type(effect).__name__ == "PacketRefused")
@@ -140,7 +146,8 @@ def session(lifetimes: Lifetimes) -> Session:
 def test_a_session_as_the_api_has_it() -> None:
     """Ages and deadlines as of the moment of asking."""
     it = session(Policy().lifetimes)
-    it.last_seen += 5 * SECOND
+    it.last_seen = it.restarted = 105 * SECOND
+    it.ends[1].keepalives = 2
     assert session_record(row_of(it), 115 * SECOND) == {
         "id": 9,
         "protocol": "udp",
@@ -158,6 +165,7 @@ def test_a_session_as_the_api_has_it() -> None:
         "expires_in_s": 110.0,
         "packets": {"original": 0, "reply": 0},
         "bytes": {"original": 0, "reply": 0},
+        "keepalive_probes": {"original": 0, "reply": 2},
     }
 
 

@@ -96,6 +96,8 @@ _REASONS: Final[Mapping[EndReason, str]] = {
     EndReason.CLOSED_BY_FIN: "TCP FINs",
     EndReason.FLUSHED: "Xlate Clear",
     EndReason.KILLED: "Xlate Clear",
+    EndReason.LIFETIME: "Conn-timeout",
+    EndReason.UNANSWERED: "Probe maximum retries of retransmission exceeded",
     EndReason.EVICTED: "Unknown",
     EndReason.REUSED: "Unknown",
 }
@@ -204,6 +206,8 @@ REFUSALS: Final[Mapping[Reason, Refuses | None]] = {
     Reason.BAD_LENGTH: None,
     Reason.BAD_HEADER: None,
     Reason.TRUNCATED: None,
+    Reason.DISCARDED: None,  # the denial was told when it was made
+    Reason.REBOOTING: None,  # the device is down
 }
 """Every reason to drop a packet: what the device says of it, None for nothing."""
 
@@ -230,6 +234,8 @@ FORMAT: Final = Format(
     ),
     unverified=(
         "`Conn-timeout` where some releases may print `Connection timeout`.",
+        "The reason of a session whose ends did not answer probes, and of one that had reached its "
+        "greatest age.",
         "`Unknown` for sessions that gave way to others, `Xlate Clear` for killed and flushed "
         "ones.",
         "The name in `by access-group` is that of the rule, or ZONE_access_in.",

@@ -12,9 +12,10 @@ from fwemu.core.end import TcpEnd
 from fwemu.core.flow import Direction, Flow
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import Policy
+from fwemu.core.reasons import EndReason
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import Segment, State
-from fwemu.core.timeouts import with_idle_timeout
+from fwemu.core.timeouts import DISCARDED_STATES, OPEN_STATES, with_idle_timeout
 from fwemu.core.trackers import ASSURED_STATES
 
 MONTHS: Final = (
@@ -24,6 +25,12 @@ MONTHS: Final = (
 
 LONGEST: Final = 2**32 - 1
 """Seconds that stand for `never` where a device prints a number of 32 bits."""
+
+
+UNTOLD: Final = frozenset({EndReason.FAILED_OVER, EndReason.REBOOTED})
+"""Ends that no device tells of: it went down, and its peer does not know what is lost."""
+
+_BEGIN_TO_CLOSE: Final = frozenset({State.FIN_WAIT, State.CLOSE})
 
 
 @dataclass(slots=True)
@@ -76,13 +83,16 @@ class Device:
     def learn(self, effect: Effect) -> None:
         """Remember what later lines need; to be called before the effect is told."""
         if isinstance(effect, SessionOpened):
-            self._known[effect.id] = Known(effect.flow, effect.rule)
+            resumes = effect.state in ASSURED_STATES and not effect.picked_up  # after a failover
+            self._known[effect.id] = Known(effect.flow, effect.rule, None, resumes, resumes)
         elif isinstance(effect, StateChanged):
             known = self._known.setdefault(effect.id, Known())
             known.is_answered |= effect.direction is Direction.REPLY
             known.is_assured |= effect.after in ASSURED_STATES
-            if effect.after in (State.FIN_WAIT, State.CLOSE):
+            if effect.after in _BEGIN_TO_CLOSE:
                 known.closer = effect.direction
+            elif effect.after in OPEN_STATES:  # a peer took over that had heard of no close
+                known.closer = None
 
     def forget(self, effect: Effect) -> None:
         """Forget a session that has ended; to be called after that was told."""
@@ -133,10 +143,17 @@ class Format:
     def line(self, device: Device, effect: Effect, time: datetime) -> str | None:
         """The device's line for an effect, without the end of the line; None if it has none."""
         device.learn(effect)
-        tell = self.lines.get(type(effect))
+        tell = None if _is_untold(effect) else self.lines.get(type(effect))
         text = None if tell is None else tell(device, effect, time)
         device.forget(effect)
         return text
+
+
+def _is_untold(effect: Effect) -> bool:
+    """Is it something that no device logs?  A remembered denial was told when it was made."""
+    if isinstance(effect, SessionEnded):
+        return effect.reason in UNTOLD or effect.state in DISCARDED_STATES
+    return isinstance(effect, SessionOpened) and effect.state in DISCARDED_STATES
 
 
 def whole_seconds(nanoseconds: int) -> int:

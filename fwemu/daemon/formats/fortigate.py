@@ -145,6 +145,8 @@ RESETS: Final[Mapping[Direction | None, str]] = {
 
 _ACTIONS: Final[Mapping[EndReason, str]] = {
     EndReason.EXPIRED: "timeout",
+    EndReason.LIFETIME: "timeout",
+    EndReason.UNANSWERED: "timeout",
     EndReason.CLOSED_BY_FIN: "close",
     EndReason.FLUSHED: "close",
     EndReason.KILLED: "close",
@@ -191,6 +193,8 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.BAD_LENGTH: None,
     Reason.BAD_HEADER: None,
     Reason.TRUNCATED: None,
+    Reason.DISCARDED: None,  # the denial was told when it was made
+    Reason.REBOOTING: None,  # the device is down
 }
 """Every reason to drop a packet: the action that is logged, None for no line."""
 

@@ -124,6 +124,8 @@ RESETS: Final[Mapping[Direction | None, str]] = {
 
 _REASONS: Final[Mapping[EndReason, str]] = {
     EndReason.EXPIRED: "idle Timeout",
+    EndReason.LIFETIME: "idle Timeout",
+    EndReason.UNANSWERED: "idle Timeout",
     EndReason.CLOSED_BY_FIN: "TCP FIN",
     EndReason.FLUSHED: "CLI",
     EndReason.KILLED: "CLI",
@@ -170,6 +172,8 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.BAD_LENGTH: None,
     Reason.BAD_HEADER: None,
     Reason.TRUNCATED: None,
+    Reason.DISCARDED: None,  # the denial was told when it was made
+    Reason.REBOOTING: None,  # the device is down
 }
 """Every reason to drop a packet: the device's word for it, None where it sends no message."""
 
@@ -219,6 +223,7 @@ FORMAT: Final = Format(
         "Real lines with TCP CLIENT RST in public repositories; RFC 5424 for the frame",
     ),
     unverified=(
+        "`idle Timeout` for sessions that had reached their greatest age.",
         "`CLI` for killed and flushed sessions, `unset` for those that gave way to others.",
         "`Denied by policy` for rejected packets too; session 0 in a denial.",
         "An ICMP identifier stands in destination-port, and source-port, a sequence number on the "

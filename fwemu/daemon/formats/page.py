@@ -35,6 +35,7 @@ the new lines begin in a file of their own. Tests read the lines with `GET /devi
 Interfaces and zones are called `inside` and `outside`, the device has the name of the firewall,
 sessions have their numbers of the other log, and the time is UTC. There is no address translation:
 where a line has translated addresses, they are the real ones or zeros, as the device writes it.
+What a device loses in a reboot or a failover has no line, as there is nobody to write one.
 """
 
 _ENDS: Final = (
@@ -44,6 +45,8 @@ _ENDS: Final = (
     ("idle", EndReason.EXPIRED, State.ESTABLISHED, None),
     ("handshake not completed", EndReason.EXPIRED, State.SYN_RECV, None),
     ("close not completed", EndReason.EXPIRED, State.FIN_WAIT, 0),
+    ("too old", EndReason.LIFETIME, State.ESTABLISHED, None),
+    ("probes not answered", EndReason.UNANSWERED, State.ESTABLISHED, None),
     ("evicted", EndReason.EVICTED, State.ESTABLISHED, None),
     ("killed", EndReason.KILLED, State.ESTABLISHED, None),
     ("flushed", EndReason.FLUSHED, State.ESTABLISHED, None),

@@ -203,6 +203,8 @@ RESETS: Final[Mapping[Direction | None, str]] = {
 
 _REASONS: Final[Mapping[EndReason, str]] = {
     EndReason.EXPIRED: "aged-out",
+    EndReason.LIFETIME: "aged-out",
+    EndReason.UNANSWERED: "aged-out",
     EndReason.CLOSED_BY_FIN: "tcp-fin",
     EndReason.REUSED: "tcp-reuse",
     EndReason.EVICTED: "resources-unavailable",
@@ -249,6 +251,8 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.BAD_LENGTH: None,
     Reason.BAD_HEADER: None,
     Reason.TRUNCATED: None,
+    Reason.DISCARDED: None,  # the denial was told when it was made
+    Reason.REBOOTING: None,  # the device is down
 }
 """Every reason to drop a packet: the action that is logged, None for no line."""
 
