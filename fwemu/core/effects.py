@@ -73,6 +73,18 @@ class PacketRefused(NamedTuple):
     rule: int | None
 
 
+class PacketReleased(NamedTuple):
+    """A packet that was held has its verdict, which is that of the reason."""
+
+    at: int
+    ticket: int
+    """The one that its decision named."""
+    reason: Reason
+    zone: Zone
+    flow: Flow
+    length: int
+
+
 class KeepaliveSeen(NamedTuple):
     """An end asked whether the other is still there (RFC 9293 section 3.8.4)."""
 
@@ -93,7 +105,13 @@ class PacketInjected(NamedTuple):
 
 
 Effect = (
-    SessionOpened | StateChanged | SessionEnded | PacketRefused | KeepaliveSeen | PacketInjected
+    SessionOpened
+    | StateChanged
+    | SessionEnded
+    | PacketRefused
+    | PacketReleased
+    | KeepaliveSeen
+    | PacketInjected
 )
 
 
@@ -103,3 +121,5 @@ class Decision(NamedTuple):
     verdict: Verdict
     reason: Reason
     effects: tuple[Effect, ...] = ()
+    ticket: int = 0
+    """Names a packet that is held, until a `PacketReleased` says what becomes of it."""
