@@ -236,7 +236,7 @@ class Firewall:
             end.keepalives += 1
             effects.append(KeepaliveSeen(now, session.id, direction))
         if state is not before:
-            effects.append(StateChanged(now, session.id, before, state))
+            effects.append(StateChanged(now, session.id, before, state, direction))
             if state in ASSURED_STATES and not session.assured:
                 self.table.assured(session)
             if session.lifetime == 0:  # this device forgets at once, without a timer
@@ -517,16 +517,19 @@ class Firewall:
         """The packet goes no further; its sender hears of it or not."""
         flow = None
         segment = None
+        flags = 0
         spoken: Effects = ()
         if packet is not None:
-            length, segment = packet.length, packet.segment
+            length, segment, flags = packet.length, packet.segment, packet.flags
             flow = flow_of_packet(packet)
             injected = self._answer(data, packet, answer, arrival)
             if injected is None:
                 answer = Answer.NOTHING
             else:
                 spoken = (PacketInjected(now, injected, arrival, answer.word, session),)
-        refused = PacketRefused(now, reason, answer, arrival, flow, segment, length, session, rule)
+        refused = PacketRefused(
+            now, reason, answer, arrival, flow, segment, length, session, rule, flags
+        )
         return Decision(Verdict.DROP, reason, (*earlier, refused, *spoken))
 
     def _answer(self, data: bytes, packet: Packet, answer: Answer, arrival: Zone) -> bytes | None:
@@ -657,7 +660,7 @@ class Firewall:
             self._timers.begin(session)
             self.table.add(session)
             if session.state is not before:
-                effects.append(StateChanged(now, session.id, before, session.state))
+                effects.append(StateChanged(now, session.id, before, session.state, None))
         if self.policy.mode is Mode.STATEFUL:
             room = self.policy.capacity - len(self.table)
             young = [

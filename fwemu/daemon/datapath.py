@@ -53,7 +53,7 @@ class Sends(Protocol):
 
 
 class Writes(Protocol):
-    """What the loop needs of the log."""
+    """What the loop needs of a log."""
 
     def write(self, effects: list[Effect]) -> None: ...
 
@@ -76,6 +76,7 @@ class Datapath:
         injector: Sends,
         journal: Writes,
         tally: Tally,
+        *logs: Writes,
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
@@ -85,7 +86,7 @@ class Datapath:
         self._now = clock.now
         self._zones = zones
         self._injector = injector
-        self._journal = journal
+        self._logs = (journal, *logs)
         self._tally = tally
         self._held: dict[int, QueuedPacket] = {}
         """Packets that wait for their verdict in the kernel's queue, by ticket."""
@@ -141,7 +142,8 @@ class Datapath:
         if self._unpublished:
             effects, self._unpublished = self._unpublished, []
             self._tally.count(effects)
-            self._journal.write(effects)
+            for log in self._logs:
+                log.write(effects)
 
     def on_time(self) -> None:
         """Do what the clock asks for: flushes, and the sessions that are due, in that order."""

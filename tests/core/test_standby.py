@@ -4,7 +4,7 @@ import pytest
 
 from fwemu.core import standby
 from fwemu.core.choices import Refresh, UnderPressure
-from fwemu.core.effects import PacketRefused, SessionOpened, Traffic
+from fwemu.core.effects import PacketRefused, SessionOpened, StateChanged, Traffic
 from fwemu.core.flow import Zone
 from fwemu.core.packet import Packet, flow_of_packet, keys_of, parse, reverse_key
 from fwemu.core.policy import PressurePolicy, RefreshPolicy
@@ -60,6 +60,17 @@ def test_a_connection_survives_with_a_peer_that_knows_it(play):
     session = play.talk.session
     assert (session.id, session.assured) == (number, True)
     assert [end.packets for end in session.ends] == [4, 2]
+
+
+def test_no_packet_moves_a_session_back(play):
+    """A log that tells who closed must not take the failover for one of the ends."""
+    play.under(lag="5s")
+    play.talk.establish()
+    play.wait("10s")
+    play.client("FA").moves_to("FIN_WAIT")
+    (changed,) = play.fail_over().all(StateChanged)
+    assert (changed.before.name, changed.after.name) == ("FIN_WAIT", "ESTABLISHED")
+    assert changed.direction is None
 
 
 def test_timers_begin_anew(play):
