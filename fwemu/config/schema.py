@@ -70,6 +70,7 @@ class LogEvent(Enum):
     BUILT = "built"
     TORN_DOWN = "torn_down"
     DENIED = "denied"
+    RELEASED = "released"
     STATE_CHANGED = "state_changed"
     KEEPALIVE = "keepalive"
     INJECTED = "injected"

@@ -77,6 +77,18 @@ class PacketRefused(NamedTuple):
     """Its TCP flags, as they stand in the header."""
 
 
+class PacketReleased(NamedTuple):
+    """A packet that was held has its verdict, which is that of the reason."""
+
+    at: int
+    ticket: int
+    """The one that its decision named."""
+    reason: Reason
+    zone: Zone
+    flow: Flow
+    length: int
+
+
 class KeepaliveSeen(NamedTuple):
     """An end asked whether the other is still there (RFC 9293 section 3.8.4)."""
 
@@ -97,7 +109,13 @@ class PacketInjected(NamedTuple):
 
 
 Effect = (
-    SessionOpened | StateChanged | SessionEnded | PacketRefused | KeepaliveSeen | PacketInjected
+    SessionOpened
+    | StateChanged
+    | SessionEnded
+    | PacketRefused
+    | PacketReleased
+    | KeepaliveSeen
+    | PacketInjected
 )
 
 
@@ -107,3 +125,5 @@ class Decision(NamedTuple):
     verdict: Verdict
     reason: Reason
     effects: tuple[Effect, ...] = ()
+    ticket: int = 0
+    """Names a packet that is held, until a `PacketReleased` says what becomes of it."""

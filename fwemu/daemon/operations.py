@@ -187,7 +187,7 @@ class Operations:
             {state.name: firewall.table.population[state] for state in State if state},
             firewall.policy.capacity,
             self._tally,
-            queue.waiting,
+            max(0, queue.waiting - self._datapath.held),
             queue.dropped_full,
             queue.dropped_buffer,
             self._injector.failures,

@@ -13,6 +13,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -93,6 +94,15 @@ def _denied(effect: PacketRefused) -> Record:
     }
 
 
+def _released(effect: PacketReleased) -> Record:
+    return endpoints(effect.flow) | {
+        "zone": effect.zone.word,
+        "reason": effect.reason.word,
+        "verdict": effect.reason.verdict.word,
+        "length": effect.length,
+    }
+
+
 def _state_changed(effect: StateChanged) -> Record:
     return {
         "session": effect.id,
@@ -116,6 +126,7 @@ RECORDS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
     SessionOpened: ("built", _built),
     SessionEnded: ("torn_down", _torn_down),
     PacketRefused: ("denied", _denied),
+    PacketReleased: ("released", _released),
     StateChanged: ("state_changed", _state_changed),
     KeepaliveSeen: ("keepalive", _keepalive),
     PacketInjected: ("injected", _injected),
@@ -225,6 +236,8 @@ def statistics_record(statistics: Statistics) -> Record:
         "packets_injected": nested(tally.injected),
         "injection_failures": statistics.injection_failures,
         "keepalive_probes": dict(tally.keepalives),
+        "fragments_held": statistics.packets[Reason.HELD.word],
+        "fragments_released": nested(tally.released),
         "queue": {
             "waiting": statistics.queue_waiting,
             "lost_queue_full": statistics.queue_lost_full,

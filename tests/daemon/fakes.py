@@ -12,12 +12,13 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
     Traffic,
 )
-from fwemu.core.flow import TCP, Direction, Flow, Zone
+from fwemu.core.flow import TCP, UDP, Direction, Flow, Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Answer, EndReason, Reason
 from fwemu.core.tcp_table import ACK, PSH, Segment, State
@@ -153,6 +154,10 @@ EFFECTS: Final[tuple[Effect, ...]] = (
     PacketRefused(
         AT, Reason.UNKNOWN_PACKET, Answer.RESET, Zone.OUTSIDE, FLOW_V6, Segment.ACK, 72, None, None,
         ACK | PSH,
+    ),
+    PacketReleased(
+        AT, 3, Reason.FRAGMENT, Zone.INSIDE, FLOW._replace(protocol=UDP, source_port=0,
+        destination_port=0), 1500,
     ),
     KeepaliveSeen(AT, 7, Direction.REPLY),
     PacketInjected(AT, RST, Zone.INSIDE, "reset", 7),

@@ -14,7 +14,7 @@ from fwemu.daemon.journal import Journal
 from fwemu.daemon.journal_reader import read_events, read_lines
 from tests.daemon.fakes import AT, EFFECTS, StillClock
 
-ALL = ("built", "torn_down", "denied", "state_changed", "keepalive", "injected")
+ALL = ("built", "torn_down", "denied", "released", "state_changed", "keepalive", "injected")
 
 
 def journal(path: Path, limit: int = 1_000_000) -> Journal:
@@ -41,9 +41,9 @@ def test_each_event_is_a_line_with_number_time_and_name(tmp_path: Path) -> None:
     it.write(EFFECTS)
     it.close()
     written = lines(tmp_path / "log")
-    assert [event["number"] for event in written] == [1, 2, 3, 4, 5, 6]
+    assert [event["number"] for event in written] == [1, 2, 3, 4, 5, 6, 7]
     assert [event["event"] for event in written] == [
-        "built", "state_changed", "torn_down", "denied", "keepalive", "injected",
+        "built", "state_changed", "torn_down", "denied", "released", "keepalive", "injected",
     ]  # fmt: skip
     assert written[0]["time"] == "2026-01-01T00:00:05.000000+00:00"
     assert written[0]["at_s"] == 5.0
@@ -83,7 +83,7 @@ def test_two_files_never_grow_beyond_twice_the_limit(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["log", "log.1"]
     assert (tmp_path / "log.1").stat().st_size <= 10_000
     numbers = [event["number"] for event in all_lines(path)]
-    assert numbers == list(range(numbers[0], 1201))
+    assert numbers == list(range(numbers[0], 1 + 200 * len(EFFECTS)))
 
 
 def test_no_file_is_larger_than_the_limit_whatever_comes_at_once(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_no_file_is_larger_than_the_limit_whatever_comes_at_once(tmp_path: Path)
     assert path.stat().st_size <= 2000
     assert path.with_name("log.1").stat().st_size <= 2000
     numbers = [event["number"] for event in all_lines(path)]
-    assert numbers == list(range(numbers[0], 301))
+    assert numbers == list(range(numbers[0], 1 + 50 * len(EFFECTS)))
 
 
 def test_a_line_that_is_larger_than_a_file_gets_one_of_its_own(tmp_path: Path) -> None:

@@ -93,6 +93,17 @@ EXPECTED = {
         "length": 72,
         "rule": None,
     },
+    "released": {
+        "protocol": "udp",
+        "source": "10.0.1.2",
+        "destination": "10.0.2.2",
+        "source_port": 0,
+        "destination_port": 0,
+        "zone": "inside",
+        "reason": "fragment",
+        "verdict": "accept",
+        "length": 1500,
+    },
     "keepalive": {"session": 7, "direction": "reply"},
     "injected": {
         "session": 7,
@@ -198,7 +209,9 @@ def test_statistics_say_each_verdict_with_its_reasons() -> None:
     assert record["packets"]["accept"]["opened"] == Reason.OPENED
     assert record["bytes"]["drop"]["denied"] == 100 * Reason.DENIED
     both = [*record["packets"]["accept"], *record["packets"]["drop"]]
-    assert sorted(both) == sorted(reason.word for reason in Reason if reason)
+    assert sorted((*both, "held")) == sorted(reason.word for reason in Reason if reason)
+    assert record["fragments_held"] == Reason.HELD
+    assert record["fragments_released"] == {"accept": {"fragment": 1}}
     assert record["sessions_opened"] == {"tcp": 1}
     assert record["sessions_ended"] == {"tcp": {"expired": 1}}
     assert record["unknown_packets"] == {"outside": {"reset": 1}}

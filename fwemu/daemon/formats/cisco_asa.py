@@ -10,6 +10,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -202,6 +203,9 @@ REFUSALS: Final[Mapping[Reason, Refuses | None]] = {
     Reason.OUT_OF_WINDOW: None,
     Reason.UNRELATED_ICMP: None,
     Reason.UNKNOWN_FRAGMENT: None,
+    Reason.OVERLAPPING_FRAGMENT: None,
+    Reason.FRAGMENT_TIMEOUT: None,
+    Reason.TOO_MANY_FRAGMENTS: None,
     Reason.BAD_FLAGS: None,
     Reason.BAD_LENGTH: None,
     Reason.BAD_HEADER: None,
@@ -214,7 +218,7 @@ REFUSALS: Final[Mapping[Reason, Refuses | None]] = {
 FORMAT: Final = Format(
     title="Cisco ASA",
     lines={SessionOpened: _built, SessionEnded: _torn_down, PacketRefused: _denied},
-    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected}),
+    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected, PacketReleased}),
     notes=(
         "Header as with `logging timestamp` and `logging device-id hostname`; facility local4.",
         "302013 to 302016, 302020 and 302021 for sessions; 106015 for a TCP packet without one, "

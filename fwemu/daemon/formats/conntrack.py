@@ -10,6 +10,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -131,7 +132,7 @@ def _destroy(device: Device, effect: SessionEnded, time: datetime) -> str:
 FORMAT: Final = Format(
     title="Linux conntrack",
     lines={SessionOpened: _new, StateChanged: _update, SessionEnded: _destroy},
-    silent=frozenset({PacketRefused, KeepaliveSeen, PacketInjected}),
+    silent=frozenset({PacketRefused, KeepaliveSeen, PacketInjected, PacketReleased}),
     notes=(
         "Events NEW, UPDATE (each change of state) and DESTROY, with the time stamp of "
         "`-o timestamp`; `id` is the number of the session. IPv4 and IPv6 stand in one file, where "

@@ -10,6 +10,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -189,6 +190,9 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.OUT_OF_WINDOW: None,
     Reason.UNRELATED_ICMP: None,
     Reason.UNKNOWN_FRAGMENT: None,
+    Reason.OVERLAPPING_FRAGMENT: None,
+    Reason.FRAGMENT_TIMEOUT: None,
+    Reason.TOO_MANY_FRAGMENTS: None,
     Reason.BAD_FLAGS: None,
     Reason.BAD_LENGTH: None,
     Reason.BAD_HEADER: None,
@@ -211,7 +215,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="FortiGate",
     lines={SessionOpened: _started, SessionEnded: _ended, PacketRefused: _denied},
-    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected}),
+    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected, PacketReleased}),
     notes=(
         'type="traffic" subtype="forward": logid 0000000015 for the start of a session, which '
         "devices log only if asked to, 0000000013 for its end and for what is denied.",

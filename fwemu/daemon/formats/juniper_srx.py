@@ -10,6 +10,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -168,6 +169,9 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.OUT_OF_WINDOW: None,
     Reason.UNRELATED_ICMP: None,
     Reason.UNKNOWN_FRAGMENT: None,
+    Reason.OVERLAPPING_FRAGMENT: None,
+    Reason.FRAGMENT_TIMEOUT: None,
+    Reason.TOO_MANY_FRAGMENTS: None,
     Reason.BAD_FLAGS: None,
     Reason.BAD_LENGTH: None,
     Reason.BAD_HEADER: None,
@@ -210,7 +214,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="Juniper SRX",
     lines={SessionOpened: _created, SessionEnded: _closed, PacketRefused: _denied},
-    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected}),
+    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected, PacketReleased}),
     notes=(
         "RT_FLOW_SESSION_CREATE, _CLOSE and _DENY as structured data, with the fields of Junos 19. "
         "Client is who opened the session, server the other end.",

@@ -10,6 +10,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -263,6 +264,9 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.OUT_OF_WINDOW: None,
     Reason.UNRELATED_ICMP: None,
     Reason.UNKNOWN_FRAGMENT: None,
+    Reason.OVERLAPPING_FRAGMENT: None,
+    Reason.FRAGMENT_TIMEOUT: None,
+    Reason.TOO_MANY_FRAGMENTS: None,
     Reason.BAD_FLAGS: None,
     Reason.BAD_LENGTH: None,
     Reason.BAD_HEADER: None,
@@ -297,7 +301,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="Palo Alto PAN-OS",
     lines={SessionOpened: _started, SessionEnded: _ended, PacketRefused: _denied},
-    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected}),
+    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected, PacketReleased}),
     notes=(
         "TRAFFIC with subtypes start, end and drop; 75 fields in the order of PAN-OS 9.1. Devices "
         "log the start of a session only where a rule asks for it.",
