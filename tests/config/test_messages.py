@@ -105,8 +105,8 @@ Problems = Callable[..., list[str]]
         ),
         (
             '[daemon]\nlog_events = ["bulit"]',
-            "daemon.log_events[0]: 'bulit' is not built, torn_down, denied, state_changed,"
-            " keepalive or injected (did you mean built?)",
+            "daemon.log_events[0]: 'bulit' is not built, torn_down, denied, released,"
+            " state_changed, keepalive or injected (did you mean built?)",
         ),
         # durations and sizes
         (
@@ -359,7 +359,8 @@ def test_a_file_that_cannot_be_read(written: Written, monkeypatch: pytest.Monkey
         (
             "zzz=5",
             "zzz: unknown setting (there are profile, mode, table, timeouts, tcp, refresh,"
-            " pressure, expiry, injected, unknown, default_action, rules, flush and daemon)",
+            " pressure, expiry, injected, unknown, default_action, rules, flush, standby and"
+            " daemon)",
         ),
         (
             "inside=reset",

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import ip_network
+from itertools import pairwise
 from struct import unpack_from
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -31,6 +33,7 @@ from fwemu.core.effects import (
 from fwemu.core.eviction import Choose, WhenFull
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone
+from fwemu.core.fragments import FragmentLimits
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.packet import Malformed, locate, parse
 from fwemu.core.policy import (
@@ -44,6 +47,7 @@ from fwemu.core.policy import (
 from fwemu.core.reasons import Answer, Reason, Verdict
 from fwemu.core.rules import Action, Network, Rule
 from fwemu.core.session import Session
+from fwemu.core.standby import Standby
 from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import DISCARDED_STATES, lifetimes
 from tests.core import wire
@@ -126,6 +130,7 @@ def policy(
     sequence: str = "exact",
     ttl: int = 64,
     short: Mapping[str, str] | None = None,
+    fragments: Mapping[str, int] | None = None,
     **changes: str,
 ) -> Policy:
     """A policy in the words of the configuration; other names are timeouts."""
@@ -145,6 +150,7 @@ def policy(
         at_expiry=AtExpiry(at_expiry),
         on_unknown={INSIDE: OnUnknown(inside), OUTSIDE: OnUnknown(outside)},
         window_check=WindowCheck(window),
+        fragments=FragmentLimits(**fragments or {}),
         rules=tuple(rules),
         default_action={INSIDE: Action(default_inside), OUTSIDE: Action(default_outside)},
     )
@@ -193,11 +199,13 @@ class Play:
         *,
         choose: Choose = lambda n: 0,
         addresses: Mapping[tuple[Zone, int], bytes] | None = None,
+        lag: str | None = None,
         **settings: Any,
     ) -> Self:
-        """Begin anew with a firewall of this policy (see `policy`)."""
+        """Begin anew with a firewall of this policy (see `policy`) and a peer that lags so far."""
         assert not self.story, "the play has begun"
         self.firewall = Firewall(policy(**settings), choose=choose, addresses=addresses)
+        self.peer = None if lag is None else Standby(duration(lag))
         return self
 
     def follows(self, ready: Policy) -> Self:
@@ -270,6 +278,21 @@ class Play:
         """An operator sets another policy (see `policy`)."""
         return self._did("reconfigure", self.firewall.reconfigure(policy(**settings), self.now))
 
+    def fail_over(self, lag: str | None = None) -> Aftermath:
+        """The peer takes over, with all that it has heard of."""
+        assert self.peer is not None or lag is None
+        behind = 0 if self.peer is None else self.peer.lag if lag is None else duration(lag)
+        outcome = self._did(
+            f"failover, lag {lag}", self.firewall.fail_over(self.now, self.peer, behind)
+        )
+        if self.peer is not None:
+            self.peer.synchronise()
+        return outcome
+
+    def reboot(self, outage: str) -> Aftermath:
+        """An operator starts the firewall again."""
+        return self._did("reboot", self.firewall.reboot(self.now, duration(outage)))
+
     def _did(self, word: str, effects: tuple[Effect, ...]) -> Aftermath:
         self._tell(word, effects)
         return Aftermath(self, effects, self.talk)
@@ -283,6 +306,8 @@ class Play:
         verdict = f"{decision.verdict.word} {decision.reason.word}" if decision else ""
         self.story.append(f"  {line:<34} {verdict}")
         self.story.extend(f"      {effect!r}" for effect in effects)
+        if self.peer is not None:
+            self.peer.follow(effects)
         for effect in effects:
             if isinstance(effect, SessionOpened):
                 assert effect.id > self._newest, "a number was given twice"
@@ -294,6 +319,11 @@ class Play:
         table = self.firewall.table
         assert {session.id for session in table} == self._alive
         assert len(table) <= self.firewall.policy.capacity
+        fragments = self.firewall._fragments
+        waiting = sum(len(datagram.held) for datagram in fragments)
+        assert waiting == fragments.held == self.firewall.packets[Reason.HELD]
+        assert waiting <= fragments.limits.held
+        assert len(fragments) <= fragments.limits.datagrams
         states = [session.state for session in table]
         assert table.population == [states.count(state) for state in range(len(table.population))]
 
@@ -351,10 +381,46 @@ class Aftermath:
         self.play.expect([tuple(flow) for flow in got] == wanted, f"the end of {wanted}", got)
         return self
 
+    def returns(self, *states: str) -> Self:
+        """Sessions in these states are in the table again."""
+        __tracebackhide__ = True
+        got = [effect.state.name for effect in self.all(SessionOpened)]
+        self.play.expect(got == list(states), f"sessions in {states} to return", got)
+        return self
+
+    def moves_back(self, *states: str) -> Self:
+        """Sessions are in these states again."""
+        __tracebackhide__ = True
+        got = [effect.after.name for effect in self.all(StateChanged)]
+        self.play.expect(got == list(states), f"to move back to {states}", got)
+        return self
+
     def nothing_ends(self) -> Self:
         """No session ended."""
         __tracebackhide__ = True
         return self.ends()
+
+    def releases(self, reason: str, *held: Outcome) -> Self:
+        """These packets, which were held, got their verdict for this reason; no others did.
+
+        Those that are refused are reported like any other.
+        """
+        __tracebackhide__ = True
+        got = [(effect.ticket, effect.reason.word) for effect in self.all(PacketReleased)]
+        wanted = [(each.decision.ticket, reason) for each in held]
+        self.play.expect(got == wanted, f"the release of {wanted}", got)
+        for effect, following in pairwise((*self.effects, None)):
+            if isinstance(effect, PacketReleased) and effect.reason.verdict is Verdict.DROP:
+                told = isinstance(following, PacketRefused) and (
+                    following.at,
+                    following.reason,
+                    following.zone,
+                    following.flow,
+                    following.length,
+                )
+                wanted = (effect.at, effect.reason, effect.zone, effect.flow, effect.length)
+                self.play.expect(told == wanted, f"the refusal of {effect}", following)
+        return self
 
     def says(self, *lines: str) -> Self:
         """The firewall spoke these packets, `client gets RA seq 1 ack 101`, and no others."""
@@ -452,6 +518,21 @@ class Outcome(Aftermath):
         self.play.expect(len(self.all(KeepaliveSeen)) == 1, "a keepalive probe", self.effects)
         return self
 
+    def held(self) -> Self:
+        """It has to wait for its verdict, and nothing else happened."""
+        __tracebackhide__ = True
+        got = self.decision.verdict.word, self.decision.reason.word
+        self.play.expect(got == ("hold", "held"), "to be held", got)
+        self.play.expect(self.effects == (), "no effects", self.effects)
+        return self
+
+    def held_after(self, reason: str, *others: Outcome) -> Self:
+        """It has to wait, and others that waited got their verdict."""
+        __tracebackhide__ = True
+        got = self.decision.verdict.word, self.decision.reason.word
+        self.play.expect(got == ("hold", "held"), "to be held", got)
+        return self.releases(reason, *others)
+
     def is_ignored(self) -> Self:
         """It passed without touching its session."""
         __tracebackhide__ = True
@@ -464,7 +545,8 @@ class Outcome(Aftermath):
         __tracebackhide__ = True
         got = [
             (effect.reason.word, effect.answer.word)
-            for effect in self.all(PacketRefused)
+            for before, effect in pairwise((None, *self.effects))
+            if isinstance(effect, PacketRefused) and not isinstance(before, PacketReleased)
             if self.decision.verdict is Verdict.DROP and self.decision.reason is effect.reason
         ]
         self.play.expect(got == [(reason, answer)], f"drop {reason}, answer {answer}", got)
