@@ -43,6 +43,8 @@ COMMANDS: Final = {
     "flush": "fwemu.cli.flush",
     "kill": "fwemu.cli.kill",
     "set": "fwemu.cli.set",
+    "failover": "fwemu.cli.failover",
+    "reboot": "fwemu.cli.reboot",
     "profiles": "fwemu.cli.profiles",
     "doctor": "fwemu.cli.doctor",
     "completion": "fwemu.cli.completion",

@@ -17,6 +17,7 @@ from fwemu.config.match import Places, Ports, Protocols
 from fwemu.config.size import Size
 from fwemu.config.values import (
     ClosingLifetime,
+    Delay,
     InterfaceNames,
     Interval,
     Lifetime,
@@ -29,6 +30,7 @@ from fwemu.core.choices import (
     AtExpiry,
     Mode,
     OnUnknown,
+    PeerState,
     Refresh,
     ResetNumbers,
     Trust,
@@ -72,6 +74,17 @@ class LogEvent(Enum):
     STATE_CHANGED = "state_changed"
     KEEPALIVE = "keepalive"
     INJECTED = "injected"
+
+
+class DeviceLogFormat(Enum):
+    """The devices whose logs can be written."""
+
+    NONE = "none"
+    CISCO_ASA = "cisco-asa"
+    JUNIPER_SRX = "juniper-srx"
+    PAN_OS = "pan-os"
+    FORTIGATE = "fortigate"
+    CONNTRACK = "conntrack"
 
 
 _CORE: Final = Policy()
@@ -459,6 +472,22 @@ class FlushSettings(Section):
         return self
 
 
+class Standby(Section):
+    """The peer that takes over at `fwemu failover`, and what it knows by then.
+
+    It begins with all sessions when `lag` is set, and from then on hears of sessions that are
+    opened, change their state or end. It does not hear of packets: timers begin anew, and the
+    numbers of TCP connections are not known.
+    """
+
+    state: PeerState = Field(
+        default=PeerState.NONE, description="Whether it has sessions at all, or only the rules."
+    )
+    lag: Delay = Field(
+        default=Duration(0), description="How long it takes until it hears of a change."
+    )
+
+
 class DaemonSettings(Section):
     """The shell around the firewall: its kernel queue, its interfaces, its log."""
 
@@ -489,8 +518,12 @@ class DaemonSettings(Section):
     )
     log_size: LogSize = Field(
         default=Size.parse("64MB"),
-        description="A log file that grows beyond this is rotated.",
+        description="A log file that grows beyond this is rotated; for each of the two logs.",
         json_schema_extra={"live": False},
+    )
+    device_log: DeviceLogFormat = Field(
+        default=DeviceLogFormat.NONE,
+        description="The device in whose format a second log is written, beside the firewall log.",
     )
     inside: InterfaceNames = Field(
         default=(),
@@ -542,6 +575,7 @@ class Config(Section):
     default_action: DefaultAction = DefaultAction()
     rules: tuple[RuleSettings, ...] = Field(default=(), description="Rules in order.")
     flush: tuple[FlushSettings, ...] = Field(default=(), description="When the table is emptied.")
+    standby: Standby = Standby()
     daemon: DaemonSettings = DaemonSettings()
 
     @model_validator(mode="after")

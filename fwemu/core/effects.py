@@ -40,6 +40,8 @@ class StateChanged(NamedTuple):
     id: int
     before: State
     after: State
+    direction: Direction | None
+    """The direction of the packet that moved it; None where a peer took over that knew less."""
 
 
 class SessionEnded(NamedTuple):
@@ -71,6 +73,8 @@ class PacketRefused(NamedTuple):
     session: int | None
     """The session it pretended to belong to."""
     rule: int | None
+    flags: int = 0
+    """Its TCP flags, as they stand in the header."""
 
 
 class PacketReleased(NamedTuple):

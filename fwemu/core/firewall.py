@@ -9,7 +9,7 @@ gets.  Whatever follows from that is an effect (`effects`), carried out by whoev
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from fwemu.core import forge, tcp
 from fwemu.core.choices import AtExpiry, Mode, OnUnknown, Trust
@@ -35,6 +35,7 @@ from fwemu.core.packet import (
     Malformed,
     Packet,
     flow_of_packet,
+    keys_of,
     parse,
     reverse_key,
 )
@@ -43,6 +44,7 @@ from fwemu.core.pressure import Pressure
 from fwemu.core.reasons import Answer, EndReason, Reason, Verdict
 from fwemu.core.rules import Action, judge
 from fwemu.core.session import Session
+from fwemu.core.standby import Standby, take_over
 from fwemu.core.table import SessionTable
 from fwemu.core.tcp_table import Cell, Segment, State
 from fwemu.core.timeouts import DISCARDED_STATES, END_OF_STATE
@@ -50,6 +52,15 @@ from fwemu.core.timers import Timers
 from fwemu.core.trackers import ASSURED_STATES, TRACK, first_state, needs_pick_up
 
 Effects = tuple[Effect, ...]
+
+Arrived = TypeVar("Arrived", contravariant=True)
+
+
+class Judge(Protocol[Arrived]):
+    """Decides about a packet of one kind."""
+
+    def __call__(self, packet: Arrived, data: bytes, now: int, arrival: Zone, /) -> Decision: ...
+
 
 Addresses = Mapping[tuple[Zone, int], bytes]
 """The firewall's own packed address towards a zone, by zone and IP version."""
@@ -111,6 +122,8 @@ class Firewall:
         self._addresses = addresses or {}
         self._fragments = Reassembly(policy.fragments)
         self._last_number = 0
+        self._up_at: int | None = None
+        """The instant at which a reboot ends; None if there is none."""
         self._find = self.table.find
         self._seen = self.table.eviction.seen
         self._apply(policy)
@@ -124,16 +137,24 @@ class Firewall:
         decision.  `now` must not run backwards.
         """
         packet = parse(data)
-        if isinstance(packet, Packet):
+        if type(packet) is Packet:
             decision = self._by_kind[packet[0]](packet, data, now, arrival)
-        elif isinstance(packet, Fragment):
-            decision = self._on_fragment(packet, data, now, arrival)
         else:
-            decision = self._refuse_any(packet, packet.reason, data, now, arrival)
+            decision = self._judge(packet, data, now, arrival)
         reason = decision[1]
         self.packets[reason] += 1
         self.octets[reason] += packet.length
         return decision
+
+    def _judge(
+        self, packet: Packet | Fragment | Malformed, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """Whatever it is."""
+        if isinstance(packet, Packet):
+            return self._by_kind[packet.kind](packet, data, now, arrival)
+        if isinstance(packet, Fragment):
+            return self._on_fragment(packet, data, now, arrival)
+        return self._on_malformed(packet, data, now, arrival)
 
     def _track(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
         """A packet that has, may open, or ought to have a session."""
@@ -141,10 +162,13 @@ class Firewall:
         if session is None:
             return self._begin(packet, data, now, arrival)
         idle = now - session.restarted
-        if idle >= session.lifetime or (
-            self._pressure.is_on and idle >= self._pressure.cut(session.lifetime)
-        ):
-            return self._outlive(session, packet, data, now, arrival)
+        if idle >= session.lifetime or self._pressure.is_on:
+            earlier = self._catch_up(session, now)
+            if session.queued < 0:  # it is gone
+                return self._begin(packet, data, now, arrival, earlier)
+            if earlier:  # its ends are being asked
+                decision = self._track(packet, data, now, arrival)
+                return decision._replace(effects=earlier + decision.effects)
         direction = _ORIGINAL if packet.key == session.key else _REPLY
         talk = session.talk
         is_keepalive = False
@@ -169,15 +193,17 @@ class Firewall:
         reason = Reason.INVALID_STATE if state is Cell.BAD else Reason.OUT_OF_WINDOW
         return self._refuse(data, now, arrival, reason, packet=packet, session=session.id)
 
-    def _outlive(
-        self, session: Session, packet: Packet, data: bytes, now: int, arrival: Zone
-    ) -> Decision:
-        """A packet comes after the timer of its session has run out, and before `tick` did."""
-        gone = self._expire(session, min(session.deadline, now))
-        if self.table.get(session.id) is None:
-            return self._begin(packet, data, now, arrival, gone)
-        decision = self._track(packet, data, now, arrival)  # its ends are being asked
-        return decision._replace(effects=gone + decision.effects)
+    def _catch_up(self, session: Session, now: int) -> Effects:
+        """Do what `tick` would have done with this session by now; it may be gone afterwards."""
+        effects: Effects = ()
+        while session.queued >= 0:
+            idle, lifetime = now - session.restarted, session.lifetime
+            if idle < lifetime and not (
+                self._pressure.is_on and idle >= self._pressure.cut(lifetime)
+            ):
+                break
+            effects += self._expire(session, min(session.deadline, now))
+        return effects
 
     def _advance(
         self,
@@ -210,7 +236,7 @@ class Firewall:
             end.keepalives += 1
             effects.append(KeepaliveSeen(now, session.id, direction))
         if state is not before:
-            effects.append(StateChanged(now, session.id, before, state))
+            effects.append(StateChanged(now, session.id, before, state, direction))
             if state in ASSURED_STATES and not session.assured:
                 self.table.assured(session)
             if session.lifetime == 0:  # this device forgets at once, without a timer
@@ -352,23 +378,23 @@ class Firewall:
         It must be addressed to the sender of that packet, as in Linux (nf_conntrack_inet_error in
         net/netfilter/nf_conntrack_proto_icmp.c).
         """
-        gone: Effects = ()
         session = self.table.find(*packet.quoted) if packet.quoted is not None else None
+        earlier: Effects = ()
         if session is not None:
-            idle, pressure = now - session.restarted, self._pressure
-            if idle >= session.lifetime or (
-                pressure.is_on and idle >= pressure.cut(session.lifetime)
-            ):
-                gone = self._expire(session, min(session.deadline, now))
-                session = self.table.get(session.id)  # it stays where its ends are being asked
-        if session is not None and session.state not in DISCARDED_STATES:
+            earlier = self._catch_up(session, now)
+        if (
+            session is not None
+            and session.queued >= 0
+            and session.state not in DISCARDED_STATES  # none of its packets has passed
+        ):
             assert packet.quoted is not None
             quoted = _ORIGINAL if packet.quoted.key == session.key else _REPLY
             went_the_other_way = session.zone_of_end(quoted) is not arrival
             sender = flow_of(*packet.quoted).source
             if went_the_other_way and flow_of_packet(packet).destination == sender:
-                return Decision(Verdict.ACCEPT, Reason.RELATED, gone)
-        return self._refuse(data, now, arrival, Reason.UNRELATED_ICMP, gone, packet=packet)
+                related = _ACCEPTED[Reason.RELATED]
+                return related._replace(effects=earlier) if earlier else related
+        return self._refuse(data, now, arrival, Reason.UNRELATED_ICMP, earlier, packet=packet)
 
     def _follow(self, fragment: Fragment, data: bytes, now: int, arrival: Zone) -> Decision:
         """A first fragment is judged like a whole packet; later ones go its way, or wait for it."""
@@ -456,6 +482,12 @@ class Firewall:
             return self._refuse_any(packet, packet.reason, data, now, arrival)
         return self._filter(packet, data, now, arrival)
 
+    def _refuse_malformed(
+        self, packet: Malformed, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """Not a packet: dropped, whatever the policy says."""
+        return self._refuse_any(packet, packet.reason, data, now, arrival)
+
     def _refuse_any(
         self, packet: Packet | Malformed, reason: Reason, data: bytes, now: int, arrival: Zone
     ) -> Decision:
@@ -489,16 +521,19 @@ class Firewall:
         """The packet goes no further; its sender hears of it or not."""
         flow = None
         segment = None
+        flags = 0
         spoken: Effects = ()
         if packet is not None:
-            length, segment = packet.length, packet.segment
+            length, segment, flags = packet.length, packet.segment, packet.flags
             flow = flow_of_packet(packet)
             injected = self._answer(data, packet, answer, arrival)
             if injected is None:
                 answer = Answer.NOTHING
             else:
                 spoken = (PacketInjected(now, injected, arrival, answer.word, session),)
-        refused = PacketRefused(now, reason, answer, arrival, flow, segment, length, session, rule)
+        refused = PacketRefused(
+            now, reason, answer, arrival, flow, segment, length, session, rule, flags
+        )
         return Decision(Verdict.DROP, reason, (*earlier, refused, *spoken))
 
     def _answer(self, data: bytes, packet: Packet, answer: Answer, arrival: Zone) -> bytes | None:
@@ -525,6 +560,8 @@ class Firewall:
         Calling it early, late or twice changes no verdict: `handle` checks deadlines itself.  As
         long as `next_deadline` is not after `now` there is more to do.
         """
+        if self._up_at is not None and now >= self._up_at:
+            self._come_up()
         effects = list(self._time_out_fragments(now))
         looks = Looks(SWEEP)
         while (session := self.table.expiry.due(now, looks)) is not None:
@@ -534,10 +571,13 @@ class Firewall:
         return tuple(effects)
 
     def next_deadline(self) -> int | None:
-        """Nothing ends by its timer before this instant; None if nothing ever will.
+        """Nothing happens by itself before this instant; None if nothing ever will.
 
-        The answer may change with every other call.
+        A session may end by its timer, or a reboot be over.  The answer may change with every other
+        call.
         """
+        if self._up_at is not None:  # and the table is empty
+            return self._up_at
         looks = (
             self.table.expiry.next_look(),
             self._pressure.next_look(),
@@ -597,6 +637,91 @@ class Firewall:
         self._pressure.counted(len(self.table), now)
         return tuple(effects)
 
+    def fail_over(self, now: int, peer: Standby | None = None, lag: int = 0) -> Effects:
+        """The peer takes over; without one that was kept up to date it knows nothing.
+
+        What it knows is as old as `lag`: sessions opened since are lost, states are those of then,
+        and sessions that ended since are there again, with new numbers.  All timers begin anew, and
+        the numbers of TCP connections are not known.  It is up, whatever the other one was.
+        """
+        effects = [*self._end_due(now), *self.drop_held(now)]
+        if self._up_at is not None:
+            self._come_up()
+        if peer is None:
+            return (*effects, *self._end_all(self.table, now, EndReason.FAILED_OVER))
+        peer.follow(effects)
+        unheard = peer.unheard(now - lag)
+        known = []
+        for session in self.table:
+            if session.id in unheard.opened:
+                effects += self._end(session, now, EndReason.FAILED_OVER)
+            else:
+                self.table.remove(session)
+                known.append(session)
+        for session in known:
+            before = session.state
+            take_over(session, unheard.states.get(session.id, before), now)
+            self._timers.begin(session)
+            self.table.add(session)
+            if session.state is not before:
+                effects.append(StateChanged(now, session.id, before, session.state, None))
+        if self.policy.mode is Mode.STATEFUL:
+            room = self.policy.capacity - len(self.table)
+            young = [
+                each for each in unheard.ended.values() if now - each.opened < self.policy.longest
+            ]
+            young.sort(key=lambda ended: ended.id)
+            effects += [self._restore(each, now) for each in young[:room]]
+        self._pressure.counted(len(self.table), now)
+        return tuple(effects)
+
+    def reboot(self, now: int, outage: int) -> Effects:
+        """Forget everything, tell nobody, and let nothing pass for `outage` nanoseconds."""
+        effects = self._end_due(now)
+        held = self.drop_held(now)
+        self._up_at = now + outage
+        self._apply(self.policy)
+        return (*effects, *held, *self._end_all(self.table, now, EndReason.REBOOTED))
+
+    def _restore(self, ended: SessionEnded, now: int) -> SessionOpened:
+        """A session that ended, of which the peer has not heard, goes on there."""
+        rule = ended.rule
+        if rule is not None and rule >= len(self.policy.rules):
+            rule = None
+        self._last_number += 1
+        session = Session(
+            self._last_number,
+            ended.flow.protocol,
+            *keys_of(ended.flow),
+            ended.zone,
+            ended.state,
+            rule,
+            self._timers.lifetimes(rule, is_trusted=True),
+            ended.opened,
+        )
+        take_over(session, ended.state, now)
+        self._timers.begin(session)
+        original, reply = session.ends
+        original.packets, original.octets, reply.packets, reply.octets = ended.traffic
+        self.table.add(session)
+        return SessionOpened(now, session.id, ended.flow, ended.zone, ended.state, rule, False)
+
+    def _come_up(self) -> None:
+        """A reboot is over."""
+        self._up_at = None
+        self._apply(self.policy)
+
+    def _wait(
+        self, packet: Packet | Fragment | Malformed, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """Nothing passes while the firewall is on its way up."""
+        assert self._up_at is not None
+        if now < self._up_at:
+            refused = packet.packet if isinstance(packet, Fragment) else packet
+            return self._refuse_any(refused, Reason.REBOOTING, data, now, arrival)
+        self._come_up()
+        return self._judge(packet, data, now, arrival)
+
     # -- sessions -----------------------------------------------------------------------------
 
     def _apply(self, policy: Policy) -> None:
@@ -610,8 +735,12 @@ class Firewall:
         self._by_kind = [
             self._filter if is_acl else special.get(kind, self._track) for kind in Kind
         ]
-        self._on_fragment = self._filter_fragment if is_acl else self._follow
+        self._on_fragment: Judge[Fragment] = self._filter_fragment if is_acl else self._follow
+        self._on_malformed: Judge[Malformed] = self._refuse_malformed
         self._fragments.limits = policy.fragments
+        if self._up_at is not None:
+            self._by_kind = [self._wait for _ in Kind]
+            self._on_fragment = self._on_malformed = self._wait
 
     def _make_room(self, now: int) -> tuple[bool, Effects]:
         """Room for one more session: those that are due go first, then whom the policy names."""

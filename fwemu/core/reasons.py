@@ -51,8 +51,9 @@ class Reason(IntEnum):
     BAD_HEADER = 20
     TRUNCATED = 21
     DISCARDED = 22
+    REBOOTING = 23
     # neither yet
-    HELD = 23
+    HELD = 24
 
     @property
     def word(self) -> str:
@@ -92,6 +93,7 @@ WHY: Final[dict[Reason, str]] = {
     Reason.BAD_HEADER: "not an IP packet that can be understood",
     Reason.TRUNCATED: "ends before its headers do",
     Reason.DISCARDED: "its flow was denied a while ago, and the denial is remembered",
+    Reason.REBOOTING: "the emulated firewall is down, on its way up again after a reboot",
     Reason.HELD: "fragment that waits for the first one of its datagram",
 }
 
@@ -108,6 +110,8 @@ class EndReason(Enum):
     REUSED = "reused"
     LIFETIME = "lifetime"
     UNANSWERED = "unanswered"
+    FAILED_OVER = "failed_over"
+    REBOOTED = "rebooted"
 
     @property
     def word(self) -> str:
@@ -125,6 +129,8 @@ WHY_ENDED: Final[dict[EndReason, str]] = {
     EndReason.REUSED: "a new connection took over its addresses and ports",
     EndReason.LIFETIME: "it had reached the age at which every session ends",
     EndReason.UNANSWERED: "its idle timer ran out, and not both ends answered the probes",
+    EndReason.FAILED_OVER: "the peer that took over does not know it",
+    EndReason.REBOOTED: "the firewall was started again, which empties its table",
 }
 
 

@@ -54,9 +54,12 @@ class Client:
         """All its settings."""
         return dict(self._ask("GET", "/config"))
 
-    def configure(self, settings: Sequence[str]) -> Answer:
-        """Change settings, each as `key=value`; returns all of them."""
-        return dict(self._ask("PATCH", "/config", {"settings": list(settings)}))
+    def configure(self, settings: Sequence[str], *, flush: bool = False) -> Answer:
+        """Change settings, each as `key=value`; returns all of them.
+
+        With `flush` the table is emptied in the same step, as by a policy push.
+        """
+        return dict(self._ask("PATCH", "/config", {"settings": list(settings), "flush": flush}))
 
     def sessions(self, **match: Any) -> Iterator[dict[str, Any]]:
         """All sessions that match (`protocol`, `state`, `host`, `port`), in order of number."""
@@ -74,6 +77,18 @@ class Client:
         """Empty the table; returns how many sessions that were."""
         return int(self._ask("POST", "/flush")["sessions"])
 
+    def fail_over(self, *, state: str | None = None, lag: str | None = None) -> Answer:
+        """Let the peer take over, by default the one that `[standby]` describes.
+
+        `state` is none or synchronised, `lag` a duration.  Returns how many sessions it `kept`,
+        `lost`, and how many have `returned`.
+        """
+        return dict(self._ask("POST", "/failover", {"state": state, "lag": lag}))
+
+    def reboot(self, outage: str) -> int:
+        """Forget all sessions and be down for a while; returns how many sessions that were."""
+        return int(self._ask("POST", "/reboot", {"outage": outage})["sessions"])
+
     def kill(self, *, notify: str = "silent", **which: Any) -> int:
         """End sessions by `ids`, by `match` (a dict as for `sessions`) or by `share`."""
         answer = self._ask("POST", "/sessions/kill", {"notify": notify, **which})
@@ -81,18 +96,24 @@ class Client:
 
     def events(self, *, after: int = 0, follow: bool = False) -> Iterator[dict[str, Any]]:
         """The log from an event's number on; with `follow` it goes on until the firewall ends."""
-        query = {"after": after, "follow": follow}
-        with (
-            self._explained(),
-            self._http.stream("GET", "/events", params=query, timeout=None) as response,
-        ):
-            for line in response.iter_lines():
-                yield orjson.loads(line)
+        for line in self._lines("/events", after=after, follow=follow):
+            yield orjson.loads(line)
+
+    def device_log(self, *, follow: bool = False) -> Iterator[str]:
+        """The lines of the log in the format of a device; empty while no format is chosen."""
+        return self._lines("/device-log", follow=follow)
 
     def metrics(self) -> str:
         """Prometheus text."""
         with self._explained():
             return self._http.get("/metrics").raise_for_status().text
+
+    def _lines(self, path: str, **query: Any) -> Iterator[str]:
+        with (
+            self._explained(),
+            self._http.stream("GET", path, params=query, timeout=None) as response,
+        ):
+            yield from response.iter_lines()
 
     def _ask(
         self,

@@ -16,6 +16,7 @@ from fwemu.core.firewall import Firewall
 from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Verdict
+from fwemu.core.standby import Standby
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.queue import Pause
 from fwemu.daemon.schedule import FlushSchedule
@@ -52,7 +53,7 @@ class Sends(Protocol):
 
 
 class Writes(Protocol):
-    """What the loop needs of the log."""
+    """What the loop needs of a log."""
 
     def write(self, effects: list[Effect]) -> None: ...
 
@@ -75,14 +76,17 @@ class Datapath:
         injector: Sends,
         journal: Writes,
         tally: Tally,
+        *logs: Writes,
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
+        self.standby: Standby | None = None
+        """What follows the effects for a peer that hears of them late."""
         self._clock = clock
         self._now = clock.now
         self._zones = zones
         self._injector = injector
-        self._journal = journal
+        self._logs = (journal, *logs)
         self._tally = tally
         self._held: dict[int, QueuedPacket] = {}
         """Packets that wait for their verdict in the kernel's queue, by ticket."""
@@ -117,6 +121,8 @@ class Datapath:
             elif type(effect) is PacketReleased:
                 self._release(effect)
         self._unpublished += effects
+        if self.standby is not None:
+            self.standby.follow(effects)
 
     def _release(self, effect: PacketReleased) -> None:
         """A packet that was held goes on, or goes nowhere."""
@@ -136,7 +142,8 @@ class Datapath:
         if self._unpublished:
             effects, self._unpublished = self._unpublished, []
             self._tally.count(effects)
-            self._journal.write(effects)
+            for log in self._logs:
+                log.write(effects)
 
     def on_time(self) -> None:
         """Do what the clock asks for: flushes, and the sessions that are due, in that order."""

@@ -15,6 +15,7 @@ from fwemu import generated
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.reasons import WHY, WHY_ENDED, Answer, EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
+from fwemu.daemon.formats import page as device_logs
 from fwemu.daemon.metrics import HISTOGRAMS, METRICS, MetricKind
 from fwemu.daemon.tally import IDLE_BUCKETS, TRACKED_PROTOCOLS, VERDICT_BUCKETS
 
@@ -98,6 +99,7 @@ def api_page() -> str:
 
 
 PAGES: Final[generated.Pages] = {
+    "docs/guides/device-logs.md": device_logs.page,
     "docs/reference/api.md": api_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/reasons.md": reasons_page,

@@ -33,8 +33,8 @@ def endpoints(flow: Flow) -> Record:
     """Protocol, addresses and ports of a flow; ports only where the protocol has them."""
     record: Record = {
         "protocol": protocol_name(flow.protocol),
-        "source": _text(flow.source),
-        "destination": _text(flow.destination),
+        "source": address_text(flow.source),
+        "destination": address_text(flow.destination),
     }
     if flow.protocol in (TCP, UDP):
         record["source_port"] = flow.source_port
@@ -42,7 +42,8 @@ def endpoints(flow: Flow) -> Record:
     return record
 
 
-def _text(address: bytes) -> str:
+def address_text(address: bytes) -> str:
+    """A packed address as people write it."""
     # inet_ntop, because `ipaddress` takes ten times as long
     return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
 
@@ -103,7 +104,12 @@ def _released(effect: PacketReleased) -> Record:
 
 
 def _state_changed(effect: StateChanged) -> Record:
-    return {"session": effect.id, "before": effect.before.name, "state": effect.after.name}
+    return {
+        "session": effect.id,
+        "before": effect.before.name,
+        "state": effect.after.name,
+        "direction": None if effect.direction is None else effect.direction.name.lower(),
+    }
 
 
 def _keepalive(effect: KeepaliveSeen) -> Record:

@@ -8,7 +8,17 @@ from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.lab import Topology, register
 from tests.cli.command import fwemu
 
-ON_FIREWALLS = ["sessions", "events", "stats", "flush", "kill 1", "set", "set mode=acl"]
+ON_FIREWALLS = [
+    "sessions",
+    "events",
+    "stats",
+    "flush",
+    "kill 1",
+    "set",
+    "set mode=acl",
+    "failover",
+    "reboot",
+]
 ON_LABS = ["exec client true", "shell client"]
 
 
@@ -28,6 +38,7 @@ def announced(base, name):
         control=str(directory.control),
         metrics=None,
         events=str(directory.events),
+        device_log=str(directory.device_log),
         profile=None,
         mode="stateful",
     )

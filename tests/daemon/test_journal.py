@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from fwemu.daemon import journal_reader
+from fwemu.daemon.bounded_file import BoundedFile
 from fwemu.daemon.journal import Journal
-from fwemu.daemon.journal_reader import read_events
+from fwemu.daemon.journal_reader import read_events, read_lines
 from tests.daemon.fakes import AT, EFFECTS, StillClock
 
 ALL = ("built", "torn_down", "denied", "released", "state_changed", "keepalive", "injected")
@@ -118,6 +119,29 @@ def test_a_log_that_is_there_already_goes_on(tmp_path: Path) -> None:
     assert (tmp_path / "log.1").exists()
 
 
+def test_a_file_can_begin_anew_under_the_eyes_of_a_reader(tmp_path: Path) -> None:
+    """Nothing of before is found any more, and whoever follows goes on with what comes."""
+    path = tmp_path / "log"
+    file = BoundedFile(path, limit=12)
+
+    async def story() -> list[bytes]:
+        file.append(b"one\ntwo\nthree\nfour\n")
+        lines = read_lines(path, follow=True)
+        async with asyncio.timeout(5):
+            found = [await anext(lines) for _ in range(2)]
+            file.begin_anew()
+            assert path.read_bytes() == b""
+            file.append(b"five\n")
+            found.append(await anext(lines))
+        await lines.aclose()
+        return found
+
+    assert asyncio.run(story()) == [b"one\n", b"two\n", b"five\n"]
+    file.close()
+    assert path.read_bytes() == b"five\n"
+    assert not path.with_name("log.1").exists()
+
+
 # -- reading ------------------------------------------------------------------------------------
 
 
@@ -199,6 +223,27 @@ def test_following_goes_on_across_rotations(tmp_path: Path) -> None:
         return await reading
 
     assert asyncio.run(story()) == list(range(1, 31))
+
+
+def test_two_rotations_between_two_looks_lose_nothing_that_is_kept(tmp_path: Path) -> None:
+    """A reader that was slow goes on with the part that it has not seen, not with the newest."""
+    path = tmp_path / "log"
+    path.write_bytes(b"1\n")
+
+    async def story() -> list[bytes]:
+        lines = read_lines(path, follow=True)
+        found = [await anext(lines)]
+        for number in (2, 3):
+            with path.open("ab") as file:
+                file.write(b"end of %d\n" % (number - 1))
+            path.replace(tmp_path / "log.1")
+            path.write_bytes(b"%d\n" % number)
+        async with asyncio.timeout(5):
+            found += [await anext(lines) for _ in range(4)]
+        await lines.aclose()
+        return found
+
+    assert asyncio.run(story()) == [b"1\n", b"end of 1\n", b"2\n", b"end of 2\n", b"3\n"]
 
 
 def test_following_begins_before_there_is_a_log(tmp_path: Path) -> None:
