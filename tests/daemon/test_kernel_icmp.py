@@ -309,6 +309,33 @@ def test_forged_errors_are_dropped_and_change_nothing(
 
 
 @VERSIONS
+def test_an_error_from_the_side_of_the_sender_itself_is_dropped(
+    new_lab: Callable[..., Lab], version: int
+) -> None:
+    """A neighbour has not seen the packet go by: errors come from where it was going."""
+    lab = new_lab(topology=Topology(clients=2))
+    with (
+        beyond(lab, lab.client) as far,
+        conversation(lab, version, far, "client") as pair,
+        raw(lab.hosts["client2"]) as neighbour,
+        raw(lab.server) as outside,
+        Wire(far) as cable,  # type: ignore[arg-type]
+    ):
+        sender = packed(far, version)  # type: ignore[arg-type]
+        server = packed(lab.server, version)
+        ports = pair.port, pair.server.getsockname()[1]
+        about = wire.ip(sender, server, TCP, wire.tcp(*ports, "A", 1, 1, bytes(1440)))[:100]
+        mtu = {4: 600, 6: 1280}[version]
+        own_side = packed(lab.hosts["client2"], version), sender
+        assert neighbour.send(too_big(own_side, mtu, about))
+        eventually(lambda: count(dropped(lab), "unrelated_icmp") == 1, what="the refusal")
+        assert cable.heard_errors() == []
+        assert outside.send(too_big((server, sender), mtu, about))
+        eventually(cable.heard_errors, what="the same from the other side")
+        assert count(dropped(lab), "unrelated_icmp") == 1
+
+
+@VERSIONS
 def test_an_error_about_a_connection_that_is_forgotten_is_dropped(lab: Lab, version: int) -> None:
     """The firewall knows as little of it as of any other stranger."""
     before = count(dropped(lab), "unrelated_icmp")
