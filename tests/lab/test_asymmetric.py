@@ -203,8 +203,10 @@ OPEN = ["unknown.outside=pick-up", "default_action.outside=allow"]
         ([], False, False, [set(), {"unknown_packet"}]),
         (OPEN, True, False, [{"out_of_window"}, set()]),
         ([*OPEN, "tcp.window=liberal"], True, True, [set(), set()]),
+        ([*OPEN, "tcp.window=off"], True, True, [set(), set()]),
+        (["mode=acl", "default_action.outside=allow"], True, True, [set(), set()]),
     ],
-    ids=["default", "pick-up", "pick-up and liberal"],
+    ids=["default", "pick-up", "pick-up and liberal", "pick-up and off", "router"],
 )
 @VERSIONS
 def test_an_open_connection_whose_answers_take_another_way(
