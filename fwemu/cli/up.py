@@ -83,6 +83,7 @@ def command(
                 "control": about.control,
                 "metrics": about.metrics,
                 "events": about.events,
+                "device_log": about.device_log,
                 "profile": about.profile,
                 "firewalls": [
                     {
@@ -91,6 +92,7 @@ def command(
                         "control": each.control,
                         "metrics": each.metrics,
                         "events": each.events,
+                        "device_log": each.device_log,
                     }
                     for each in lab.abouts
                 ],
