@@ -600,6 +600,26 @@ def test_a_full_table_evicts_only_what_is_not_assured(name: str) -> None:
     play.tcp(2).client("S").opens("SYN_SENT").ends("evicted").ends_talks(play.tcp(1))
 
 
+# -- answers by pair of networks ------------------------------------------------------------------
+
+
+def test_a_rule_gives_azure_firewall_both_of_its_personalities() -> None:
+    """East-west by the rule in its notes, north-south by the rest of the profile."""
+    rule = '{action="allow", from="inside", to="10.0.2.0/24", idle_timeout="5m", expiry="silent"}'
+    both = policy(load(profile="azure-firewall", settings=[f"rules=[{rule}]"]))
+    east_west = talked(Play().follows(both))
+    east_west.wait("299s").nothing_ends()
+    east_west.wait("1s").expires("ESTABLISHED").says_nothing()
+
+    elsewhere = policy(
+        load(profile="azure-firewall", settings=[f"rules=[{rule.replace('10.0.2.', '10.9.9.')}]"])
+    )
+    north_south = talked(Play().follows(elsewhere))
+    north_south.wait("239s").nothing_ends()
+    ended = north_south.wait("1s").expires("ESTABLISHED")
+    ended.says("client gets RA seq 201 ack 101", "server gets RA seq 101 ack 201")
+
+
 # -- the router that remembers nothing ------------------------------------------------------------
 
 
