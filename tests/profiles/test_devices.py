@@ -300,9 +300,10 @@ def test_data_after_the_connection_was_forgotten(name: str, end: str) -> None:
 
 @pytest.mark.parametrize("name", those(late_client="picked up", trusts="at once"))
 def test_what_was_picked_up_is_as_good_as_before(name: str) -> None:
-    """Nothing tells that the connection was ever forgotten."""
+    """Nothing tells that the connection was ever forgotten; a full table spares it, too."""
     play = forgotten(name)
     play.client("A", 10).picked_up()
+    assert play.talk.session.assured
     play.server("A").accepted("session").ends_up_alive(within=DEVICES[name].timers[OPEN])
 
 
@@ -487,6 +488,15 @@ def test_what_a_rst_that_was_not_believed_leaves_behind_is_lifted_by_the_next_pa
         rst_unverified(play)
         after = play.client("A", ack=201).accepted("session")
         after.ends_up_alive(within=DEVICES[name].timers[OPEN])
+
+
+@pytest.mark.parametrize("name", ["linux-conntrack", "kube-proxy", "mikrotik"])
+def test_linux_gives_up_sooner_on_an_end_that_repeats_itself(name: str) -> None:
+    """Three times the same segment: five minutes, however long an idle connection would live."""
+    play = talked(begun(name))
+    for _ in range(2):
+        play.client("A").ends_up_alive(within=DEVICES[name].timers[OPEN])
+    play.client("A").ends_up_alive(within="5m")
 
 
 # -- devices that ask -----------------------------------------------------------------------------
