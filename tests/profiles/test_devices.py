@@ -565,18 +565,21 @@ def test_pf_scales_every_timer_from_60_percent_on(name: str) -> None:
 
 def test_pan_os_runs_twice_as_fast_from_80_percent_on() -> None:
     """An hour becomes half of one, until the table is emptier."""
-    crowded("palo-alto", 7).wait("59m").nothing_ends()
-    play = crowded("palo-alto", 8)
+    crowded("palo-alto", 79, of=100).wait("59m").nothing_ends()
+    play = crowded("palo-alto", 80, of=100)
     play.wait("29m").nothing_ends()
     assert len(play.wait("1m").effects) >= 1
 
 
 def test_junos_leaves_twenty_seconds_when_the_table_is_full() -> None:
-    """Both watermarks are at 100 percent unless they are set."""
-    crowded("juniper-srx", 9).wait("29m").nothing_ends()
-    play = crowded("juniper-srx", 10)
+    """Both watermarks are at 100 percent unless they are set: one less, and all is as before."""
+    crowded("juniper-srx", 99, of=100).wait("29m").nothing_ends()
+    play = crowded("juniper-srx", 100, of=100)
     play.wait("19s").nothing_ends()
     assert len(play.wait("1s").effects) >= 1
+    play = crowded("juniper-srx", 100, of=100)
+    play.kill(play.tcp(1000))
+    play.wait("29m").nothing_ends()
 
 
 @pytest.mark.parametrize("name", DEVICES)
