@@ -16,7 +16,7 @@ from fwemu.config import load, policy, profiles
 from fwemu.config.documentation import leaves
 from fwemu.core.policy import Policy
 from tests.core import wire
-from tests.core.play import OUTSIDE, Outcome, Play, Talk, duration
+from tests.core.play import INSIDE, OUTSIDE, Outcome, Play, Talk, duration
 from tests.profiles.devices import DEVICES, Device
 
 OPEN: Final = "tcp_established"
@@ -565,10 +565,11 @@ def test_pf_scales_every_timer_from_60_percent_on(name: str) -> None:
 
 def test_pan_os_runs_twice_as_fast_from_80_percent_on() -> None:
     """An hour becomes half of one, until the table is emptier."""
-    crowded("palo-alto", 79, of=100).wait("59m").nothing_ends()
-    play = crowded("palo-alto", 80, of=100)
-    play.wait("29m").nothing_ends()
-    assert len(play.wait("1m").effects) >= 1
+    for sessions, reason in ((79, "session"), (80, "unknown_packet")):
+        play = crowded("palo-alto", sessions, of=100)
+        play.pass_unswept("30m")
+        late = play.receives(play.tcp(1000).segment(INSIDE, "A", 1, 1), INSIDE)
+        assert late.decision.reason.word == reason
 
 
 def test_junos_leaves_twenty_seconds_when_the_table_is_full() -> None:
