@@ -447,6 +447,14 @@ def test_data_keeps_a_connection_that_only_data_keeps() -> None:
     play.wait("1s").expires("ESTABLISHED")
 
 
+def test_a_keepalive_with_an_octet_in_it_is_no_data() -> None:
+    """Old stacks send one octet that was sent before; the application balancer is not misled."""
+    play = talked(begun("aws-alb"))
+    play.wait("59s").nothing_ends()
+    play.client("A", 1, seq=100).probes()
+    play.wait("1s").expires("ESTABLISHED")
+
+
 REPEATED: Final[dict[str, tuple[Callable[[Play], None], Callable[[Play], Outcome]]]] = {
     "tcp_syn_sent": (syn_sent, lambda play: play.client("S", seq=0)),
     "tcp_syn_recv": (syn_recv, lambda play: play.server("A")),
