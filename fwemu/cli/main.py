@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "kill": "fwemu.cli.kill",
     "set": "fwemu.cli.set",
     "profiles": "fwemu.cli.profiles",
+    "scenario": "fwemu.cli.scenario",
     "doctor": "fwemu.cli.doctor",
     "completion": "fwemu.cli.completion",
 }

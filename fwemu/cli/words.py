@@ -49,6 +49,13 @@ def complete_profiles(ctx: click.Context, parameter: click.Parameter, start: str
     return _beginning(start, profiles.names())
 
 
+def complete_stories(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
+    """Topics and names of stories."""
+    from fwemu.scenarios import library
+
+    return _beginning(start, (*library.topics(), *library.names()))
+
+
 def complete_settings(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
     """Keys of settings, as in `timeouts.tcp_established=`."""
     return _settings(start, live_only=False)

@@ -38,9 +38,17 @@ def config_of(story: Story, profile: str | None = None) -> Config:
     Raises ConfigError.
     """
     try:
-        return load(profile=profile or story.profile, settings=story.settings)
+        return load(profile=profile or _profile_of(story), settings=story.settings)
     except ConfigError as error:
         raise ConfigError(*(_located(story, problem) for problem in error.problems)) from None
+
+
+def _profile_of(story: Story) -> str | None:
+    """The profile that a story names; a file is looked for beside the story."""
+    name = story.profile
+    if name is None or not name.endswith(".toml"):
+        return name
+    return str(Path(story.path).parent / name)
 
 
 def _located(story: Story, problem: str) -> str:
@@ -155,8 +163,3 @@ def conversation(story: Story, difference: Difference) -> str:
     margin = " " * (width + 4)
     lines += [f"{margin}wanted  {difference.wanted}", f"{margin}got     {difference.got}"]
     return "\n".join(lines)
-
-
-def place(story: Story, difference: Difference) -> str:
-    """`close/half_close.story:12`, as editors understand it."""
-    return f"{Path(story.path)}:{difference.line}"

@@ -7,8 +7,9 @@ queue between real namespaces.  A stage is made for one telling of one story and
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from fwemu.config import Config, policy
 from fwemu.core.effects import Effect, PacketInjected, SessionEnded
@@ -20,6 +21,8 @@ from fwemu.daemon.clock import Clock
 from fwemu.daemon.operations import flushes
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.scenarios.cast import FIREWALL
+
+F = TypeVar("F", bound=Firewall)
 
 
 class Seen(NamedTuple):
@@ -93,13 +96,13 @@ class StageClock(Clock):
         self._instant = instant
 
 
-def firewall_for(config: Config) -> Firewall:
+def firewall_for(config: Config, kind: type[F]) -> F:
     """The core that follows a configuration, at the addresses of the cast.
 
     What is left to chance is repeatable: the seed is that of `table.seed`, or 0.
     """
     chance = random.Random(config.table.seed or 0)
-    return Firewall(policy(config), choose=chance.randrange, addresses=FIREWALL)
+    return kind(policy(config), choose=chance.randrange, addresses=FIREWALL)
 
 
 def schedule_for(config: Config, clock: Clock) -> FlushSchedule:
@@ -108,10 +111,26 @@ def schedule_for(config: Config, clock: Clock) -> FlushSchedule:
     return FlushSchedule(clock, planned.cron, planned.intervals)
 
 
-def next_instant(firewall: Firewall, schedule: FlushSchedule, until: int) -> int:
-    """When the firewall has something to do next, or `until` if that is earlier."""
-    coming = (firewall.next_deadline(), schedule.next_flush())
-    return min([until, *(instant for instant in coming if instant is not None)])
+def pass_time(
+    clock: StageClock,
+    firewall: Firewall,
+    schedule: FlushSchedule,
+    nanoseconds: int,
+    on_time: Callable[[], None],
+) -> None:
+    """Move the clock on, and let the firewall work at each instant at which it has something to do.
+
+    In one leap a probe that is to be repeated every 15 seconds would be sent once.
+    """
+    until = clock.now() + nanoseconds
+    while True:
+        coming = (firewall.next_deadline(), schedule.next_flush())
+        due = min((instant for instant in coming if instant is not None), default=until + 1)
+        if due > until:
+            clock.move_to(until)
+            return
+        clock.move_to(max(due, clock.now()))
+        on_time()
 
 
 def state_of(firewall: Firewall, packet: bytes) -> str | None:
@@ -123,7 +142,7 @@ def state_of(firewall: Firewall, packet: bytes) -> str | None:
     return None if session is None else session.state.name
 
 
-def endings(effects: list[Effect]) -> list[Ended]:
+def endings(effects: Sequence[Effect]) -> list[Ended]:
     """The sessions that ended."""
     return [
         Ended(effect.reason.word, effect.state.name, effect.flow)
@@ -132,7 +151,7 @@ def endings(effects: list[Effect]) -> list[Ended]:
     ]
 
 
-def speech(effects: tuple[Effect, ...]) -> tuple[tuple[Zone, bytes], ...]:
+def speech(effects: Sequence[Effect]) -> tuple[tuple[Zone, bytes], ...]:
     """The packets that the firewall sends itself."""
     return tuple(
         (effect.zone, effect.packet) for effect in effects if isinstance(effect, PacketInjected)
@@ -144,7 +163,7 @@ class EngineStage:
 
     def __init__(self, config: Config) -> None:
         self._clock = StageClock()
-        self._firewall = firewall_for(config)
+        self._firewall = firewall_for(config, Firewall)
         self._schedule = schedule_for(config, self._clock)
         self._untold: list[Effect] = []
 
@@ -159,19 +178,19 @@ class EngineStage:
         )
 
     def wait(self, nanoseconds: int) -> Passed:
-        firewall, clock = self._firewall, self._clock
-        until = clock.now() + nanoseconds
-        effects: tuple[Effect, ...] = ()
-        while True:
-            clock.move_to(max(clock.now(), next_instant(firewall, self._schedule, until)))
-            now = clock.now()
-            while (instant := self._schedule.take(now)) is not None:
-                effects += firewall.flush(instant)
-            effects += firewall.tick(now)
-            if next_instant(firewall, self._schedule, now + 1) > now and now == until:
-                break
-        told, self._untold = [*self._untold, *effects], []
-        return Passed(speech(effects), tuple(endings(told)))
+        said: list[Effect] = []
+        pass_time(
+            self._clock, self._firewall, self._schedule, nanoseconds, lambda: self._on_time(said)
+        )
+        told, self._untold = self._untold + said, []
+        return Passed(speech(said), tuple(endings(told)))
+
+    def _on_time(self, said: list[Effect]) -> None:
+        """What a running firewall does between packets: flushes, and the sessions that are due."""
+        now = self._clock.now()
+        while (instant := self._schedule.take(now)) is not None:
+            said += self._firewall.flush(instant)
+        said += self._firewall.tick(now)
 
     def close(self) -> None:
         """Nothing was made."""

@@ -1,0 +1,3 @@
+# Who is outside opens nothing, unless a rule says so.
++0   < S   0:0(0)  drop denied NONE
++1   < S   0:0(0)  drop denied NONE
