@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -134,7 +133,7 @@ def _outcome(
     record: dict[str, Any] = {"name": each.name, "ip": version, "on": stage}
     if difference is None:
         return {**record, "outcome": "passed"}
-    return {**record, "outcome": "failed", **asdict(difference)}
+    return {**record, "outcome": "failed", **difference._asdict()}
 
 
 def _record(each: Shelved) -> dict[str, Any]:

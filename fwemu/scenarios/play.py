@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from fwemu.config import Config, load
 from fwemu.core.flow import Zone
@@ -23,8 +22,7 @@ _ORDINARY: Final = (Reason.SESSION.word, Reason.OPENED.word)
 """Why a packet passes where a story says nothing else."""
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """Where a story went otherwise than it says."""
 
     line: int

@@ -48,6 +48,7 @@ PATIENCE: Final = 2.0
 """Seconds after which a packet that ought to come counts as lost, on a busy machine."""
 
 _QUEUE: Final = 0
+_MTU: Final = 9000  # no story has to think of it
 _INTERFACE: Final = "eth0"
 _ETHERTYPE: Final = {4: 0x0800, 6: 0x86DD}  # linux/if_ether.h
 _EVERYTHING: Final = 0x0003  # ETH_P_ALL
@@ -116,7 +117,7 @@ def _join(network: Network, firewall: Namespace, end: Namespace, zone: Zone) -> 
         f"{ipaddress.ip_address(FIREWALL[zone, version])}/{length}"
         for version, length in lengths.items()
     ]
-    network.link(firewall, zone.word, end, _INTERFACE, a_addresses=own)
+    network.link(firewall, zone.word, end, _INTERFACE, a_addresses=own, mtu=_MTU)
     hardware = hardware_address(end, _INTERFACE)
     for version in lengths:
         neighbour = str(ipaddress.ip_address(ADDRESS[zone, version]))

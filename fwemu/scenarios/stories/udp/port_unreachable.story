@@ -1,0 +1,3 @@
+# Nobody listens: the ICMP error about the datagram finds its way back.
++0    > udp (100)                            accept opened UDP_UNREPLIED
++.01  < icmp port_unreachable [> udp (100)]  accept related
