@@ -7,9 +7,9 @@ from ipaddress import IPv4Network, IPv6Network
 from fwemu.config.match import Place
 from fwemu.config.schema import Config, RuleSettings
 from fwemu.core.flow import TCP, Zone
-from fwemu.core.policy import Policy
+from fwemu.core.policy import Policy, PressurePolicy, ProbePolicy, RefreshPolicy, ShortTimers
 from fwemu.core.rules import Network, Rule
-from fwemu.core.timeouts import lifetimes
+from fwemu.core.timeouts import SETTING_OF_STATE, lifetimes
 
 
 def policy(config: Config) -> Policy:
@@ -21,12 +21,45 @@ def policy(config: Config) -> Policy:
         lifetimes=lifetimes({name: lifetime.nanoseconds for name, lifetime in config.timeouts}),
         at_expiry=config.expiry.action,
         on_unknown={Zone.INSIDE: config.unknown.inside, Zone.OUTSIDE: config.unknown.outside},
+        trust=config.unknown.trust,
+        short=ShortTimers(
+            config.timeouts.tcp_retransmitted.nanoseconds,
+            config.timeouts.tcp_unacknowledged.nanoseconds,
+            config.timeouts.tcp_rst_unverified.nanoseconds,
+            config.timeouts.tcp_picked_up.nanoseconds,
+            config.tcp.max_retransmissions,
+        ),
+        longest=config.timeouts.lifetime.nanoseconds,
+        refresh=refresh(config),
+        pressure=PressurePolicy(
+            config.pressure.policy,
+            config.pressure.start,
+            config.pressure.stop,
+            config.pressure.factor,
+            config.pressure.early_ageout.nanoseconds,
+        ),
+        probe=ProbePolicy(config.expiry.retry_interval.nanoseconds, config.expiry.max_retries),
+        reset_numbers=config.expiry.sequence,
+        ttl=config.injected.ttl,
         window_check=config.tcp.window,
         rules=tuple(rule(settings) for settings in config.rules),
         default_action={
             Zone.INSIDE: config.default_action.inside,
             Zone.OUTSIDE: config.default_action.outside,
         },
+    )
+
+
+def refresh(config: Config) -> RefreshPolicy:
+    """Which packets restart the idle timer."""
+    settings = config.refresh
+    return RefreshPolicy(
+        settings.tcp,
+        settings.udp,
+        settings.other,
+        settings.keepalives,
+        settings.payload_only,
+        frozenset(state for state, name in SETTING_OF_STATE.items() if name in settings.absolute),
     )
 
 
@@ -45,6 +78,8 @@ def rule(settings: RuleSettings) -> Rule:
         settings.ports,
         settings.established,
         None if idle_timeout is None else idle_timeout.nanoseconds,
+        settings.expiry,
+        settings.unknown,
     )
 
 

@@ -31,6 +31,8 @@ EXAMPLES: Final[dict[str, object]] = {
     "rules[].proto": "tcp",
     "rules[].ports": [5432, "8000-8080"],
     "rules[].idle_timeout": "4h",
+    "rules[].expiry": "reset-both",
+    "rules[].unknown": "reset",
     "flush[].schedule": "0 0 * * *",
     "flush[].every": "6h",
 }

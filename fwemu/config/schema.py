@@ -22,11 +22,21 @@ from fwemu.config.values import (
     Lifetime,
     LogSize,
     Schedule,
+    StateTimers,
     one_or_more,
+)
+from fwemu.core.choices import (
+    AtExpiry,
+    Mode,
+    OnUnknown,
+    Refresh,
+    ResetNumbers,
+    Trust,
+    UnderPressure,
 )
 from fwemu.core.eviction import WhenFull
 from fwemu.core.flow import TCP, UDP, Zone
-from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
+from fwemu.core.policy import DEFAULT_TIMEOUTS, Policy
 from fwemu.core.rules import Action
 from fwemu.core.tcp_window import WindowCheck
 
@@ -135,6 +145,40 @@ class Timeouts(Section):
         default=_lifetime("icmp"), description="ICMP and ICMPv6 queries, echo for one."
     )
     other: Lifetime = Field(default=_lifetime("other"), description="Any other protocol.")
+    lifetime: Lifetime = Field(
+        default=Duration(_CORE.longest),
+        description="How old a session may get, however busy it is.",
+    )
+    tcp_retransmitted: Lifetime = Field(
+        default=Duration(_CORE.short.retransmitted),
+        description="TCP: a segment was repeated `tcp.max_retransmissions` times, or the window is"
+        " closed; counts where it is shorter than the timer of the state.",
+    )
+    tcp_unacknowledged: Lifetime = Field(
+        default=Duration(_CORE.short.unacknowledged),
+        description="TCP: data is not acknowledged yet; counts where it is shorter.",
+    )
+    tcp_rst_unverified: Lifetime = Field(
+        default=Duration(_CORE.short.rst_unverified),
+        description="TCP: a RST was seen in the window, but not with the number expected; counts"
+        " where it is shorter.",
+    )
+    tcp_picked_up: Lifetime = Field(
+        default=Duration(_CORE.short.picked_up),
+        description="TCP: a connection was picked up in mid-stream and is not trusted yet"
+        " (`unknown.trust`); counts where it is shorter.",
+    )
+    tcp_discard: ClosingLifetime = Field(
+        default=_lifetime("tcp_discard"),
+        description="How long a denied TCP session is remembered, and its packets discarded; 0s:"
+        " not.",
+    )
+    udp_discard: ClosingLifetime = Field(
+        default=_lifetime("udp_discard"), description="The same for UDP."
+    )
+    other_discard: ClosingLifetime = Field(
+        default=_lifetime("other_discard"), description="The same for any other protocol."
+    )
 
 
 class TcpSettings(Section):
@@ -149,6 +193,75 @@ class TcpSettings(Section):
         default=_CORE.window_check,
         description="What becomes of a segment whose numbers lie outside the window.",
     )
+    max_retransmissions: int = Field(
+        default=_CORE.short.max_retransmissions,
+        strict=True,
+        ge=1,
+        le=255,
+        description="How often a segment is repeated before `timeouts.tcp_retransmitted` counts.",
+    )
+
+
+class RefreshSettings(Section):
+    """Which packets restart the idle timer of a session; entering another state always does.
+
+    `either` end's packets do, or only those in the `original` or the `reply` direction; with `each`
+    both directions have a timer of their own, and the first that runs out ends the session.
+    """
+
+    tcp: Refresh = Field(default=_CORE.refresh.tcp, description="Whose packets, for TCP.")
+    udp: Refresh = Field(default=_CORE.refresh.udp, description="Whose packets, for UDP.")
+    other: Refresh = Field(
+        default=_CORE.refresh.other, description="Whose packets, for any other protocol."
+    )
+    keepalives: bool = Field(
+        default=_CORE.refresh.keepalives,
+        strict=True,
+        description="TCP keepalive probes and the answers to them do.",
+    )
+    payload_only: bool = Field(
+        default=_CORE.refresh.payload_only,
+        strict=True,
+        description="Only TCP segments that carry data do.",
+    )
+    absolute: StateTimers = Field(
+        default=(), description="Timers that no packet restarts: they run from entering the state."
+    )
+
+
+class PressureSettings(Section):
+    """How a filling table shortens the idle timers of all sessions.
+
+    `scale` shrinks them in proportion, from `start` on, to nothing at `stop`; `accelerate` divides
+    them by `factor` from `start` on; `early-ageout` cuts them to `early_ageout` from `start` until
+    the table is below `stop`. Quiet sessions that this makes too old end within a second.
+    """
+
+    policy: UnderPressure = Field(default=_CORE.pressure.policy, description="What happens.")
+    start: int = Field(
+        default=_CORE.pressure.start, strict=True, ge=1, le=100, description="Percent of capacity."
+    )
+    stop: int = Field(
+        default=_CORE.pressure.stop, strict=True, ge=1, le=1000, description="Percent of capacity."
+    )
+    factor: int = Field(
+        default=_CORE.pressure.factor,
+        strict=True,
+        ge=2,
+        le=1000,
+        description="What `accelerate` divides timers by.",
+    )
+    early_ageout: Lifetime = Field(
+        default=Duration(_CORE.pressure.early_ageout),
+        description="What `early-ageout` cuts timers to.",
+    )
+
+    @model_validator(mode="after")
+    def _scales_from_one_level_to_another(self) -> Self:
+        if self.policy is UnderPressure.SCALE and self.stop <= self.start:
+            problem = f"{self.stop} is not above start, which is {self.start}"
+            raise ConflictError((("stop",), f'{problem} (policy = "scale" shrinks in between)'))
+        return self
 
 
 class Expiry(Section):
@@ -156,7 +269,36 @@ class Expiry(Section):
 
     action: AtExpiry = Field(
         default=_CORE.at_expiry,
-        description="Who gets a RST at that moment: nobody, both ends, the opener or its peer.",
+        description="Who gets a RST at that moment: nobody, both ends, the opener or its peer;"
+        " with `probe` both ends are asked first, and the session lives on if both answer.",
+    )
+    sequence: ResetNumbers = Field(
+        default=_CORE.reset_numbers,
+        description="Numbers of that RST: those its receiver expects, or those of the handshake,"
+        " which an end ignores that has received data since.",
+    )
+    retry_interval: Interval = Field(
+        default=Duration(_CORE.probe.retry_interval),
+        description="How long `probe` waits for an answer before it asks again.",
+    )
+    max_retries: int = Field(
+        default=_CORE.probe.max_retries,
+        strict=True,
+        ge=1,
+        le=255,
+        description="How often `probe` asks before the session ends, silently.",
+    )
+
+
+class Injected(Section):
+    """The packets that the firewall makes itself: RSTs, ICMP errors, probes."""
+
+    ttl: int = Field(
+        default=_CORE.ttl,
+        strict=True,
+        ge=1,
+        le=255,
+        description="Their time to live (IPv6: hop limit), the tell-tale in a capture.",
     )
 
 
@@ -173,6 +315,11 @@ class Unknown(Section):
     outside: OnUnknown = Field(
         default=_CORE.on_unknown[Zone.OUTSIDE], description="For unknown packets from the outside."
     )
+    trust: Trust = Field(
+        default=_CORE.trust,
+        description="When a picked-up session gets the timer of an established one instead of"
+        " `timeouts.tcp_picked_up`, and counts as assured.",
+    )
 
 
 class DefaultAction(Section):
@@ -187,6 +334,10 @@ class DefaultAction(Section):
     outside: Action = Field(
         default=_CORE.default_action[Zone.OUTSIDE], description="For new sessions from the outside."
     )
+
+
+OF_SESSIONS: Final = ("idle_timeout", "expiry", "unknown")
+"""What a rule says of the sessions that it opens."""
 
 
 class RuleSettings(Section):
@@ -218,6 +369,15 @@ class RuleSettings(Section):
         default=None,
         description="Idle timeout of the sessions this rule opens, in place of the general one.",
     )
+    expiry: AtExpiry | None = Field(
+        default=None,
+        description="What happens when one of them expires, in place of `expiry.action`.",
+    )
+    unknown: OnUnknown | None = Field(
+        default=None,
+        description="What unknown packets get between the ends this rule allows, whichever way they"
+        " go, in place of the general answers.",
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -231,13 +391,15 @@ class RuleSettings(Section):
             problems.append(
                 (("established",), 'only tcp has it (write proto = "tcp", or leave this out)')
             )
-        if self.idle_timeout is not None and self.action is not Action.ALLOW:
-            problems.append(
-                (
-                    ("idle_timeout",),
-                    f'a rule with action = "{self.action.value}" opens no session (leave this out)',
+        for key in OF_SESSIONS:
+            if getattr(self, key) is not None and self.action is not Action.ALLOW:
+                problems.append(
+                    (
+                        (key,),
+                        f'a rule with action = "{self.action.value}" opens no session'
+                        " (leave this out)",
+                    )
                 )
-            )
         if self.from_ and self.from_ == self.to and isinstance(self.to[0], Zone):
             word = self.to[0].word
             problems.append(
@@ -343,7 +505,10 @@ class Config(Section):
     table: Table = Table()
     timeouts: Timeouts = Timeouts()
     tcp: TcpSettings = TcpSettings()
+    refresh: RefreshSettings = RefreshSettings()
+    pressure: PressureSettings = PressureSettings()
     expiry: Expiry = Expiry()
+    injected: Injected = Injected()
     unknown: Unknown = Unknown()
     default_action: DefaultAction = DefaultAction()
     rules: tuple[RuleSettings, ...] = Field(default=(), description="Rules in order.")
@@ -362,14 +527,15 @@ class Config(Section):
                         ' (leave this out, or set mode = "acl")',
                     )
                 )
-            if rule.idle_timeout is not None and self.mode is Mode.ACL:
-                problems.append(
-                    (
-                        ("rules", index, "idle_timeout"),
-                        'mode = "acl" has no sessions that could be idle'
-                        ' (leave this out, or set mode = "stateful")',
+            for key in OF_SESSIONS:
+                if getattr(rule, key) is not None and self.mode is Mode.ACL:
+                    problems.append(
+                        (
+                            ("rules", index, key),
+                            'mode = "acl" has no sessions that could be idle'
+                            ' (leave this out, or set mode = "stateful")',
+                        )
                     )
-                )
         if problems:
             raise ConflictError(*problems)
         return self

@@ -16,9 +16,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from fwemu.config.accepts import Accepts, shown
+from fwemu.config.accepts import Accepts, shown, suggestion
 from fwemu.config.duration import Duration
 from fwemu.config.size import Size
+from fwemu.core.timeouts import DISCARDED_STATES, SETTING_OF_STATE
 
 
 def one_or_more(value: object) -> object:
@@ -65,6 +66,27 @@ Interval = Annotated[
     PlainValidator(partial(_duration, shortest="100ms", never=False)),
     *_WRITTEN_DURATION,
     Accepts(f"100ms to {LONGEST}"),
+]
+
+
+def _state_timer(value: str) -> str:
+    if value not in STATE_TIMERS:
+        meant = suggestion(value, STATE_TIMERS)
+        hint = f"did you mean {meant}?" if meant else "write tcp_syn_sent, for instance"
+        raise ValueError(f"{shown(value)} is not the timer of a state ({hint})")
+    return value
+
+
+STATE_TIMERS: Final = tuple(
+    dict.fromkeys(
+        name for state, name in SETTING_OF_STATE.items() if name and state not in DISCARDED_STATES
+    )
+)
+
+StateTimers = Annotated[
+    tuple[Annotated[str, AfterValidator(_state_timer)], ...],
+    BeforeValidator(one_or_more),
+    Accepts("the name of a state's timer, as in tcp_syn_sent, or a list of them"),
 ]
 
 

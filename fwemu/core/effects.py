@@ -88,7 +88,7 @@ class PacketInjected(NamedTuple):
     packet: bytes
     zone: Zone
     kind: str
-    """`reset` or `reject`."""
+    """`reset`, `reject` or `probe`."""
     session: int | None
 
 

@@ -6,11 +6,15 @@ from __future__ import annotations
 class End:
     """The end that sends in one direction, of any protocol."""
 
-    __slots__ = ("octets", "packets")
+    __slots__ = ("keepalives", "octets", "packets", "restarted")
 
-    def __init__(self) -> None:
+    def __init__(self, now: int = 0) -> None:
         self.packets = 0
         self.octets = 0
+        self.keepalives = 0
+        """Keepalive probes among the packets."""
+        self.restarted = now
+        """When it last restarted the idle timer, where each end has one."""
 
 
 class TcpEnd(End):
@@ -29,8 +33,8 @@ class TcpEnd(End):
         "window",
     )
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, now: int = 0) -> None:
+        super().__init__(now)
         self.first: int | None = None
         """The sequence number after its SYN; None if that was not seen."""
         self.next: int | None = None

@@ -1,6 +1,6 @@
 """Which session is due: a heap of deadlines, corrected late.
 
-A packet only writes `last_seen`; nothing here moves.  An entry of the heap says when to look at a
+A packet only writes `restarted`; nothing here moves.  An entry of the heap says when to look at a
 session at the latest.  If it has seen traffic since, it is queued again for its new deadline; so a
 busy session costs one look a timeout.  Two things need care: a deadline that moves *earlier* is
 pushed at once, and an entry that such a push has superseded is skipped when it surfaces.

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fwemu.core import forge, tcp
+from fwemu.core.choices import AtExpiry, Mode, OnUnknown, Trust
 from fwemu.core.effects import (
     Decision,
     Effect,
@@ -25,7 +26,7 @@ from fwemu.core.effects import (
 )
 from fwemu.core.eviction import Choose
 from fwemu.core.expiry import Looks
-from fwemu.core.flow import TCP, Direction, Zone, flow_of, is_multicast
+from fwemu.core.flow import TCP, UDP, Direction, Zone, flow_of, is_multicast
 from fwemu.core.fragments import AcceptedDatagrams
 from fwemu.core.packet import (
     Kind,
@@ -35,13 +36,15 @@ from fwemu.core.packet import (
     parse,
     reverse_key,
 )
-from fwemu.core.policy import AtExpiry, Mode, OnUnknown, Policy
+from fwemu.core.policy import Policy
+from fwemu.core.pressure import Pressure
 from fwemu.core.reasons import Answer, EndReason, Reason, Verdict
 from fwemu.core.rules import Action, judge
 from fwemu.core.session import Session
 from fwemu.core.table import SessionTable
 from fwemu.core.tcp_table import Cell, Segment, State
-from fwemu.core.timeouts import END_OF_STATE, Lifetimes, with_idle_timeout
+from fwemu.core.timeouts import DISCARDED_STATES, END_OF_STATE
+from fwemu.core.timers import Timers
 from fwemu.core.trackers import ASSURED_STATES, TRACK, first_state, needs_pick_up
 
 Effects = tuple[Effect, ...]
@@ -64,7 +67,11 @@ _RESETS: Final[dict[AtExpiry, tuple[Direction, ...]]] = {
     AtExpiry.RESET_BOTH: (_ORIGINAL, _REPLY),
     AtExpiry.RESET_ORIGINAL: (_ORIGINAL,),
     AtExpiry.RESET_REPLY: (_REPLY,),
+    AtExpiry.PROBE: (),
 }
+
+_DISCARD: Final = {TCP: State.TCP_DISCARD, UDP: State.UDP_DISCARD}
+"""The state in which a denial is remembered, by protocol; OTHER_DISCARD for the rest."""
 
 _REFUSALS: Final = {
     Action.DENY: (Reason.DENIED, Answer.NOTHING),
@@ -129,12 +136,19 @@ class Firewall:
         session = self._find(packet.protocol, packet.key)
         if session is None:
             return self._begin(packet, data, now, arrival)
-        if now - session.last_seen >= session.lifetime:
-            return self._begin(packet, data, now, arrival, self._expire(session))
+        idle = now - session.restarted
+        if idle >= session.lifetime or (
+            self._pressure.is_on and idle >= self._pressure.cut(session.lifetime)
+        ):
+            return self._outlive(session, packet, data, now, arrival)
         direction = _ORIGINAL if packet.key == session.key else _REPLY
         talk = session.talk
         is_keepalive = False
         state: State | Cell
+        if session.state in DISCARDED_STATES:
+            return self._refuse(
+                data, now, arrival, Reason.DISCARDED, packet=packet, session=session.id
+            )
         if talk is None:
             state = TRACK[packet.kind](session, packet, direction)
         elif session.state is _ESTABLISHED and tcp.flows_on(talk, packet, direction):
@@ -151,6 +165,16 @@ class Firewall:
         reason = Reason.INVALID_STATE if state is Cell.BAD else Reason.OUT_OF_WINDOW
         return self._refuse(data, now, arrival, reason, packet=packet, session=session.id)
 
+    def _outlive(
+        self, session: Session, packet: Packet, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """A packet comes after the timer of its session has run out, and before `tick` did."""
+        gone = self._expire(session, min(session.deadline, now))
+        if self.table.get(session.id) is None:
+            return self._begin(packet, data, now, arrival, gone)
+        decision = self._track(packet, data, now, arrival)  # its ends are being asked
+        return decision._replace(effects=gone + decision.effects)
+
     def _advance(
         self,
         session: Session,
@@ -162,6 +186,14 @@ class Firewall:
     ) -> Decision:
         """A packet of a session passes and moves it on."""
         session.last_seen = now
+        before = session.state
+        if state is not before:
+            session.restarted = now
+            self.table.moved(session, state)
+        if self._timers.is_plain:
+            session.restarted = now
+        else:
+            self._keep_time(session, packet, direction, before, now, is_keepalive)
         if self._seen is not None:
             self._seen(session)
         end = session.ends[direction]
@@ -169,20 +201,37 @@ class Firewall:
         end.octets += packet.length
         if packet.datagram is not None:
             self._fragments.accept(packet.datagram, now)
-        before = session.state
         if state is before and not is_keepalive:
             return _BELONGS
         effects: list[Effect] = []
         if is_keepalive:
+            end.keepalives += 1
             effects.append(KeepaliveSeen(now, session.id, direction))
         if state is not before:
-            self.table.moved(session, state)
             effects.append(StateChanged(now, session.id, before, state))
             if state in ASSURED_STATES and not session.assured:
                 self.table.assured(session)
             if session.lifetime == 0:  # this device forgets at once, without a timer
                 effects += self._end(session, now, END_OF_STATE[state])
         return Decision(Verdict.ACCEPT, Reason.SESSION, tuple(effects))
+
+    def _keep_time(
+        self,
+        session: Session,
+        packet: Packet,
+        direction: Direction,
+        before: State,
+        now: int,
+        is_keepalive: bool,
+    ) -> None:
+        """Where the state alone does not say how long a session may be quiet."""
+        is_answer = direction is _REPLY and self.policy.trust is Trust.ANSWERED
+        if is_answer and not session.is_trusted:
+            session.is_trusted = True
+            session.lifetimes = self._timers.lifetimes(session.rule, is_trusted=True)
+            self.table.assured(session)
+        self._timers.passed(session, packet, direction, before, now, is_keepalive)
+        self.table.expiry.moved(session)
 
     def _begin(
         self,
@@ -199,7 +248,7 @@ class Firewall:
         """
         state = first_state(packet)
         is_midstream = needs_pick_up(packet)
-        on_unknown = self.policy.on_unknown[arrival]
+        on_unknown = self._on_unknown(packet, arrival) if is_midstream else OnUnknown.DROP
         if not isinstance(state, State) or (is_midstream and on_unknown is not OnUnknown.PICK_UP):
             answer = _UNKNOWN_ANSWERS[on_unknown] if is_midstream else Answer.NOTHING
             return self._refuse(
@@ -208,8 +257,16 @@ class Firewall:
         action, rule = judge(packet, arrival, self.policy.rules, self.policy.default_action)
         if action is not Action.ALLOW:
             reason, answer = _REFUSALS[action]
+            remembered = self._remember_denial(packet, now, arrival, rule)
             return self._refuse(
-                data, now, arrival, reason, earlier, packet=packet, answer=answer, rule=rule
+                data,
+                now,
+                arrival,
+                reason,
+                earlier + remembered,
+                packet=packet,
+                answer=answer,
+                rule=rule,
             )
         if reused is not None:
             earlier += self._end(reused, now, EndReason.REUSED)
@@ -219,6 +276,29 @@ class Firewall:
             return self._refuse(
                 data, now, arrival, Reason.TABLE_FULL, earlier, packet=packet, rule=rule
             )
+        is_trusted = not is_midstream or self.policy.trust is Trust.AT_ONCE
+        session = self._open(packet, now, arrival, state, rule, is_trusted=is_trusted)
+        if session.talk is not None:
+            session.talk.open(packet)
+        if is_midstream and is_trusted:
+            self.table.assured(session)
+        if packet.datagram is not None:
+            self._fragments.accept(packet.datagram, now)
+        opened = SessionOpened(now, session.id, session.flow, arrival, state, rule, is_midstream)
+        reason = Reason.PICKED_UP if is_midstream else Reason.OPENED
+        return Decision(Verdict.ACCEPT, reason, (*earlier, opened))
+
+    def _open(
+        self,
+        packet: Packet,
+        now: int,
+        arrival: Zone,
+        state: State,
+        rule: int | None,
+        *,
+        is_trusted: bool,
+    ) -> Session:
+        """Put a new session into the table; there must be room."""
         self._last_number += 1
         session = Session(
             self._last_number,
@@ -228,21 +308,43 @@ class Firewall:
             arrival,
             state,
             rule,
-            self._lifetimes_of_rule[rule],
+            self._timers.lifetimes(rule, is_trusted=is_trusted),
             now,
         )
+        session.is_trusted = is_trusted
         session.ends[_ORIGINAL].packets = 1
         session.ends[_ORIGINAL].octets = packet.length
-        if session.talk is not None:
-            session.talk.open(packet)
+        if not self._timers.is_plain:
+            self._timers.begin(session)
         self.table.add(session)
-        if is_midstream:
-            self.table.assured(session)
-        if packet.datagram is not None:
-            self._fragments.accept(packet.datagram, now)
-        opened = SessionOpened(now, session.id, session.flow, arrival, state, rule, is_midstream)
-        reason = Reason.PICKED_UP if is_midstream else Reason.OPENED
-        return Decision(Verdict.ACCEPT, reason, (*earlier, opened))
+        self._pressure.counted(len(self.table), now)
+        return session
+
+    def _remember_denial(
+        self, packet: Packet, now: int, arrival: Zone, rule: int | None
+    ) -> Effects:
+        """Open a session that discards, if the policy has a timer for it and the table room."""
+        state = _DISCARD.get(packet.protocol, State.OTHER_DISCARD)
+        if self.policy.lifetimes[state] == 0 or len(self.table) >= self.policy.capacity:
+            return ()
+        if self.table.find(packet.protocol, packet.key) is not None:  # a SYN that was to reopen
+            return ()
+        session = self._open(packet, now, arrival, state, rule, is_trusted=True)
+        return (SessionOpened(now, session.id, session.flow, arrival, state, rule, False),)
+
+    def _on_unknown(self, packet: Packet, arrival: Zone) -> OnUnknown:
+        """What this unknown packet gets: what the rule says that allows its flow, or the policy.
+
+        The rule speaks of the flow as it is opened; the packet may go the other way.
+        """
+        if self._rules_answer:
+            back = packet._replace(key=reverse_key(packet), segment=Segment.SYN)
+            for rule in self.policy.rules:
+                if rule.action is Action.ALLOW and (
+                    rule.matches(packet, arrival) or rule.matches(back, arrival.other)
+                ):
+                    return rule.on_unknown or self.policy.on_unknown[arrival]
+        return self.policy.on_unknown[arrival]
 
     def _relate(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
         """An ICMP error passes if it is about a packet that went the other way in a session.
@@ -251,7 +353,7 @@ class Firewall:
         net/netfilter/nf_conntrack_proto_icmp.c).
         """
         session = self.table.find(*packet.quoted) if packet.quoted is not None else None
-        if session is not None and now - session.last_seen < session.lifetime:
+        if session is not None and now < session.deadline:
             assert packet.quoted is not None
             quoted = _ORIGINAL if packet.quoted.key == session.key else _REPLY
             went_the_other_way = session.zone_of_end(quoted) is not arrival
@@ -312,12 +414,12 @@ class Firewall:
         ):
             return None
         if answer is Answer.RESET:
-            return forge.reset_for(packet)
+            return forge.reset_for(packet, self.policy.ttl)
         flow = flow_of_packet(packet)
         if is_multicast(flow.destination):  # no error in answer to these (RFC 1122 section 3.2.2)
             return None
         own = self._addresses.get((arrival, flow.version))
-        return forge.rejection_of(data, flow, own)
+        return forge.rejection_of(data, flow, own, self.policy.ttl)
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -331,6 +433,8 @@ class Firewall:
         looks = Looks(SWEEP)
         while (session := self.table.expiry.due(now, looks)) is not None:
             effects += self._expire(session)
+        for session in self._pressure.over(self.table, now, looks):
+            effects += self._expire(session, now)
         return tuple(effects)
 
     def next_deadline(self) -> int | None:
@@ -338,7 +442,8 @@ class Firewall:
 
         The answer may change with every other call.
         """
-        return self.table.expiry.next_look()
+        looks = (self.table.expiry.next_look(), self._pressure.next_look())
+        return min((instant for instant in looks if instant is not None), default=None)
 
     # -- operators ----------------------------------------------------------------------------
 
@@ -373,14 +478,15 @@ class Firewall:
         for session in self.table:
             if session.rule is not None and session.rule >= len(policy.rules):
                 session.rule = None
-            session.lifetimes = self._lifetimes_of_rule[session.rule]
-            session.lifetime = session.lifetimes[session.state]
+            session.lifetimes = self._timers.lifetimes(session.rule, is_trusted=session.is_trusted)
+            self._timers.begin(session)
             self.table.expiry.moved(session)
             if session.deadline <= now:  # its new timer has run out: now, not before it was set
                 effects += self._expire(session, now)
         while len(self.table) > policy.capacity:
             victim = self.table.eviction.victim() or self.table.oldest
             effects += self._end(victim, now, EndReason.EVICTED)
+        self._pressure.counted(len(self.table), now)
         return tuple(effects)
 
     # -- sessions -----------------------------------------------------------------------------
@@ -388,13 +494,9 @@ class Firewall:
     def _apply(self, policy: Policy) -> None:
         """What is worked out once a policy, so that no packet has to."""
         self._window_check = policy.window_check
-        self._lifetimes_of_rule: dict[int | None, Lifetimes] = {None: policy.lifetimes}
-        for index, rule in enumerate(policy.rules):
-            self._lifetimes_of_rule[index] = (
-                policy.lifetimes
-                if rule.idle_timeout is None
-                else with_idle_timeout(policy.lifetimes, rule.idle_timeout)
-            )
+        self._timers = Timers(policy)
+        self._pressure = Pressure(policy.pressure, policy.capacity)
+        self._rules_answer = any(rule.on_unknown is not None for rule in policy.rules)
         special = {Kind.ERROR: self._relate, Kind.FRAGMENT: self._follow}
         self._by_kind = [
             self._filter if policy.mode is Mode.ACL else special.get(kind, self._track)
@@ -406,19 +508,50 @@ class Firewall:
         table = self.table
         if len(table) < self.policy.capacity:
             return True, ()
-        due = table.expiry.due(now, Looks(SWEEP))
-        if due is not None:
-            return True, self._expire(due)
+        effects: Effects = ()
+        looks = Looks(SWEEP)
+        while (due := table.expiry.due(now, looks)) is not None:
+            effects += self._expire(due)
+            if len(table) < self.policy.capacity:  # else it is asked whether it still lives
+                return True, effects
         victim = table.eviction.victim()
         if victim is None:
-            return False, ()
-        return True, self._end(victim, now, EndReason.EVICTED)
+            return False, effects
+        return True, effects + self._end(victim, now, EndReason.EVICTED)
 
     def _expire(self, session: Session, at: int | None = None) -> Effects:
-        """Its timer has run out: it ended at its deadline, however late that is noticed."""
-        reason = END_OF_STATE[session.state]
-        resets = _RESETS[self.policy.at_expiry] if session.state is State.ESTABLISHED else ()
-        return self._end(session, session.deadline if at is None else at, reason, resets)
+        """Its timer has run out: it ended at its deadline, however late that is noticed.
+
+        With `probe` an established TCP session does not end yet: its ends are asked first.
+        """
+        if at is None:
+            at = session.deadline
+        if self._timers.is_of_age(session, at):
+            return self._end(session, at, EndReason.LIFETIME)
+        if session.state is not _ESTABLISHED:
+            return self._end(session, at, END_OF_STATE[session.state])
+        action = self.policy.at_expiry
+        if session.rule is not None:
+            action = self.policy.rules[session.rule].at_expiry or action
+        if action is not AtExpiry.PROBE:
+            return self._end(session, at, EndReason.EXPIRED, _RESETS[action])
+        if session.probes < self.policy.probe.max_retries:
+            probes = self._ask(session, at)
+            if probes:
+                return probes
+        return self._end(session, at, EndReason.UNANSWERED if session.probes else EndReason.EXPIRED)
+
+    def _ask(self, session: Session, at: int) -> Effects:
+        """Ask the ends of a session that have not answered yet; nothing if none can be asked."""
+        waiting = [end for end in Direction if not session.answered & 1 << end]
+        probes = tuple(
+            PacketInjected(at, packet, session.zone_of_end(end), "probe", session.id)
+            for end in waiting
+            if (packet := forge.probe_of(session, end, self.policy.ttl)) is not None
+        )
+        if probes:
+            self._timers.ask_again(session, at, self.policy.probe.retry_interval)
+        return probes
 
     def _end_due(self, now: int) -> list[Effect]:
         """End all that are due, so that an operator's action never claims or raises the dead."""
@@ -442,6 +575,7 @@ class Firewall:
     ) -> Effects:
         """Forget a session; tell the named ends by RST."""
         self.table.remove(session)
+        self._pressure.counted(len(self.table), at)
         original, reply = session.ends
         ended = SessionEnded(
             at,
@@ -457,7 +591,8 @@ class Firewall:
         )
         if session.protocol != TCP:
             return (ended,)
-        packets = ((toward, forge.reset_of(session, toward)) for toward in resets)
+        ttl, numbers = self.policy.ttl, self.policy.reset_numbers
+        packets = ((toward, forge.reset_of(session, toward, ttl, numbers)) for toward in resets)
         return (
             ended,
             *(

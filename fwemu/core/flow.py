@@ -43,6 +43,11 @@ class Direction(IntEnum):
     ORIGINAL = 0
     REPLY = 1
 
+    @property
+    def reverse(self) -> Direction:
+        """The opposite direction."""
+        return Direction.REPLY if self is Direction.ORIGINAL else Direction.ORIGINAL
+
 
 class Flow(NamedTuple):
     """The endpoints of a packet in the order it travels, addresses packed as on the wire.

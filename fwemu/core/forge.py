@@ -10,12 +10,11 @@ from __future__ import annotations
 from struct import Struct, unpack
 from typing import Final
 
+from fwemu.core.choices import ResetNumbers
 from fwemu.core.flow import ICMP, ICMPV6, TCP, Direction, Flow
 from fwemu.core.packet import Packet, flow_of_packet
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import ACK, RST, Segment
-
-TTL: Final = 64
 
 _IPV4: Final = Struct("!BBHHHBBH4s4s")
 _IPV6: Final = Struct("!IHBB16s16s")
@@ -38,7 +37,7 @@ def checksum(data: bytes) -> int:
     return ~(total + (total >> 16)) & 0xFFFF
 
 
-def reset_for(packet: Packet) -> bytes:
+def reset_for(packet: Packet, ttl: int) -> bytes:
     """The RST that a host without this connection would send back for a segment.
 
     If the segment has an ACK, the RST takes its sequence number from there; a SYN, which has none,
@@ -47,11 +46,13 @@ def reset_for(packet: Packet) -> bytes:
     flow = flow_of_packet(packet)
     back = (flow.destination, flow.source, flow.destination_port, flow.source_port)
     if packet.segment is Segment.SYN:
-        return _tcp(*back, seq=0, ack=packet.end, flags=RST | ACK)
-    return _tcp(*back, seq=packet.ack, ack=0, flags=RST)
+        return _tcp(ttl, *back, seq=0, ack=packet.end, flags=RST | ACK)
+    return _tcp(ttl, *back, seq=packet.ack, ack=0, flags=RST)
 
 
-def reset_of(session: Session, toward: Direction) -> bytes | None:
+def reset_of(
+    session: Session, toward: Direction, ttl: int, numbers: ResetNumbers = ResetNumbers.EXACT
+) -> bytes | None:
     """The RST that ends a session at the end which sends in direction `toward`.
 
     It seems to come from the other end.  An end that has only sent its SYN believes a RST by its
@@ -59,20 +60,47 @@ def reset_of(session: Session, toward: Direction) -> bytes | None:
     """
     assert session.talk is not None
     receiver, sender = session.talk.ends[toward], session.talk.ends[1 - toward]
-    flow = session.flow
-    ends = (flow.source, flow.source_port), (flow.destination, flow.destination_port)
-    (here, port), (peer, peer_port) = ends if toward is Direction.ORIGINAL else reversed(ends)
-    path = (peer, here, peer_port, port)
+    path = _path_toward(session, toward)
+    if numbers is ResetNumbers.STALE and sender.first is not None:
+        return _tcp(ttl, *path, seq=sender.first, ack=receiver.first or 0, flags=RST | ACK)
     if receiver.acked is not None:
-        return _tcp(*path, seq=receiver.acked, ack=receiver.next or 0, flags=RST | ACK)
+        return _tcp(ttl, *path, seq=receiver.acked, ack=receiver.next or 0, flags=RST | ACK)
     if receiver.next is not None:
-        return _tcp(*path, seq=0, ack=receiver.next, flags=RST | ACK)
+        return _tcp(ttl, *path, seq=0, ack=receiver.next, flags=RST | ACK)
     if sender.next is not None:
-        return _tcp(*path, seq=sender.next, ack=0, flags=RST)
+        return _tcp(ttl, *path, seq=sender.next, ack=0, flags=RST)
     return None
 
 
-def rejection_of(data: bytes, flow: Flow, source: bytes | None) -> bytes:
+def probe_of(session: Session, toward: Direction, ttl: int) -> bytes | None:
+    """The keepalive probe that asks the end which sends in direction `toward`.
+
+    It seems to come from the other end: an ACK one below the number expected, which a living end
+    answers at once (RFC 9293 section 3.8.4).  None if that number is not known.
+    """
+    assert session.talk is not None
+    receiver, sender = session.talk.ends[toward], session.talk.ends[1 - toward]
+    if receiver.acked is None or receiver.next is None:
+        return None
+    return _tcp(
+        ttl,
+        *_path_toward(session, toward),
+        seq=receiver.acked - 1 & 0xFFFFFFFF,
+        ack=receiver.next,
+        flags=ACK,
+        window=max(1, min(sender.window >> sender.scale, 0xFFFF)),
+    )
+
+
+def _path_toward(session: Session, toward: Direction) -> tuple[bytes, bytes, int, int]:
+    """Addresses and ports of what the other end sends to the end that sends in this direction."""
+    flow = session.flow
+    ends = (flow.source, flow.source_port), (flow.destination, flow.destination_port)
+    (here, port), (peer, peer_port) = ends if toward is Direction.ORIGINAL else reversed(ends)
+    return peer, here, peer_port, port
+
+
+def rejection_of(data: bytes, flow: Flow, source: bytes | None, ttl: int) -> bytes:
     """The ICMP error that refuses a packet; sent by `source`, else as if by its destination."""
     sender, destination = flow.source, flow.destination
     version = 4 if len(sender) == 4 else 6
@@ -82,10 +110,11 @@ def rejection_of(data: bytes, flow: Flow, source: bytes | None) -> bytes:
     own = source or destination
     covered = body if version == 4 else _pseudo_header(own, sender, protocol, len(body)) + body
     body = _ICMP.pack(icmp_type, code, checksum(covered), 0) + quote
-    return _ip(own, sender, protocol, body)
+    return _ip(ttl, own, sender, protocol, body)
 
 
 def _tcp(
+    ttl: int,
     source: bytes,
     destination: bytes,
     source_port: int,
@@ -94,12 +123,13 @@ def _tcp(
     seq: int,
     ack: int,
     flags: int,
+    window: int = 0,
 ) -> bytes:
     def header(value: int) -> bytes:
-        return _TCP.pack(source_port, port, seq, ack, 5 << 4, flags, 0, value, 0)
+        return _TCP.pack(source_port, port, seq, ack, 5 << 4, flags, window, value, 0)
 
     covered = _pseudo_header(source, destination, TCP, _TCP.size) + header(0)
-    return _ip(source, destination, TCP, header(checksum(covered)))
+    return _ip(ttl, source, destination, TCP, header(checksum(covered)))
 
 
 def _pseudo_header(source: bytes, destination: bytes, protocol: int, length: int) -> bytes:
@@ -109,10 +139,10 @@ def _pseudo_header(source: bytes, destination: bytes, protocol: int, length: int
     return source + destination + length.to_bytes(4, "big") + bytes((0, 0, 0, protocol))
 
 
-def _ip(source: bytes, destination: bytes, protocol: int, body: bytes) -> bytes:
+def _ip(ttl: int, source: bytes, destination: bytes, protocol: int, body: bytes) -> bytes:
     if len(source) == 16:
-        return _IPV6.pack(6 << 28, len(body), protocol, TTL, source, destination) + body
-    fields = (0x45, 0, 20 + len(body), 0, 0, TTL, protocol)
+        return _IPV6.pack(6 << 28, len(body), protocol, ttl, source, destination) + body
+    fields = (0x45, 0, 20 + len(body), 0, 0, ttl, protocol)
     header = _IPV4.pack(
         *fields, checksum(_IPV4.pack(*fields, 0, source, destination)), source, destination
     )

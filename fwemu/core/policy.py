@@ -6,40 +6,64 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
+from fwemu.core.choices import (
+    AtExpiry,
+    Mode,
+    OnUnknown,
+    Refresh,
+    ResetNumbers,
+    Trust,
+    UnderPressure,
+)
 from fwemu.core.eviction import WhenFull
-from fwemu.core.flow import Zone
-from fwemu.core.instants import SECOND
+from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.rules import Action, Rule
+from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import Lifetimes, lifetimes
 
 
-class Mode(Enum):
-    """Which of two machines this is.  The value is the setting's."""
+@dataclass(frozen=True)
+class RefreshPolicy:
+    """Which packets restart the idle timer.  Entering another state always does."""
 
-    STATEFUL = "stateful"
-    ACL = "acl"
+    tcp: Refresh = Refresh.EITHER
+    udp: Refresh = Refresh.EITHER
+    other: Refresh = Refresh.EITHER
+    keepalives: bool = True
+    """TCP keepalive probes and the answers to them do."""
+    payload_only: bool = False
+    """Only TCP segments that carry data do."""
+    absolute: frozenset[State] = frozenset()
+    """In these states no packet does."""
+
+    def by(self, protocol: int) -> Refresh:
+        """Whose packets restart the timer of a session of this protocol."""
+        return self.tcp if protocol == TCP else self.udp if protocol == UDP else self.other
 
 
-class AtExpiry(Enum):
-    """Who hears of it when the idle timer of an established TCP session runs out."""
+@dataclass(frozen=True)
+class PressurePolicy:
+    """How a filling table shortens idle timers."""
 
-    SILENT = "silent"
-    RESET_BOTH = "reset-both"
-    RESET_ORIGINAL = "reset-original"
-    RESET_REPLY = "reset-reply"
+    policy: UnderPressure = UnderPressure.NONE
+    start: int = 80
+    """Percent of the capacity."""
+    stop: int = 120
+    """Percent of the capacity."""
+    factor: int = 2
+    early_ageout: int = 20 * SECOND
 
 
-class OnUnknown(Enum):
-    """What an unknown packet gets.  The value is the setting's."""
+@dataclass(frozen=True)
+class ProbePolicy:
+    """How the ends of a session are asked at expiry whether they are still there."""
 
-    DROP = "drop"
-    RESET = "reset"
-    REJECT = "reject"
-    PICK_UP = "pick-up"
+    retry_interval: int = 15 * SECOND
+    max_retries: int = 5
 
 
 DEFAULT_TIMEOUTS: Final[dict[str, int]] = {
@@ -57,9 +81,27 @@ DEFAULT_TIMEOUTS: Final[dict[str, int]] = {
         "udp_replied": 120,
         "icmp": 30,
         "other": 600,
+        "tcp_discard": 0,
+        "udp_discard": 0,
+        "other_discard": 0,
     }.items()
 }
 """A typical enterprise firewall: an hour for an established connection, seconds for a dying one."""
+
+
+@dataclass(frozen=True)
+class ShortTimers:
+    """Lifetimes that take the place of a longer one of the state, while something is odd."""
+
+    retransmitted: int = NEVER
+    """A TCP segment was repeated `max_retransmissions` times, or a window of zero was offered."""
+    unacknowledged: int = NEVER
+    """TCP data is not acknowledged yet."""
+    rst_unverified: int = NEVER
+    """A RST in the window has passed that did not have the number expected."""
+    picked_up: int = NEVER
+    """It was picked up in mid-stream, and is not trusted yet."""
+    max_retransmissions: int = 3
 
 
 @dataclass(frozen=True)
@@ -75,6 +117,16 @@ class Policy:
     on_unknown: dict[Zone, OnUnknown] = field(
         default_factory=lambda: dict.fromkeys(Zone, OnUnknown.DROP)
     )
+    trust: Trust = Trust.AT_ONCE
+    short: ShortTimers = field(default_factory=ShortTimers)
+    longest: int = NEVER
+    """The age in nanoseconds at which a session ends, however busy it is."""
+    refresh: RefreshPolicy = field(default_factory=RefreshPolicy)
+    pressure: PressurePolicy = field(default_factory=PressurePolicy)
+    probe: ProbePolicy = field(default_factory=ProbePolicy)
+    reset_numbers: ResetNumbers = ResetNumbers.EXACT
+    ttl: int = 64
+    """Time to live (IPv6: hop limit) of the packets that the firewall makes itself."""
     window_check: WindowCheck = WindowCheck.STRICT
     """What becomes of TCP segments whose numbers do not fit."""
     rules: tuple[Rule, ...] = ()

@@ -45,6 +45,7 @@ class Reason(IntEnum):
     BAD_LENGTH = 16
     BAD_HEADER = 17
     TRUNCATED = 18
+    DISCARDED = 19
 
     @property
     def word(self) -> str:
@@ -77,6 +78,7 @@ WHY: Final[dict[Reason, str]] = {
     Reason.BAD_LENGTH: "its lengths contradict each other",
     Reason.BAD_HEADER: "not an IP packet that can be understood",
     Reason.TRUNCATED: "ends before its headers do",
+    Reason.DISCARDED: "its flow was denied a while ago, and the denial is remembered",
 }
 
 
@@ -90,6 +92,8 @@ class EndReason(Enum):
     CLOSED_BY_FIN = "closed_by_fin"
     CLOSED_BY_RST = "closed_by_rst"
     REUSED = "reused"
+    LIFETIME = "lifetime"
+    UNANSWERED = "unanswered"
 
     @property
     def word(self) -> str:
@@ -105,6 +109,8 @@ WHY_ENDED: Final[dict[EndReason, str]] = {
     EndReason.CLOSED_BY_FIN: "both ends closed, and the time after that has passed",
     EndReason.CLOSED_BY_RST: "a RST ended it, and the time after that has passed",
     EndReason.REUSED: "a new connection took over its addresses and ports",
+    EndReason.LIFETIME: "it had reached the age at which every session ends",
+    EndReason.UNANSWERED: "its idle timer ran out, and not both ends answered the probes",
 }
 
 

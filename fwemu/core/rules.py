@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
+from fwemu.core.choices import AtExpiry, OnUnknown
 from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.packet import Kind, Packet, flow_of_packet
 from fwemu.core.tcp_table import Segment
@@ -57,6 +58,11 @@ class Rule:
     """Only TCP segments with ACK or RST, as routers mean `established`."""
     idle_timeout: int | None = None
     """Nanoseconds, in place of the general idle timeout."""
+    at_expiry: AtExpiry | None = None
+    """In place of the general action at expiry."""
+    on_unknown: OnUnknown | None = None
+    """What unknown packets get that go one way or the other between its ends, in place of the
+    general answers."""
 
     def matches(self, packet: Packet, arrival: Zone) -> bool:
         """Does this rule speak of that packet?

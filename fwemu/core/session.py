@@ -15,17 +15,22 @@ class Session:
     """A session of the table; compared and hashed by identity."""
 
     __slots__ = (
+        "answered",
+        "asked",
         "assured",
         "ends",
         "id",
+        "is_trusted",
         "key",
         "last_seen",
         "lifetime",
         "lifetimes",
         "opened",
+        "probes",
         "protocol",
         "queued",
         "reply_key",
+        "restarted",
         "rule",
         "slot",
         "state",
@@ -56,14 +61,24 @@ class Session:
         # changed by packets
         self.state = state
         self.last_seen = now
+        self.restarted = now
+        """When its idle timer was last restarted: not every packet need do that."""
         self.lifetime = lifetimes[state]
-        """How long it may be quiet from `last_seen` on, in its present state."""
+        """How long the timer runs from then on."""
         self.assured = False
         """Both ends have answered each other: TCP handshake complete, UDP replied."""
-        self.talk: Final = TcpTalk() if protocol == TCP else None
+        self.talk: Final = TcpTalk(now) if protocol == TCP else None
         """What is known of a TCP connection beyond its state."""
-        self.ends: Final[tuple[End, End]] = self.talk.ends if self.talk else (End(), End())
+        self.ends: Final[tuple[End, End]] = self.talk.ends if self.talk else (End(now), End(now))
         """By direction: the end that sends in it."""
+        self.is_trusted = True
+        """Its handshake was seen, or nobody asks for that: it may count as established."""
+        self.asked: Direction | None = None
+        """The end that a keepalive probe has asked, and that has not answered yet."""
+        self.probes = 0
+        """How often the firewall has asked its ends since its timer ran out."""
+        self.answered = 0
+        """Which ends have answered that: a bit for each direction."""
         # changed by an operator
         self.rule = rule
         """Index of the rule that let it in; None for the default action."""
@@ -77,7 +92,7 @@ class Session:
     @property
     def deadline(self) -> int:
         """The instant from which it counts as forgotten."""
-        return self.last_seen + self.lifetime
+        return self.restarted + self.lifetime
 
     @property
     def flow(self) -> Flow:

@@ -64,8 +64,8 @@ class TcpTalk:
         "repeats",
     )
 
-    def __init__(self) -> None:
-        self.ends = (TcpEnd(), TcpEnd())
+    def __init__(self, now: int = 0) -> None:
+        self.ends = (TcpEnd(now), TcpEnd(now))
         """By direction: the end that sends in it."""
         self.is_liberal = False
         """It was picked up in its middle: scaling is not known, nothing can be checked."""
@@ -81,6 +81,11 @@ class TcpTalk:
         """Those of the last SYN that was ignored."""
         self.repeats = 0
         """How often the last acknowledging segment was repeated."""
+
+    @property
+    def has_closed_window(self) -> bool:
+        """The last acknowledging segment offered no window."""
+        return self.last_segment is _ACK and self.last_numbers[_WINDOW] == 0
 
     def open(self, packet: Packet) -> None:
         """Learn from the first segment."""

@@ -38,6 +38,10 @@ class State(IntEnum):
     UDP_REPLIED = 11
     ICMP = 12
     OTHER = 13
+    # A denial that is remembered: nothing passes.
+    TCP_DISCARD = 14
+    UDP_DISCARD = 15
+    OTHER_DISCARD = 16
 
 
 TCP_STATES: Final = tuple(State)[: State.SYN_SENT2 + 1]

@@ -27,12 +27,18 @@ SETTING_OF_STATE: Final[dict[State, str | None]] = {
     State.UDP_REPLIED: "udp_replied",
     State.ICMP: "icmp",
     State.OTHER: "other",
+    State.TCP_DISCARD: "tcp_discard",
+    State.UDP_DISCARD: "udp_discard",
+    State.OTHER_DISCARD: "other_discard",
 }
 
 OPEN_STATES: Final = frozenset(
     {State.ESTABLISHED, State.UDP_UNREPLIED, State.UDP_REPLIED, State.ICMP, State.OTHER}
 )
 """The states that the idle timeout of a rule applies to: not the handshake, not the close."""
+
+DISCARDED_STATES: Final = frozenset({State.TCP_DISCARD, State.UDP_DISCARD, State.OTHER_DISCARD})
+"""The states of a denial that is remembered: no packet passes, and none prolongs them."""
 
 END_OF_STATE: Final[dict[State, EndReason]] = {
     state: {

@@ -28,8 +28,8 @@ from starlette.exceptions import HTTPException
 
 from fwemu import __version__
 from fwemu.config import Config, apply, policy, to_settings
+from fwemu.core.choices import AtExpiry
 from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
-from fwemu.core.policy import AtExpiry
 from fwemu.core.tcp_table import State
 from fwemu.daemon.journal_reader import read_events
 from fwemu.daemon.metrics import Collector

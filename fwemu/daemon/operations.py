@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from fwemu.config import Config
+from fwemu.core.choices import AtExpiry
 from fwemu.core.instants import SECOND
-from fwemu.core.policy import AtExpiry, Policy
+from fwemu.core.policy import Policy
 from fwemu.core.reasons import Reason
 from fwemu.core.tcp_table import State
 from fwemu.daemon.clock import Clock

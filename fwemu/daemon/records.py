@@ -117,7 +117,9 @@ RECORDS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
 """The event's name in the log, and what it says, for each kind of effect."""
 
 
-SessionRow = tuple[int, int, bytes, int, int, int | None, int, int, int, bool, int, int, int, int]
+SessionRow = tuple[
+    int, int, bytes, int, int, int | None, int, int, int, int, bool, int, int, int, int, int, int
+]
 
 
 def row_of(session: Session) -> SessionRow:
@@ -132,19 +134,24 @@ def row_of(session: Session) -> SessionRow:
         session.rule,
         session.opened,
         session.last_seen,
+        session.deadline,
         session.lifetime,
         session.assured,
         original.packets,
         original.octets,
         reply.packets,
         reply.octets,
+        original.keepalives,
+        reply.keepalives,
     )
 
 
 def session_record(row: SessionRow, now: int) -> Record:
     """The same session with names and units, as of `now`."""
-    number, protocol, key, zone, state, rule, opened, seen, lifetime, assured, *traffic = row
-    expires = None if lifetime >= NEVER else seconds(seen + lifetime - now)
+    number, protocol, key, zone, state, rule, opened, seen, deadline, lifetime, assured, *counts = (
+        row
+    )
+    expires = None if lifetime >= NEVER else seconds(deadline - now)
     return {
         "id": number,
         **endpoints(flow_of(protocol, key)),
@@ -156,8 +163,9 @@ def session_record(row: SessionRow, now: int) -> Record:
         "idle_s": seconds(now - seen),
         "timeout_s": None if lifetime >= NEVER else seconds(lifetime),
         "expires_in_s": expires,
-        "packets": {"original": traffic[0], "reply": traffic[2]},
-        "bytes": {"original": traffic[1], "reply": traffic[3]},
+        "packets": {"original": counts[0], "reply": counts[2]},
+        "bytes": {"original": counts[1], "reply": counts[3]},
+        "keepalive_probes": {"original": counts[4], "reply": counts[5]},
     }
 
 

@@ -41,7 +41,10 @@ def labs(nothing):
         ("fwemu sessions --state est", ["ESTABLISHED"]),
         ("fwemu kill --notify reset-b", ["reset-both"]),
         ("fwemu up --profile cisco", ["cisco-asa"]),
-        ("fwemu up --set expiry.", ["expiry.action="]),
+        (
+            "fwemu up --set expiry.",
+            ["expiry.action=", "expiry.sequence=", "expiry.retry_interval=", "expiry.max_retries="],
+        ),
         ("fwemu up --set daemon.queue_", ["daemon.queue_length="]),
         ("fwemu set timeouts.udp_u", ["timeouts.udp_unreplied="]),
         ("fwemu set daemon.queue_", []),

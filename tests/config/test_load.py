@@ -9,8 +9,8 @@ import pytest
 
 from fwemu.config import Config, Kind, apply, load, resolve, to_settings, to_toml
 from fwemu.config.match import read_places, read_ports
+from fwemu.core.choices import OnUnknown
 from fwemu.core.eviction import WhenFull
-from fwemu.core.policy import OnUnknown
 from fwemu.core.rules import Action
 from fwemu.errors import ConfigError
 

@@ -37,7 +37,11 @@ Problems = Callable[..., list[str]]
             "[table]\nzzz = 5",
             "table.zzz: unknown setting (there are capacity, when_full and seed)",
         ),
-        ("[expiry]\nzzz = 5", "expiry.zzz: unknown setting (there is only action)"),
+        (
+            "[expiry]\nzzz = 5",
+            "expiry.zzz: unknown setting"
+            " (there are action, sequence, retry_interval and max_retries)",
+        ),
         ("[tcp]\nwindows = 5", "tcp.windows: unknown setting (did you mean window?)"),
         (
             '[tcp]\nwindow = "of"',
@@ -67,13 +71,33 @@ Problems = Callable[..., list[str]]
         # words
         (
             '[expiry]\naction = "silnt"',
-            "expiry.action: 'silnt' is not silent, reset-both, reset-original or reset-reply"
+            "expiry.action: 'silnt' is not silent, reset-both, reset-original, reset-reply or probe"
             " (did you mean silent?)",
         ),
         (
-            '[expiry]\naction = "probe"',
-            "expiry.action: 'probe' is not silent, reset-both, reset-original or reset-reply"
-            ' (write "silent", for instance)',
+            '[expiry]\naction = "reset"',
+            "expiry.action: 'reset' is not silent, reset-both, reset-original, reset-reply or probe"
+            " (did you mean reset-both?)",
+        ),
+        (
+            '[pressure]\npolicy = "scale"\nstop = 80',
+            "pressure.stop: 80 is not above start, which is 80"
+            ' (policy = "scale" shrinks in between)',
+        ),
+        (
+            "[refresh]\nabsolute = 5",
+            "refresh.absolute: 5 is not the name of a state's timer, as in tcp_syn_sent, or a list"
+            " of them",
+        ),
+        (
+            '[refresh]\nabsolute = "tcp_syn_snt"',
+            "refresh.absolute[0]: 'tcp_syn_snt' is not the timer of a state"
+            " (did you mean tcp_syn_sent?)",
+        ),
+        (
+            '[refresh]\nabsolute = ["tcp_discard"]',
+            "refresh.absolute[0]: 'tcp_discard' is not the timer of a state"
+            " (write tcp_syn_sent, for instance)",
         ),
         (
             "mode = true",
@@ -334,8 +358,8 @@ def test_a_file_that_cannot_be_read(written: Written, monkeypatch: pytest.Monkey
         ("capcity=5", "capcity: unknown setting (did you mean table.capacity?)"),
         (
             "zzz=5",
-            "zzz: unknown setting (there are profile, mode, table, timeouts, tcp, expiry, unknown,"
-            " default_action, rules, flush and daemon)",
+            "zzz: unknown setting (there are profile, mode, table, timeouts, tcp, refresh,"
+            " pressure, expiry, injected, unknown, default_action, rules, flush and daemon)",
         ),
         (
             "inside=reset",

@@ -12,10 +12,10 @@ import pytest
 from fwemu.config import load, policy, profiles, resolve
 from fwemu.config.documentation import leaves
 from fwemu.config.profiles import UNVERIFIED
+from fwemu.core.choices import Mode, OnUnknown
 from fwemu.core.eviction import WhenFull
 from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
-from fwemu.core.policy import Mode, OnUnknown
 from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
 from fwemu.errors import ConfigError

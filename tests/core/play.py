@@ -17,6 +17,7 @@ from ipaddress import ip_network
 from struct import unpack_from
 from typing import Any, Self
 
+from fwemu.core.choices import AtExpiry, Mode, OnUnknown, ResetNumbers, Trust
 from fwemu.core.effects import (
     Decision,
     Effect,
@@ -32,12 +33,19 @@ from fwemu.core.firewall import Firewall
 from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.packet import Malformed, locate, parse
-from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
+from fwemu.core.policy import (
+    DEFAULT_TIMEOUTS,
+    Policy,
+    PressurePolicy,
+    ProbePolicy,
+    RefreshPolicy,
+    ShortTimers,
+)
 from fwemu.core.reasons import Answer, Reason, Verdict
 from fwemu.core.rules import Action, Network, Rule
 from fwemu.core.session import Session
 from fwemu.core.tcp_window import WindowCheck
-from fwemu.core.timeouts import lifetimes
+from fwemu.core.timeouts import DISCARDED_STATES, lifetimes
 from tests.core import wire
 
 INSIDE, OUTSIDE = Zone.INSIDE, Zone.OUTSIDE
@@ -110,10 +118,26 @@ def policy(
     default_inside: str = "allow",
     default_outside: str = "deny",
     window: str = "strict",
+    trust: str = "at-once",
+    longest: str = "never",
+    refresh: RefreshPolicy | None = None,
+    pressure: PressurePolicy | None = None,
+    probe: ProbePolicy | None = None,
+    sequence: str = "exact",
+    ttl: int = 64,
+    short: Mapping[str, str] | None = None,
     **changes: str,
 ) -> Policy:
     """A policy in the words of the configuration; other names are timeouts."""
     return Policy(
+        trust=Trust(trust),
+        longest=duration(longest),
+        refresh=refresh or RefreshPolicy(),
+        pressure=pressure or PressurePolicy(),
+        probe=probe or ProbePolicy(),
+        reset_numbers=ResetNumbers(sequence),
+        ttl=ttl,
+        short=ShortTimers(**{name: duration(text) for name, text in (short or {}).items()}),
         mode=Mode(mode),
         capacity=capacity,
         when_full=WhenFull(when_full),
@@ -134,6 +158,7 @@ def snapshot(firewall: Firewall) -> dict[int, tuple[object, ...]]:
             session.reply_key,
             session.state,
             session.last_seen,
+            session.restarted,
             session.lifetime,
             session.assured,
             session.rule,
@@ -337,6 +362,13 @@ class Aftermath:
         __tracebackhide__ = True
         return self.says()
 
+    def ends_up_alive(self, *, within: str) -> Self:
+        """The session of the conversation has so much time left."""
+        __tracebackhide__ = True
+        left = self.talk.session.deadline - self.play.now
+        self.play.expect(left == duration(within), f"{within} left", left)
+        return self
+
     def _line(self, effect: PacketInjected) -> str:
         who = ENDS[effect.zone]
         place = locate(effect.packet)
@@ -441,8 +473,12 @@ class Outcome(Aftermath):
         ended = {effect.id for effect in self.all(SessionEnded)}
         wanted = {number: what for number, what in self.before.items() if number not in ended}
         after = snapshot(self.play.firewall)
+        opened = self.all(SessionOpened)
+        for effect in opened:
+            del after[effect.id]
         self.play.expect(after == wanted, wanted, after)
-        self.play.expect(not self.all(SessionOpened), "no session opened", self.effects)
+        denials = {effect.state for effect in opened} <= DISCARDED_STATES
+        self.play.expect(denials, "no session opened but to remember a denial", self.effects)
         return self
 
 

@@ -53,10 +53,10 @@ def test_the_earliest_is_first(queue):
 
 
 def test_traffic_is_found_out_late(queue):
-    """A packet only writes `last_seen`; the entry is corrected when it surfaces."""
+    """A packet only writes `restarted`; the entry is corrected when it surfaces."""
     one = session(100)
     queue.add(one)
-    one.last_seen = 50
+    one.restarted = 50
     assert queue.next_look() == 100
     assert queue.due(100) is None
     assert queue.next_look() == 150
@@ -104,7 +104,7 @@ def test_a_superseded_entry_is_skipped_when_it_surfaces(queue):
     queue.add(one)
     one.lifetime = 10
     queue.moved(one)
-    one.last_seen = 110
+    one.restarted = 110
     assert queue.due(119) is None
     assert queue.next_look() == 120
     assert len(queue) == 1

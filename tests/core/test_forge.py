@@ -17,6 +17,7 @@ from tests.core import wire
 from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER, policy
 
 VERSIONS = pytest.mark.parametrize("version", [4, 6])
+TTL = 64
 TOP = 2**32 - 1
 LIFETIMES: Lifetimes = policy().lifetimes
 ORIGINAL, REPLY = Direction
@@ -78,7 +79,7 @@ def test_the_internet_checksum(data, value):
 @pytest.mark.parametrize("flags", ["A", "PA", "FA", "SA"])
 def test_a_segment_with_ack_is_reset_from_its_ack(version, flags):
     """RFC 9293 section 3.10.7.1: SEQ=SEG.ACK, CTL=RST, and no ACK."""
-    packet = read(forge.reset_for(segment(version, flags, 1000, TOP, b"data")))
+    packet = read(forge.reset_for(segment(version, flags, 1000, TOP, b"data"), TTL))
     assert endpoints(packet) == FROM_SERVER[version]
     assert (packet[TCP].flags, packet[TCP].seq, packet[TCP].ack) == ("R", TOP, 0)
 
@@ -87,7 +88,7 @@ def test_a_segment_with_ack_is_reset_from_its_ack(version, flags):
 @pytest.mark.parametrize(("payload", "ack"), [(b"", 0), (b"four", 4)])
 def test_a_syn_is_reset_with_everything_acknowledged(version, payload, ack):
     """The other half of the rule: SEQ=0, ACK=SEG.SEQ+SEG.LEN, CTL=RST,ACK."""
-    packet = read(forge.reset_for(segment(version, "S", TOP, 0, payload)))
+    packet = read(forge.reset_for(segment(version, "S", TOP, 0, payload), TTL))
     assert endpoints(packet) == FROM_SERVER[version]
     assert (packet[TCP].flags, packet[TCP].seq, packet[TCP].ack) == ("RA", 0, ack)
 
@@ -95,7 +96,7 @@ def test_a_syn_is_reset_with_everything_acknowledged(version, payload, ack):
 @VERSIONS
 def test_a_reset_is_nothing_but_a_header(version):
     """No options, no window, no payload; a time to live as hosts send it."""
-    packet = read(forge.reset_for(segment(version, "A", 1, 2)))
+    packet = read(forge.reset_for(segment(version, "A", 1, 2), TTL))
     assert len(packet) == (40 if version == 4 else 60)
     assert (packet[TCP].window, packet[TCP].urgptr, packet[TCP].options) == (0, 0, [])
     assert (packet.ttl if version == 4 else packet.hlim) == 64
@@ -127,10 +128,10 @@ HANDSHAKE = (("client", "S", TOP, 0), ("server", "SA", 500, 0), ("client", "A", 
 def test_both_ends_of_an_open_connection_believe_it(version):
     """Exactly the number that each expects next (RFC 5961 section 3.2)."""
     session = session_of(version, *HANDSHAKE, ("server", "A", 501, 0))
-    to_client = read(forge.reset_of(session, ORIGINAL))
+    to_client = read(forge.reset_of(session, ORIGINAL, TTL))
     assert endpoints(to_client) == FROM_SERVER[version]
     assert (to_client[TCP].flags, to_client[TCP].seq, to_client[TCP].ack) == ("RA", 501, 0)
-    to_server = read(forge.reset_of(session, REPLY))
+    to_server = read(forge.reset_of(session, REPLY, TTL))
     assert endpoints(to_server) == FROM_CLIENT[version]
     assert (to_server[TCP].flags, to_server[TCP].seq, to_server[TCP].ack) == ("RA", 0, 501)
 
@@ -139,7 +140,7 @@ def test_both_ends_of_an_open_connection_believe_it(version):
 def test_a_client_that_has_only_sent_its_syn_believes_the_acknowledgement(version):
     """RFC 9293 section 3.10.7.3: in SYN-SENT the ACK must be acceptable."""
     session = session_of(version, ("client", "S", 1000, 0))
-    packet = read(forge.reset_of(session, ORIGINAL))
+    packet = read(forge.reset_of(session, ORIGINAL, TTL))
     assert endpoints(packet) == FROM_SERVER[version]
     assert (packet[TCP].flags, packet[TCP].seq, packet[TCP].ack) == ("RA", 0, 1001)
 
@@ -148,15 +149,15 @@ def test_a_client_that_has_only_sent_its_syn_believes_the_acknowledgement(versio
 def test_a_server_that_has_not_answered_believes_the_number_after_the_syn(version):
     """The client gives up its SYN in the same way."""
     session = session_of(version, ("client", "S", 1000, 0))
-    packet = read(forge.reset_of(session, REPLY))
+    packet = read(forge.reset_of(session, REPLY, TTL))
     assert endpoints(packet) == FROM_CLIENT[version]
     assert (packet[TCP].flags, packet[TCP].seq, packet[TCP].ack) == ("R", 1001, 0)
 
 
 def test_without_any_number_there_is_no_reset():
     """Nobody would believe it."""
-    assert forge.reset_of(session_of(4), ORIGINAL) is None
-    assert forge.reset_of(session_of(4), REPLY) is None
+    assert forge.reset_of(session_of(4), ORIGINAL, TTL) is None
+    assert forge.reset_of(session_of(4), REPLY, TTL) is None
 
 
 # -- ICMP in answer to a refused packet --
@@ -166,7 +167,7 @@ def test_without_any_number_there_is_no_reset():
 def test_an_ipv4_rejection(octets, quoted):
     """Communication administratively prohibited; it quotes what fits in 576 octets (RFC 1812)."""
     data = wire.ip(CLIENT[4], SERVER[4], UDP, wire.udp(40000, 53, bytes(octets)))
-    error = forge.rejection_of(data, flow_of(UDP, CLIENT[4] + SERVER[4] + bytes(4)), None)
+    error = forge.rejection_of(data, flow_of(UDP, CLIENT[4] + SERVER[4] + bytes(4)), None, TTL)
     packet = read(error)
     assert (packet.src, packet.dst, packet.proto) == ("10.0.2.2", "10.0.1.2", ICMP_NUMBER)
     assert (packet[ICMP].type, packet[ICMP].code) == (3, 13)
@@ -179,7 +180,7 @@ def test_an_ipv4_rejection(octets, quoted):
 def test_an_ipv6_rejection(octets, quoted):
     """It quotes what fits in 1280 octets (RFC 4443 section 2.4)."""
     data = wire.ip(CLIENT[6], SERVER[6], UDP, wire.udp(40000, 53, bytes(octets)))
-    error = forge.rejection_of(data, flow_of(UDP, CLIENT[6] + SERVER[6] + bytes(4)), None)
+    error = forge.rejection_of(data, flow_of(UDP, CLIENT[6] + SERVER[6] + bytes(4)), None, TTL)
     packet = read(error)
     assert (packet.src, packet.dst) == ("fd00:2::2", "fd00:1::2")
     assert (packet[ICMPv6DestUnreach].type, packet[ICMPv6DestUnreach].code) == (1, 1)
@@ -193,7 +194,7 @@ def test_a_rejection_comes_from_the_firewall_if_it_has_an_address(version):
     own = wire.address("10.0.1.1" if version == 4 else "fd00:1::1")
     data = wire.ip(CLIENT[version], SERVER[version], UDP, wire.udp(1, 2))
     flow = flow_of(UDP, CLIENT[version] + SERVER[version] + bytes(4))
-    packet = read(forge.rejection_of(data, flow, own))
+    packet = read(forge.rejection_of(data, flow, own, TTL))
     assert packet.src == ("10.0.1.1" if version == 4 else "fd00:1::1")
 
 

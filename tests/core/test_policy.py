@@ -1,8 +1,17 @@
 """The settings of a firewall that was told nothing."""
 
+from fwemu.core.choices import (
+    AtExpiry,
+    Mode,
+    OnUnknown,
+    Refresh,
+    ResetNumbers,
+    Trust,
+    UnderPressure,
+)
 from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
-from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, Mode, OnUnknown, Policy
+from fwemu.core.policy import DEFAULT_TIMEOUTS, Policy
 from fwemu.core.rules import Action
 from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
@@ -23,10 +32,12 @@ def test_the_defaults():
 
 
 def test_a_dying_session_is_forgotten_sooner_than_a_living_one():
-    """Every timer is shorter than the idle timeout, and none is zero."""
-    others = DEFAULT_TIMEOUTS.keys() - {"tcp_established"}
-    for name in others:
-        assert 0 < DEFAULT_TIMEOUTS[name] < DEFAULT_TIMEOUTS["tcp_established"]
+    """Every timer is shorter than the idle timeout, and none is zero but for denials."""
+    denials = {"tcp_discard", "udp_discard", "other_discard"}
+    for name in DEFAULT_TIMEOUTS.keys() - {"tcp_established"}:
+        is_off = DEFAULT_TIMEOUTS[name] == 0
+        assert is_off is (name in denials)
+        assert DEFAULT_TIMEOUTS[name] < DEFAULT_TIMEOUTS["tcp_established"]
 
 
 def test_two_policies_share_nothing_that_can_change():
@@ -48,4 +59,14 @@ def test_the_words_of_the_settings():
         "reset-both",
         "reset-original",
         "reset-reply",
+        "probe",
+    ]
+    assert [each.value for each in Trust] == ["at-once", "answered", "never"]
+    assert [each.value for each in Refresh] == ["either", "original", "reply", "each"]
+    assert [each.value for each in ResetNumbers] == ["exact", "stale"]
+    assert [each.value for each in UnderPressure] == [
+        "none",
+        "scale",
+        "accelerate",
+        "early-ageout",
     ]

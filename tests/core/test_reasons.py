@@ -33,4 +33,6 @@ def test_the_words_of_verdicts_ends_and_answers():
         "closed_by_fin",
         "closed_by_rst",
         "reused",
+        "lifetime",
+        "unanswered",
     ]

@@ -17,10 +17,10 @@ def session(zone=Zone.INSIDE, state=State.SYN_SENT, protocol=TCP):
 
 
 def test_its_deadline_moves_with_traffic():
-    """From the last packet on, by the lifetime of its state."""
+    """From the last packet that restarted its timer on, by the lifetime of its state."""
     one = session(state=State.ESTABLISHED)
-    assert (one.opened, one.last_seen, one.lifetime, one.deadline) == (1000, 1000, 5, 1005)
-    one.last_seen = 1003
+    assert (one.opened, one.restarted, one.lifetime, one.deadline) == (1000, 1000, 5, 1005)
+    one.restarted = 1003
     assert one.deadline == 1008
 
 

@@ -34,6 +34,9 @@ def test_a_state_gets_the_lifetime_of_its_setting(state):
         State.UDP_REPLIED: "udp_replied",
         State.ICMP: "icmp",
         State.OTHER: "other",
+        State.TCP_DISCARD: "tcp_discard",
+        State.UDP_DISCARD: "udp_discard",
+        State.OTHER_DISCARD: "other_discard",
     }.get(state, f"tcp_{state.name.lower()}")
     wanted = NEVER if setting is None else NUMBERED[setting]
     assert lifetimes(NUMBERED)[state] == wanted

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from fwemu.core.choices import AtExpiry, OnUnknown
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.instants import SECOND
-from fwemu.core.policy import DEFAULT_TIMEOUTS, AtExpiry, OnUnknown, Policy
+from fwemu.core.policy import DEFAULT_TIMEOUTS, Policy
 from fwemu.core.timeouts import lifetimes
 from fwemu.daemon.datapath import TURN, Datapath
 from fwemu.daemon.queue import Pause

@@ -135,7 +135,8 @@ def session(lifetimes: Lifetimes) -> Session:
 def test_a_session_as_the_api_has_it() -> None:
     """Ages and deadlines as of the moment of asking."""
     it = session(Policy().lifetimes)
-    it.last_seen += 5 * SECOND
+    it.last_seen = it.restarted = 105 * SECOND
+    it.ends[1].keepalives = 2
     assert session_record(row_of(it), 115 * SECOND) == {
         "id": 9,
         "protocol": "udp",
@@ -153,6 +154,7 @@ def test_a_session_as_the_api_has_it() -> None:
         "expires_in_s": 110.0,
         "packets": {"original": 0, "reply": 0},
         "bytes": {"original": 0, "reply": 0},
+        "keepalive_probes": {"original": 0, "reply": 2},
     }
 
 

@@ -15,8 +15,8 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -183,6 +183,28 @@ def word(error: OSError) -> str:
     return "nothing" if error.errno is None else errno.errorcode[error.errno]
 
 
+def vanish(end: socket.socket) -> None:
+    """Close an end without a word to the other one, as a power failure does (TCP_REPAIR)."""
+    end.setsockopt(socket.IPPROTO_TCP, 19, 1)  # TCP_REPAIR, include/uapi/linux/tcp.h
+    end.close()
+
+
+@contextmanager
+def deaf(host: Host) -> Iterator[None]:
+    """Nothing that is sent to this host arrives while the block lasts."""
+    chain = "chain in { type filter hook input priority -300; policy drop; };"
+    _nft(host, f"table inet deaf {{ {chain} }}")
+    try:
+        yield
+    finally:
+        _nft(host, "delete table inet deaf")
+
+
+def _nft(host: Host, text: str) -> None:
+    with host.namespace.enter():
+        subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True, timeout=10)
+
+
 # -- who heard what -----------------------------------------------------------------------------
 
 
@@ -197,6 +219,8 @@ class Frame:
     destination: str
     more: tuple[int, ...]
     """TCP: source port, destination port, flags.  ICMP: type, code."""
+    ttl: int
+    """Time to live, or hop limit."""
 
     @property
     def is_rst(self) -> bool:
@@ -258,10 +282,10 @@ class Wire:
 def _frame(data: bytes, outgoing: bool) -> Frame | None:
     version = data[0] >> 4
     if version == 4:
-        size, protocol = (data[0] & 15) * 4, data[9]
+        size, protocol, ttl = (data[0] & 15) * 4, data[9], data[8]
         source, destination = data[12:16], data[16:20]
     elif version == 6:
-        size, protocol = 40, data[6]
+        size, protocol, ttl = 40, data[6], data[7]
         source, destination = data[8:24], data[24:40]
     else:
         return None
@@ -272,7 +296,7 @@ def _frame(data: bytes, outgoing: bool) -> Frame | None:
     elif protocol in (1, 58) and len(body) >= 2:
         more = tuple(body[:2])
     words = (socket.inet_ntop(family(version), part) for part in (source, destination))
-    return Frame(outgoing, version, protocol, *words, more)
+    return Frame(outgoing, version, protocol, *words, more, ttl)
 
 
 def resets_sent_by_kernel(host: Host) -> int:

@@ -69,11 +69,11 @@ def test_the_queue_agrees_with_a_plain_scan(story):
         elif key in sessions and sessions[key].deadline > now:  # the dead get no packets
             session = sessions[key]
             if "traffic" in word:
-                session.last_seen = now
+                session.restarted = now
             if "lifetime" in word:
                 session.lifetime = number
                 queue.moved(session)
-            deadlines[key] = session.last_seen + session.lifetime
+            deadlines[key] = session.restarted + session.lifetime
         look = queue.next_look()
         assert look is None or look <= min(deadlines.values())
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fwemu.core.effects import SessionEnded, SessionOpened
+from fwemu.core.choices import AtExpiry, OnUnknown
+from fwemu.core.effects import PacketInjected, SessionEnded, SessionOpened
 from fwemu.core.eviction import WhenFull
 from fwemu.core.firewall import Firewall
-from fwemu.core.policy import AtExpiry, OnUnknown
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_window import WindowCheck
 from tests.core.play import START, policy, rule, snapshot
@@ -44,11 +44,17 @@ def test_a_dropped_packet_changes_no_session(settings, story):
         before, fragments = snapshot(firewall), dict(firewall._fragments._accepted)
         decision = firewall.handle(data, now, zone)
         if decision.verdict is Verdict.DROP:
+            still = snapshot(firewall)
             for effect in decision.effects:
                 if isinstance(effect, SessionEnded):
-                    *_, last_seen, lifetime = before.pop(effect.id)[2:5]
-                    assert last_seen + lifetime == effect.at <= now
-            assert snapshot(firewall) == before
+                    restarted, lifetime = before.pop(effect.id)[4:6]
+                    assert restarted + lifetime <= effect.at <= now
+                    is_asked = settings.at_expiry is AtExpiry.PROBE
+                    assert is_asked or restarted + lifetime == effect.at
+                elif isinstance(effect, PacketInjected) and effect.kind == "probe":
+                    before.pop(effect.session, None)  # its time was over: it is being asked
+                    still.pop(effect.session, None)
+            assert still == before
             assert firewall._fragments._accepted == fragments
 
 

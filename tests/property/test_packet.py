@@ -81,7 +81,7 @@ def test_an_answer_that_is_a_segment_takes_its_numbers_from_what_it_answers(arri
     packet = parse(arrival[0])
     if isinstance(packet, Malformed) or packet.kind is not Kind.TCP:
         return
-    answer = parse(reset_for(packet))
+    answer = parse(reset_for(packet, 64))
     assert answer.key == reverse_key(packet)
     if packet.segment is Segment.SYN:
         assert (answer.seq, answer.ack) == (0, packet.end)
@@ -95,6 +95,6 @@ def test_a_rejection_is_no_longer_than_it_may_be(arrival, octets):
     data, _ = arrival
     flow = flow_of_packet(parse(data)) if not isinstance(parse(data), Malformed) else None
     if flow is not None:
-        answer = rejection_of(data + bytes(octets), flow, None)
+        answer = rejection_of(data + bytes(octets), flow, None, 64)
         assert len(answer) <= (576 if flow.version == 4 else 1280)
         assert parse(answer).length == len(answer)

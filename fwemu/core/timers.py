@@ -1,0 +1,151 @@
+"""When the idle timer of a session restarts, and for how long it then runs.
+
+Most firewalls know one answer: every packet restarts it, and the state says for how long.  For them
+`is_plain` is true and nothing else in here is asked.  The others look at the packet (whose it is,
+whether it carries anything), at the session (whether something is odd about it), or at its age.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fwemu.core.choices import AtExpiry, Refresh, Trust
+from fwemu.core.flow import Direction
+from fwemu.core.instants import NEVER
+from fwemu.core.packet import Packet
+from fwemu.core.policy import Policy, RefreshPolicy, ShortTimers
+from fwemu.core.session import Session
+from fwemu.core.tcp_table import FIN, SYN, Segment, State
+from fwemu.core.timeouts import Lifetimes, with_idle_timeout
+
+BOTH: Final = 1 << Direction.ORIGINAL | 1 << Direction.REPLY
+"""`Session.answered` when both ends have."""
+
+_ENDS_OF: Final = {Refresh.ORIGINAL: Direction.ORIGINAL, Refresh.REPLY: Direction.REPLY}
+
+
+class Timers:
+    """The timers of one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._refresh = policy.refresh
+        self._short = policy.short
+        self._longest = policy.longest
+        actions = {policy.at_expiry, *(rule.at_expiry for rule in policy.rules)}
+        self.is_plain = (
+            policy.refresh == RefreshPolicy()
+            and _is_never(policy.short)
+            and policy.longest == NEVER
+            and policy.trust is Trust.AT_ONCE
+            and AtExpiry.PROBE not in actions
+        )
+        """Every packet restarts the timer, and the state alone says for how long."""
+        self._of_rule: dict[int | None, Lifetimes] = {None: policy.lifetimes}
+        for index, rule in enumerate(policy.rules):
+            self._of_rule[index] = (
+                policy.lifetimes
+                if rule.idle_timeout is None
+                else with_idle_timeout(policy.lifetimes, rule.idle_timeout)
+            )
+        self._of_untrusted = {
+            rule: _with_established(general, policy.short.picked_up)
+            for rule, general in self._of_rule.items()
+        }
+
+    def lifetimes(self, rule: int | None, *, is_trusted: bool) -> Lifetimes:
+        """The lifetimes of a session that this rule has let in (None: the default action)."""
+        return (self._of_rule if is_trusted else self._of_untrusted)[rule]
+
+    def begin(self, session: Session) -> None:
+        """Set the timer of a session as its state has it, as if it had never been odd."""
+        session.probes = session.answered = 0
+        session.lifetime = self._within_age(session, session.lifetimes[session.state])
+
+    def passed(
+        self, session: Session, packet: Packet, direction: Direction, before: State, now: int,
+        is_keepalive: bool,
+    ) -> None:  # fmt: skip
+        """A packet of this session has passed, which was in the state `before`."""
+        if session.probes:
+            session.answered |= 1 << direction
+            if session.answered != BOTH and session.state is before:
+                return
+            session.probes = session.answered = 0
+        ends = session.ends
+        if session.state is not before:
+            ends[0].restarted = ends[1].restarted = now
+        elif self._restarts(session, packet, direction, is_keepalive):
+            ends[direction].restarted = now
+            if self._refresh.by(session.protocol) is not Refresh.EACH:
+                ends[1 - direction].restarted = now
+        else:
+            return
+        session.restarted = min(ends[0].restarted, ends[1].restarted)
+        session.lifetime = self._within_age(session, self._lifetime(session, packet))
+
+    def ask_again(self, session: Session, at: int, interval: int) -> None:
+        """The ends of this session have been asked at this instant: they have so long to answer."""
+        session.probes += 1
+        session.restarted = at
+        session.lifetime = self._within_age(session, interval)
+
+    def is_of_age(self, session: Session, at: int) -> bool:
+        """Has it lived as long as a session may?"""
+        return at - session.opened >= self._longest
+
+    def _restarts(
+        self, session: Session, packet: Packet, direction: Direction, is_keepalive: bool
+    ) -> bool:
+        """Does this packet, which has not changed the state, restart the timer?"""
+        refresh = self._refresh
+        if session.state in refresh.absolute:
+            return False
+        asks_or_answers = _is_about_keepalive(session, packet, direction, is_keepalive)
+        if asks_or_answers and not refresh.keepalives:
+            return False
+        if refresh.payload_only and packet.segment is not None and not _has_payload(packet):
+            return False
+        return _ENDS_OF.get(refresh.by(session.protocol), direction) is direction
+
+    def _lifetime(self, session: Session, packet: Packet) -> int:
+        """What the state says, or less while something is odd."""
+        lifetime, talk, short = session.lifetimes[session.state], session.talk, self._short
+        if talk is None:
+            return lifetime
+        if talk.repeats >= short.max_retransmissions or talk.has_closed_window:
+            lifetime = min(lifetime, short.retransmitted)
+        if packet.segment is Segment.RST:
+            lifetime = min(lifetime, short.rst_unverified)
+        if talk.ends[0].is_unacknowledged or talk.ends[1].is_unacknowledged:
+            lifetime = min(lifetime, short.unacknowledged)
+        return lifetime
+
+    def _within_age(self, session: Session, lifetime: int) -> int:
+        """No timer runs beyond the age at which the session ends anyway."""
+        return min(lifetime, session.opened + self._longest - session.restarted)
+
+
+def _is_about_keepalive(
+    session: Session, packet: Packet, direction: Direction, is_keepalive: bool
+) -> bool:
+    """Is this a keepalive probe, or the bare ACK that comes next from the end that was asked?"""
+    asked = session.asked
+    session.asked = direction.reverse if is_keepalive else None
+    return is_keepalive or (asked is direction and not _has_payload(packet))
+
+
+def _has_payload(packet: Packet) -> bool:
+    """Does this TCP segment carry data?"""
+    return packet.end - packet.seq & 0xFFFFFFFF > (1 if packet.flags & (SYN | FIN) else 0)
+
+
+def _is_never(short: ShortTimers) -> bool:
+    return short.retransmitted == short.unacknowledged == short.rst_unverified == NEVER
+
+
+def _with_established(general: Lifetimes, lifetime: int) -> Lifetimes:
+    """The same lifetimes, with another one at the most for an open connection."""
+    return tuple(
+        min(general[state], lifetime) if state is State.ESTABLISHED else general[state]
+        for state in State
+    )
