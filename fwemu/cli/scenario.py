@@ -21,7 +21,7 @@ STAGES = ("engine", "queue")
 
 @click.group(cls=Group, epilog=example("fwemu scenario run close", "fwemu scenario run my.story"))
 def command() -> None:
-    """Tell stories of packets, and see whether the firewall does as they say."""
+    """Tell stories of packets, and see how they go."""
 
 
 @command.command("ls", epilog=example("fwemu scenario ls"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,12 @@ from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.reasons import EndReason, Reason
 from fwemu.core.tcp_table import State
-from fwemu.errors import ConfigError
-from fwemu.scenarios.cast import bytes_of, told
+from fwemu.errors import ConfigError, StoryError
+from fwemu.scenarios.cast import MESSAGES, bytes_of, told
 from fwemu.scenarios.notation import parse, read
-from fwemu.scenarios.play import config_of
+from fwemu.scenarios.play import config_of, play
+from fwemu.scenarios.segments import FLAGS
+from fwemu.scenarios.stage import EngineStage
 from fwemu.scenarios.story import Cut, Ending, Expected, Icmp, Number, Other, Tcp, Udp
 
 SYN = "+0 > S 0:0(0) accept SYN_SENT"
@@ -209,3 +212,24 @@ def test_a_packet_is_told_as_it_was_written(text, version):
     written = text.replace("TCP 1]", "A 1:1(0) ack 1]")
 
     assert told(bytes_of(step(f"+0 {written} accept").packet, version)).text == text
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "stories.md"
+
+
+@pytest.mark.parametrize("text", re.findall(r"```story\n(.*?)```", GUIDE.read_text(), re.S))
+def test_the_stories_of_the_guide_go_as_told(text):
+    """Who copies an example begins with one that works."""
+    story = parse(text, "guide.story")
+
+    for version in story.versions:
+        assert play(story, version, EngineStage(config_of(story))) is None
+
+
+def test_the_guide_knows_every_message_option_and_setting():
+    """A word that is nowhere explained is one that nobody finds."""
+    text = GUIDE.read_text()
+
+    words = [*MESSAGES, *FLAGS, "mss", "sackOK", "wscale", "timestamps", "sack", "ttl", "frag"]
+    assert [word for word in words if word not in text] == []
+    assert f"and {StoryError.exit_code} if one did not" in text

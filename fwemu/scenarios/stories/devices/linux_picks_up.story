@@ -1,5 +1,6 @@
 # Linux with tcp_loose takes a connection up again that it has forgotten: nobody notices anything.
 profile = linux-conntrack
+kernel = yes
 
 +0    > S   0:0(0)            accept SYN_SENT
 +.01  < SA  0:0(0) ack 1      accept SYN_RECV

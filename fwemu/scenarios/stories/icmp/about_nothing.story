@@ -1,4 +1,6 @@
 # An error about a session that is not, or is no more, is dropped from either side.
+kernel = yes
+
 +0   < icmp unreachable [> udp (100)]  drop unrelated_icmp
 +0   > udp (100)                       accept opened UDP_UNREPLIED
 +30

@@ -1,4 +1,6 @@
 # Errors are related from either side, each about what went the other way.
+kernel = yes
+
 +0    > S   0:0(0)                                 accept SYN_SENT
 +.01  < SA  0:0(0) ack 1                           accept SYN_RECV
 +.01  > A   1:1(0) ack 1                           accept ESTABLISHED

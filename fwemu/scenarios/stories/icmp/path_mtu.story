@@ -1,4 +1,6 @@
 # A router behind us has a smaller MTU: its error passes, and the segments get smaller (RFC 1191, 8201).
+kernel = yes
+
 +0    > S   0:0(0) <mss 1460>                           accept SYN_SENT
 +.01  < SA  0:0(0) ack 1 <mss 1460>                     accept SYN_RECV
 +.01  > A   1:1(0) ack 1                                accept ESTABLISHED

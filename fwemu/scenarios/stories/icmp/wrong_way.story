@@ -1,4 +1,6 @@
 # An error about a packet that its own side has sent is forged.
+kernel = yes
+
 +0    > S   0:0(0)                           accept SYN_SENT
 +.01  < SA  0:0(0) ack 1                     accept SYN_RECV
 +.01  > A   1:1(0) ack 1                     accept ESTABLISHED

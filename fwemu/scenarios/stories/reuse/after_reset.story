@@ -1,4 +1,4 @@
-# Who has reset a connection may open it again at once; for anybody else's SYN the answer will tell.
+# Who has reset a connection may open it again at once: that SYN is a new connection.
 kernel = yes
 
 +0    > S   0:0(0)                       accept SYN_SENT
@@ -7,7 +7,5 @@ kernel = yes
 +0    > R   1:1(0)                       accept CLOSE
 +.1   > S   500000:500000(0)             accept opened SYN_SENT
       end reused CLOSE
-+.01  < RA  =0:=0(0) ack 500001          accept CLOSE
-+.1   > S   600000:600000(0)             accept ignored CLOSE
-+.01  < SA  800000:800000(0) ack 600001  accept SYN_RECV
-+.01  > A   600001:600001(0) ack 800001  accept ESTABLISHED
++.01  < SA  800000:800000(0) ack 500001  accept SYN_RECV
++.01  > A   500001:500001(0) ack 800001  accept ESTABLISHED

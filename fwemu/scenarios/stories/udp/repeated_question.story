@@ -1,4 +1,6 @@
 # A question that is repeated stays a question.
+kernel = yes
+
 +0    > udp (100)  accept opened UDP_UNREPLIED
 +20   > udp (100)  accept UDP_UNREPLIED
 +20   > udp (100)  accept UDP_UNREPLIED

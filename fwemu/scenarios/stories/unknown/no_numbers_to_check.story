@@ -1,4 +1,5 @@
 # A connection that was picked up is never checked for its window: its scaling is not known.
+kernel = yes
 set unknown.inside=pick-up
 
 +0    > A   1:1(0) ack 1 win 100             accept picked_up ESTABLISHED

@@ -1,4 +1,5 @@
 # `tcp.window = liberal`: what lies outside passes, but a RST of the past is still refused.
+kernel = yes
 set tcp.window=liberal
 
 +0    > S   0:0(0) win 1000                accept SYN_SENT
