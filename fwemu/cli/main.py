@@ -43,6 +43,8 @@ COMMANDS: Final = {
     "flush": "fwemu.cli.flush",
     "kill": "fwemu.cli.kill",
     "set": "fwemu.cli.set",
+    "failover": "fwemu.cli.failover",
+    "reboot": "fwemu.cli.reboot",
     "profiles": "fwemu.cli.profiles",
     "scenario": "fwemu.cli.scenario",
     "doctor": "fwemu.cli.doctor",

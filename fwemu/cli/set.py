@@ -17,12 +17,19 @@ from fwemu.cli.words import complete_live_settings
 
 @click.command(epilog=example("fwemu set timeouts.tcp_established=30s expiry.action=reset-both"))
 @which_firewall
+@click.option(
+    "--flush", is_flag=True, help="Empty the table in the same step, as a policy push may do."
+)
 @click.argument(
     "settings", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete_live_settings
 )
 @as_json
 def command(
-    name: str | None, control: Path | None, settings: tuple[str, ...], as_json: bool
+    name: str | None,
+    control: Path | None,
+    flush: bool,
+    settings: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Change settings of a running firewall, or show them.
 
@@ -31,9 +38,11 @@ def command(
     """
     from fwemu.config import toml
 
+    if flush and not settings:
+        raise click.UsageError("--flush goes with settings (`fwemu flush` only empties the table)")
     with connect(name, control) as client:
         before = client.config()
-        after = client.configure(settings) if settings else before
+        after = client.configure(settings, flush=flush) if settings else before
     if not settings:
         if as_json:
             emit(after)
@@ -49,6 +58,8 @@ def command(
             print(f"{key}: {texts[0]} -> {texts[1]}")
     if not changes:
         say("nothing changed: that is how it was")
+    if flush:
+        say("the table was emptied")
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

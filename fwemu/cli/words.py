@@ -93,6 +93,16 @@ def protocol(ctx: click.Context, parameter: click.Parameter, word: str | None) -
     raise ConfigError(f"--protocol {word}: give {', '.join(_PROTOCOLS)} or a number up to 255")
 
 
+def duration(ctx: click.Context, parameter: click.Parameter, word: str | None) -> str | None:
+    """A length of time as people write it; the API reads it again."""
+    from fwemu.config.duration import Duration
+
+    try:
+        return word and str(Duration.parse(word))
+    except ValueError as error:
+        raise ConfigError(f"{parameter.opts[0]}: {error}") from None
+
+
 def address(ctx: click.Context, parameter: click.Parameter, word: str | None) -> str | None:
     """The IP address as the API spells it."""
     try:

@@ -17,6 +17,7 @@ from fwemu.config.match import Places, Ports, Protocols
 from fwemu.config.size import Size
 from fwemu.config.values import (
     ClosingLifetime,
+    Delay,
     InterfaceNames,
     Interval,
     Lifetime,
@@ -29,6 +30,7 @@ from fwemu.core.choices import (
     AtExpiry,
     Mode,
     OnUnknown,
+    PeerState,
     Refresh,
     ResetNumbers,
     Trust,
@@ -431,6 +433,22 @@ class FlushSettings(Section):
         return self
 
 
+class Standby(Section):
+    """The peer that takes over at `fwemu failover`, and what it knows by then.
+
+    It begins with all sessions when `lag` is set, and from then on hears of sessions that are
+    opened, change their state or end. It does not hear of packets: timers begin anew, and the
+    numbers of TCP connections are not known.
+    """
+
+    state: PeerState = Field(
+        default=PeerState.NONE, description="Whether it has sessions at all, or only the rules."
+    )
+    lag: Delay = Field(
+        default=Duration(0), description="How long it takes until it hears of a change."
+    )
+
+
 class DaemonSettings(Section):
     """The shell around the firewall: its kernel queue, its interfaces, its log."""
 
@@ -513,6 +531,7 @@ class Config(Section):
     default_action: DefaultAction = DefaultAction()
     rules: tuple[RuleSettings, ...] = Field(default=(), description="Rules in order.")
     flush: tuple[FlushSettings, ...] = Field(default=(), description="When the table is emptied.")
+    standby: Standby = Standby()
     daemon: DaemonSettings = DaemonSettings()
 
     @model_validator(mode="after")

@@ -68,6 +68,14 @@ Interval = Annotated[
     Accepts(f"100ms to {LONGEST}"),
 ]
 
+Delay = Annotated[
+    Duration,
+    PlainValidator(partial(_duration, shortest="0s", never=False)),
+    *_WRITTEN_DURATION,
+    Accepts(f"0s to {LONGEST}"),
+]
+"""How long something takes that may take no time."""
+
 
 def _state_timer(value: str) -> str:
     if value not in STATE_TIMERS:

@@ -72,3 +72,10 @@ class UnderPressure(Enum):
     """From `start` on they are divided by `factor` (accelerated aging of PAN-OS)."""
     EARLY_AGEOUT = "early-ageout"
     """From `start` until the table is below `stop` none is longer than `early_ageout` (Junos)."""
+
+
+class PeerState(Enum):
+    """What the peer of this firewall knows at a failover.  The value is the setting's."""
+
+    NONE = "none"
+    SYNCHRONISED = "synchronised"

@@ -33,6 +33,7 @@ from fwemu.core.packet import (
     Malformed,
     Packet,
     flow_of_packet,
+    keys_of,
     parse,
     reverse_key,
 )
@@ -41,6 +42,7 @@ from fwemu.core.pressure import Pressure
 from fwemu.core.reasons import Answer, EndReason, Reason, Verdict
 from fwemu.core.rules import Action, judge
 from fwemu.core.session import Session
+from fwemu.core.standby import Standby, take_over
 from fwemu.core.table import SessionTable
 from fwemu.core.tcp_table import Cell, Segment, State
 from fwemu.core.timeouts import DISCARDED_STATES, END_OF_STATE
@@ -109,6 +111,8 @@ class Firewall:
         self._addresses = addresses or {}
         self._fragments = AcceptedDatagrams()
         self._last_number = 0
+        self._up_at: int | None = None
+        """The instant at which a reboot ends; None if there is none."""
         self._find = self.table.find
         self._seen = self.table.eviction.seen
         self._apply(policy)
@@ -123,7 +127,9 @@ class Firewall:
         """
         packet = parse(data)
         if isinstance(packet, Malformed):
-            decision = self._refuse(data, now, arrival, packet.reason, length=packet.length)
+            is_up = self._up_at is None or now >= self._up_at
+            broken = packet.reason if is_up else Reason.REBOOTING
+            decision = self._refuse(data, now, arrival, broken, length=packet.length)
         else:
             decision = self._by_kind[packet[0]](packet, data, now, arrival)
         reason = decision[1]
@@ -429,6 +435,8 @@ class Firewall:
         Calling it early, late or twice changes no verdict: `handle` checks deadlines itself.  As
         long as `next_deadline` is not after `now` there is more to do.
         """
+        if self._up_at is not None and now >= self._up_at:
+            self._come_up()
         effects: list[Effect] = []
         looks = Looks(SWEEP)
         while (session := self.table.expiry.due(now, looks)) is not None:
@@ -438,10 +446,13 @@ class Firewall:
         return tuple(effects)
 
     def next_deadline(self) -> int | None:
-        """No session ends by its timer before this instant; None if none ever will.
+        """Nothing happens by itself before this instant; None if nothing ever will.
 
-        The answer may change with every other call.
+        A session may end by its timer, or a reboot be over.  The answer may change with every other
+        call.
         """
+        if self._up_at is not None:  # and the table is empty
+            return self._up_at
         looks = (self.table.expiry.next_look(), self._pressure.next_look())
         return min((instant for instant in looks if instant is not None), default=None)
 
@@ -489,6 +500,89 @@ class Firewall:
         self._pressure.counted(len(self.table), now)
         return tuple(effects)
 
+    def fail_over(self, now: int, peer: Standby | None = None, lag: int = 0) -> Effects:
+        """The peer takes over; without one that was kept up to date it knows nothing.
+
+        What it knows is as old as `lag`: sessions opened since are lost, states are those of then,
+        and sessions that ended since are there again, with new numbers.  All timers begin anew, and
+        the numbers of TCP connections are not known.  It is up, whatever the other one was.
+        """
+        effects = self._end_due(now)
+        self._fragments.forget_all()
+        if self._up_at is not None:
+            self._come_up()
+        if peer is None:
+            return (*effects, *self._end_all(self.table, now, EndReason.FAILED_OVER))
+        peer.follow(effects)
+        unheard = peer.unheard(now - lag)
+        known = []
+        for session in self.table:
+            if session.id in unheard.opened:
+                effects += self._end(session, now, EndReason.FAILED_OVER)
+            else:
+                self.table.remove(session)
+                known.append(session)
+        for session in known:
+            before = session.state
+            take_over(session, unheard.states.get(session.id, before), now)
+            self._timers.begin(session)
+            self.table.add(session)
+            if session.state is not before:
+                effects.append(StateChanged(now, session.id, before, session.state))
+        if self.policy.mode is Mode.STATEFUL:
+            room = self.policy.capacity - len(self.table)
+            young = [
+                each for each in unheard.ended.values() if now - each.opened < self.policy.longest
+            ]
+            young.sort(key=lambda ended: ended.id)
+            effects += [self._restore(each, now) for each in young[:room]]
+        self._pressure.counted(len(self.table), now)
+        return tuple(effects)
+
+    def reboot(self, now: int, outage: int) -> Effects:
+        """Forget everything, tell nobody, and let nothing pass for `outage` nanoseconds."""
+        self._fragments.forget_all()
+        effects = self._end_due(now)
+        self._up_at = now + outage
+        self._apply(self.policy)
+        return (*effects, *self._end_all(self.table, now, EndReason.REBOOTED))
+
+    def _restore(self, ended: SessionEnded, now: int) -> SessionOpened:
+        """A session that ended, of which the peer has not heard, goes on there."""
+        rule = ended.rule
+        if rule is not None and rule >= len(self.policy.rules):
+            rule = None
+        self._last_number += 1
+        session = Session(
+            self._last_number,
+            ended.flow.protocol,
+            *keys_of(ended.flow),
+            ended.zone,
+            ended.state,
+            rule,
+            self._timers.lifetimes(rule, is_trusted=True),
+            ended.opened,
+        )
+        take_over(session, ended.state, now)
+        self._timers.begin(session)
+        original, reply = session.ends
+        original.packets, original.octets, reply.packets, reply.octets = ended.traffic
+        self.table.add(session)
+        return SessionOpened(now, session.id, ended.flow, ended.zone, ended.state, rule, False)
+
+    def _come_up(self) -> None:
+        """A reboot is over."""
+        self._up_at = None
+        self._apply(self.policy)
+
+    def _wait(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
+        """Nothing passes while the firewall is on its way up."""
+        assert self._up_at is not None
+        if now < self._up_at:
+            return self._refuse(data, now, arrival, Reason.REBOOTING, packet=packet)
+        self._come_up()
+        return self._by_kind[packet[0]](packet, data, now, arrival)
+
     # -- sessions -----------------------------------------------------------------------------
 
     def _apply(self, policy: Policy) -> None:
@@ -502,6 +596,8 @@ class Firewall:
             self._filter if policy.mode is Mode.ACL else special.get(kind, self._track)
             for kind in Kind
         ]
+        if self._up_at is not None:
+            self._by_kind = [self._wait for _ in Kind]
 
     def _make_room(self, now: int) -> tuple[bool, Effects]:
         """Room for one more session: those that are due go first, then whom the policy names."""

@@ -14,7 +14,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final, NamedTuple
 
-from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Flow, flow_of
+from fwemu.core.flow import ICMP, ICMPV6, PROTOCOL_NAMES, TCP, UDP, Flow, flow_of
 from fwemu.core.reasons import Reason
 from fwemu.core.tcp_options import TIMESTAMPS_ONLY
 from fwemu.core.tcp_table import FIN, SEGMENT_OF_FLAGS, SYN, Segment
@@ -152,6 +152,18 @@ def reverse_key(packet: Packet) -> bytes:
     if packet.kind is Kind.QUERY:
         return swapped + rest[:2] + _WORD.pack(ICMP_QUERIES[packet.protocol][rest[3]])
     return swapped + rest[2:] + rest[:2]
+
+
+def keys_of(flow: Flow) -> tuple[bytes, bytes]:
+    """The keys of a session's packets, in the original direction and in reply, from its flow."""
+    here, there = flow.source + flow.destination, flow.destination + flow.source
+    if flow.protocol not in PROTOCOL_NAMES:
+        return here, there
+    first, second = _WORD.pack(flow.source_port), _WORD.pack(flow.destination_port)
+    if flow.protocol in ICMP_QUERIES:
+        answer = ICMP_QUERIES[flow.protocol][flow.destination_port]
+        return here + first + second, there + first + _WORD.pack(answer)
+    return here + first + second, there + second + first
 
 
 def flow_of_packet(packet: Packet) -> Flow:

@@ -46,6 +46,7 @@ class Reason(IntEnum):
     BAD_HEADER = 17
     TRUNCATED = 18
     DISCARDED = 19
+    REBOOTING = 20
 
     @property
     def word(self) -> str:
@@ -79,6 +80,7 @@ WHY: Final[dict[Reason, str]] = {
     Reason.BAD_HEADER: "not an IP packet that can be understood",
     Reason.TRUNCATED: "ends before its headers do",
     Reason.DISCARDED: "its flow was denied a while ago, and the denial is remembered",
+    Reason.REBOOTING: "the emulated firewall is down, on its way up again after a reboot",
 }
 
 
@@ -94,6 +96,8 @@ class EndReason(Enum):
     REUSED = "reused"
     LIFETIME = "lifetime"
     UNANSWERED = "unanswered"
+    FAILED_OVER = "failed_over"
+    REBOOTED = "rebooted"
 
     @property
     def word(self) -> str:
@@ -111,6 +115,8 @@ WHY_ENDED: Final[dict[EndReason, str]] = {
     EndReason.REUSED: "a new connection took over its addresses and ports",
     EndReason.LIFETIME: "it had reached the age at which every session ends",
     EndReason.UNANSWERED: "its idle timer ran out, and not both ends answered the probes",
+    EndReason.FAILED_OVER: "the peer that took over does not know it",
+    EndReason.REBOOTED: "the firewall was started again, which empties its table",
 }
 
 

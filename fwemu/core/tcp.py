@@ -25,6 +25,7 @@ from fwemu.core.tcp_window import (
     acknowledged,
     begin_anew,
     fit,
+    forget,
     join,
     learn,
     open_with,
@@ -91,6 +92,16 @@ class TcpTalk:
         """Learn from the first segment."""
         self.is_liberal = open_with(*self.ends, packet)
 
+    def forget_numbers(self) -> None:
+        """Know no more of the ends than after a pick-up in which neither has spoken yet."""
+        for end in self.ends:
+            forget(end)
+        self.is_liberal = True
+        self.awaits_challenge = False
+        self.last_segment = None
+        self.last_numbers = (0, 0, 0, 0)
+        self.repeats = 0
+
 
 def meaning(
     talk: TcpTalk, state: State, packet: Packet, direction: Direction, check: WindowCheck
@@ -119,9 +130,9 @@ def _meaning_of_syn(talk: TcpTalk, state: State, packet: Packet, direction: Dire
     """
     cell = NEXT[state][direction][_SYN]
     if cell is State.SYN_SENT:
-        expected = talk.ends[_ORIGINAL].next
-        assert expected is not None
-        return Segment.SYN_AGAIN if precedes(packet.end, expected) else _SYN
+        expected = talk.ends[_ORIGINAL].next  # None after a failover
+        is_earlier = expected is not None and precedes(packet.end, expected)
+        return Segment.SYN_AGAIN if is_earlier else _SYN
     if cell is not Cell.REOPEN:
         return _SYN
     was_closed = talk.ends[0].closed_first or talk.ends[1].closed_first

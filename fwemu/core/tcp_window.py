@@ -85,6 +85,14 @@ def resume(sender: TcpEnd, receiver: TcpEnd, end: int, window: int, options: byt
     _begin(receiver, end, window, options)
 
 
+def forget(end: TcpEnd) -> None:
+    """Void what was known of an end's numbers, but for who closed first: that is a state."""
+    closed_first = end.closed_first
+    end.restore(_NOTHING)
+    end.closed_first = closed_first
+    end.is_selective = True
+
+
 def join(sender: TcpEnd, receiver: TcpEnd, packet: Packet, sack: int) -> None:
     """Learn from the first segment of the other end of a stream that we joined in its middle."""
     sender.next = packet.end

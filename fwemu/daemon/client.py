@@ -54,9 +54,12 @@ class Client:
         """All its settings."""
         return dict(self._ask("GET", "/config"))
 
-    def configure(self, settings: Sequence[str]) -> Answer:
-        """Change settings, each as `key=value`; returns all of them."""
-        return dict(self._ask("PATCH", "/config", {"settings": list(settings)}))
+    def configure(self, settings: Sequence[str], *, flush: bool = False) -> Answer:
+        """Change settings, each as `key=value`; returns all of them.
+
+        With `flush` the table is emptied in the same step, as by a policy push.
+        """
+        return dict(self._ask("PATCH", "/config", {"settings": list(settings), "flush": flush}))
 
     def sessions(self, **match: Any) -> Iterator[dict[str, Any]]:
         """All sessions that match (`protocol`, `state`, `host`, `port`), in order of number."""
@@ -73,6 +76,18 @@ class Client:
     def flush(self) -> int:
         """Empty the table; returns how many sessions that were."""
         return int(self._ask("POST", "/flush")["sessions"])
+
+    def fail_over(self, *, state: str | None = None, lag: str | None = None) -> Answer:
+        """Let the peer take over, by default the one that `[standby]` describes.
+
+        `state` is none or synchronised, `lag` a duration.  Returns how many sessions it `kept`,
+        `lost`, and how many have `returned`.
+        """
+        return dict(self._ask("POST", "/failover", {"state": state, "lag": lag}))
+
+    def reboot(self, outage: str) -> int:
+        """Forget all sessions and be down for a while; returns how many sessions that were."""
+        return int(self._ask("POST", "/reboot", {"outage": outage})["sessions"])
 
     def kill(self, *, notify: str = "silent", **which: Any) -> int:
         """End sessions by `ids`, by `match` (a dict as for `sessions`) or by `share`."""

@@ -28,14 +28,25 @@ from starlette.exceptions import HTTPException
 
 from fwemu import __version__
 from fwemu.config import Config, apply, policy, to_settings
-from fwemu.core.choices import AtExpiry
+from fwemu.config.duration import Duration
+from fwemu.config.values import Delay
+from fwemu.core.choices import AtExpiry, PeerState
 from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
 from fwemu.core.tcp_table import State
 from fwemu.daemon.journal_reader import read_events
 from fwemu.daemon.metrics import Collector
-from fwemu.daemon.operations import PAGE, Reply, SessionsPage, flushes, logged
+from fwemu.daemon.operations import (
+    PAGE,
+    Pair,
+    Reply,
+    SessionsPage,
+    TakenOver,
+    flushes,
+    logged,
+    pair,
+)
 from fwemu.daemon.operations import Request as EngineRequest
-from fwemu.daemon.records import Record, session_record, statistics_record
+from fwemu.daemon.records import Record, seconds, session_record, statistics_record
 from fwemu.daemon.rundir import About
 from fwemu.errors import ConfigError, ControlError, FwemuError
 
@@ -152,6 +163,30 @@ class Settings(BaseModel, extra="forbid"):
     """Settings to change, as `key=value` on the command line."""
 
     settings: list[str] = Field(description='as in "timeouts.tcp_established=5s"', min_length=1)
+    flush: bool = Field(False, description="empty the table in the same step")
+
+
+class FailOver(BaseModel, extra="forbid"):
+    """What the peer knows that takes over; what is not given is as `[standby]` says."""
+
+    state: PeerState | None = Field(None, description="nothing, or what it has heard of")
+    lag: Delay | None = Field(None, description="how old that is; at most `standby.lag`")
+
+
+class FailedOver(BaseModel):
+    """What has become of the sessions."""
+
+    state: PeerState
+    lag_s: float
+    kept: int = Field(description="sessions that the peer knew")
+    lost: int = Field(description="sessions that it did not know")
+    returned: int = Field(description="sessions that had ended, of which it had not heard")
+
+
+class Reboot(BaseModel, extra="forbid"):
+    """How long a reboot takes."""
+
+    outage: Delay = Field(description='until packets pass again, as in "30s"')
 
 
 def application(about: About, config: Config, engine: Asks) -> FastAPI:
@@ -200,8 +235,10 @@ def application(about: About, config: Config, engine: Asks) -> FastAPI:
             "configure",
             policy=policy(changed),
             flushes=flushes(changed),
+            pair=pair(changed),
             events=logged(changed),
             changes=changes.settings,
+            flush=changes.flush,
         )
         state["config"] = changed
         return to_settings(changed)
@@ -249,6 +286,18 @@ def application(about: About, config: Config, engine: Asks) -> FastAPI:
         """Empty the table, silently."""
         return Count(sessions=engine.ask("flush"))
 
+    @app.post("/failover")
+    def fail_over(request: FailOver | None = None) -> FailedOver:
+        """Let the peer take over."""
+        known = _peer(pair(state["config"]), request or FailOver(state=None, lag=None))
+        done: TakenOver = engine.ask("fail_over", state=known.state, lag=known.lag)
+        return FailedOver(state=known.state, lag_s=seconds(known.lag), **done._asdict())
+
+    @app.post("/reboot")
+    def reboot(request: Reboot) -> Count:
+        """Forget every session and let nothing pass for a while."""
+        return Count(sessions=engine.ask("reboot", outage=request.outage.nanoseconds))
+
     @app.get("/stats")
     def statistics() -> dict[str, Any]:
         """All counters and gauges, as JSON."""
@@ -265,6 +314,25 @@ def application(about: About, config: Config, engine: Asks) -> FastAPI:
 
     _add_metrics(app, engine)
     return app
+
+
+def _peer(configured: Pair, request: FailOver) -> Pair:
+    """What the peer knows, if that can be known here."""
+    known = configured.state if request.state is None else request.state
+    if known is PeerState.NONE:
+        if request.lag is not None:
+            raise ConfigError(
+                "failover: a peer without state has no lag "
+                "(leave lag out, or give state synchronised)"
+            )
+        return Pair()
+    lag = configured.lag if request.lag is None else request.lag.nanoseconds
+    if lag > configured.lag:
+        raise ConfigError(
+            f"failover: lag {request.lag}: changes are kept for {Duration(configured.lag)} only "
+            f"(set standby.lag={request.lag} at least that long before)"
+        )
+    return Pair(known, lag)
 
 
 class _NoEngine:

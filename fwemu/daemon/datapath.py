@@ -15,6 +15,7 @@ from fwemu.core.effects import Effect, PacketInjected
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
+from fwemu.core.standby import Standby
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.queue import Pause
 from fwemu.daemon.schedule import FlushSchedule
@@ -75,6 +76,8 @@ class Datapath:
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
+        self.standby: Standby | None = None
+        """What follows the effects for a peer that hears of them late."""
         self._clock = clock
         self._now = clock.now
         self._zones = zones
@@ -107,6 +110,8 @@ class Datapath:
             if type(effect) is PacketInjected:
                 self._injector.send(effect.packet)
         self._unpublished += effects
+        if self.standby is not None:
+            self.standby.follow(effects)
 
     def publish(self) -> None:
         """Log and count what has happened since the last time."""

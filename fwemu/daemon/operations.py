@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from fwemu.config import Config
-from fwemu.core.choices import AtExpiry
+from fwemu.core.choices import AtExpiry, PeerState
+from fwemu.core.effects import Effect, SessionEnded, SessionOpened
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import Policy
-from fwemu.core.reasons import Reason
+from fwemu.core.reasons import EndReason, Reason
+from fwemu.core.standby import Standby
 from fwemu.core.tcp_table import State
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.queue import PacketQueue
-from fwemu.daemon.records import SessionRow, Statistics, row_of
+from fwemu.daemon.records import SessionRow, Statistics, row_of, seconds
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
 
@@ -74,6 +76,36 @@ def flushes(config: Config) -> Flushes:
     )
 
 
+@dataclass(frozen=True)
+class Pair:
+    """What the peer of this firewall knows when it takes over."""
+
+    state: PeerState = PeerState.NONE
+    lag: int = 0
+    """Nanoseconds."""
+
+    @property
+    def standby(self) -> Standby | None:
+        """What keeps the changes that it hears of late; None if it hears of all at once."""
+        return Standby(self.lag) if self.lag else None
+
+
+def pair(config: Config) -> Pair:
+    """The pair that is configured."""
+    return Pair(config.standby.state, config.standby.lag.nanoseconds)
+
+
+class TakenOver(NamedTuple):
+    """What a failover has done to sessions."""
+
+    kept: int
+    """Those that the peer knew."""
+    lost: int
+    """Those that it did not know."""
+    returned: int
+    """Those that had ended, of which it had not heard."""
+
+
 def logged(config: Config) -> tuple[str, ...]:
     """The kinds of events that are to be logged."""
     return tuple(event.value for event in config.daemon.log_events)
@@ -92,6 +124,7 @@ class Operations:
         tally: Tally,
         chance: random.Random,
         flushes: Flushes,
+        pair: Pair,
     ) -> None:
         self._datapath = datapath
         self._firewall = datapath.firewall
@@ -102,6 +135,8 @@ class Operations:
         self._tally = tally
         self._chance = chance
         self._flushes = flushes
+        self._pair = pair
+        self._datapath.standby = pair.standby
         self._started = clock.now()
         self._listing: list[int] = []
         self._listed_until = 0
@@ -113,6 +148,8 @@ class Operations:
             "kill": self.kill,
             "kill_random": self.kill_random,
             "configure": self.configure,
+            "fail_over": self.fail_over,
+            "reboot": self.reboot,
         }
 
     def answer(self, request: Request) -> Reply:
@@ -170,15 +207,64 @@ class Operations:
         numbers = [session.id for session in self._firewall.table]
         return self.kill(self._chance.sample(numbers, round(len(numbers) * share)), notify)
 
+    def fail_over(self, state: PeerState, lag: int) -> TakenOver:
+        """The peer takes over; it knows nothing, or what was so `lag` nanoseconds ago."""
+        now = self._clock.now()
+        peer = None
+        if state is PeerState.SYNCHRONISED:
+            peer = self._datapath.standby or Standby(0)
+        effects = self._firewall.fail_over(now, peer, lag)
+        lost = sum(
+            type(effect) is SessionEnded and effect.reason is EndReason.FAILED_OVER
+            for effect in effects
+        )
+        returned = sum(type(effect) is SessionOpened for effect in effects)
+        done = TakenOver(len(self._firewall.table) - returned, lost, returned)
+        self._datapath.publish()
+        self._journal.note(
+            "failed_over", now, state=state.value, lag_s=seconds(lag), **done._asdict()
+        )
+        self._carry_out_for_both(effects)
+        return done
+
+    def reboot(self, outage: int) -> int:
+        """Forget everything, and be down for `outage` nanoseconds; returns how many it forgot."""
+        now = self._clock.now()
+        count = len(self._firewall.table)
+        self._datapath.publish()
+        self._journal.note("rebooting", now, outage_s=seconds(outage), sessions=count)
+        self._carry_out_for_both(self._firewall.reboot(now, outage))
+        return count
+
+    def _carry_out_for_both(self, effects: tuple[Effect, ...]) -> None:
+        """Both firewalls of the pair know of these at once."""
+        self._datapath.carry_out(effects)
+        if self._datapath.standby is not None:
+            self._datapath.standby.synchronise()
+
     def configure(
-        self, policy: Policy, flushes: Flushes, events: tuple[str, ...], changes: list[str]
+        self,
+        policy: Policy,
+        flushes: Flushes,
+        pair: Pair,
+        events: tuple[str, ...],
+        changes: list[str],
+        flush: bool,
     ) -> None:
-        """Follow another policy and schedule from now on, and log these kinds of events."""
+        """Follow another policy and schedule from now on, and log these kinds of events.
+
+        With `flush` the table is emptied in the same step: no packet comes between.
+        """
         now = self._clock.now()
         self._datapath.publish()
         self._journal.select(events)
-        self._journal.note("configured", now, changes=changes)
+        self._journal.note("configured", now, changes=changes, flushed=flush)
         if flushes != self._flushes:  # else an interval would begin anew with every change
             self._flushes = flushes
             self._datapath.schedule = FlushSchedule(self._clock, flushes.cron, flushes.intervals)
+        if flush:
+            self._datapath.carry_out(self._firewall.flush(now))
         self._datapath.carry_out(self._firewall.reconfigure(policy, now))
+        if pair.lag != self._pair.lag:
+            self._datapath.standby = pair.standby
+        self._pair = pair

@@ -29,7 +29,7 @@ from fwemu.daemon.clock import Clock
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
-from fwemu.daemon.operations import Operations, flushes, logged
+from fwemu.daemon.operations import Operations, flushes, logged, pair
 from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.daemon.schedule import FlushSchedule
@@ -107,7 +107,9 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         )
         hooked = undo.enter_context(ExitStack())
         hooked.callback(hook.remove)
-        operations = Operations(datapath, clock, queue, injector, journal, tally, chance, planned)
+        operations = Operations(
+            datapath, clock, queue, injector, journal, tally, chance, planned, pair(order.config)
+        )
 
         journal.note("started", clock.now(), name=order.name, netns=about.netns, seed=seed)
         _comment(order, zones, say)  # not before: where it cannot start, only the error counts

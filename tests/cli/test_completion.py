@@ -40,6 +40,8 @@ def labs(nothing):
         ("fwemu sessions --protocol icm", ["icmp", "icmpv6"]),
         ("fwemu sessions --state est", ["ESTABLISHED"]),
         ("fwemu kill --notify reset-b", ["reset-both"]),
+        ("fwemu failover --state s", ["synchronised"]),
+        ("fwemu set --flush standby.", ["standby.state=", "standby.lag="]),
         ("fwemu up --profile cisco", ["cisco-asa"]),
         (
             "fwemu up --set expiry.",

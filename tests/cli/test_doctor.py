@@ -19,7 +19,7 @@ from tests.lab.kit import unique
 NAMES = [check.name for check in checks.CHECKS]
 NEED_ROOT = [
     "up", "down", "ls", "exec client true", "shell client", "daemon", "sessions", "events",
-    "stats", "flush", "kill 1", "set mode=acl",
+    "stats", "flush", "kill 1", "set mode=acl", "failover", "reboot",
 ]  # fmt: skip
 
 as_nobody = pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")

@@ -8,7 +8,17 @@ from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.lab import Topology, register
 from tests.cli.command import fwemu
 
-ON_FIREWALLS = ["sessions", "events", "stats", "flush", "kill 1", "set", "set mode=acl"]
+ON_FIREWALLS = [
+    "sessions",
+    "events",
+    "stats",
+    "flush",
+    "kill 1",
+    "set",
+    "set mode=acl",
+    "failover",
+    "reboot",
+]
 ON_LABS = ["exec client true", "shell client"]
 
 

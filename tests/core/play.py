@@ -44,6 +44,7 @@ from fwemu.core.policy import (
 from fwemu.core.reasons import Answer, Reason, Verdict
 from fwemu.core.rules import Action, Network, Rule
 from fwemu.core.session import Session
+from fwemu.core.standby import Standby
 from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import DISCARDED_STATES, lifetimes
 from tests.core import wire
@@ -193,11 +194,13 @@ class Play:
         *,
         choose: Choose = lambda n: 0,
         addresses: Mapping[tuple[Zone, int], bytes] | None = None,
+        lag: str | None = None,
         **settings: Any,
     ) -> Self:
-        """Begin anew with a firewall of this policy (see `policy`)."""
+        """Begin anew with a firewall of this policy (see `policy`) and a peer that lags so far."""
         assert not self.story, "the play has begun"
         self.firewall = Firewall(policy(**settings), choose=choose, addresses=addresses)
+        self.peer = None if lag is None else Standby(duration(lag))
         return self
 
     # -- conversations --
@@ -264,6 +267,21 @@ class Play:
         """An operator sets another policy (see `policy`)."""
         return self._did("reconfigure", self.firewall.reconfigure(policy(**settings), self.now))
 
+    def fail_over(self, lag: str | None = None) -> Aftermath:
+        """The peer takes over, with all that it has heard of."""
+        assert self.peer is not None or lag is None
+        behind = 0 if self.peer is None else self.peer.lag if lag is None else duration(lag)
+        outcome = self._did(
+            f"failover, lag {lag}", self.firewall.fail_over(self.now, self.peer, behind)
+        )
+        if self.peer is not None:
+            self.peer.synchronise()
+        return outcome
+
+    def reboot(self, outage: str) -> Aftermath:
+        """An operator starts the firewall again."""
+        return self._did("reboot", self.firewall.reboot(self.now, duration(outage)))
+
     def _did(self, word: str, effects: tuple[Effect, ...]) -> Aftermath:
         self._tell(word, effects)
         return Aftermath(self, effects, self.talk)
@@ -277,6 +295,8 @@ class Play:
         verdict = f"{decision.verdict.word} {decision.reason.word}" if decision else ""
         self.story.append(f"  {line:<34} {verdict}")
         self.story.extend(f"      {effect!r}" for effect in effects)
+        if self.peer is not None:
+            self.peer.follow(effects)
         for effect in effects:
             if isinstance(effect, SessionOpened):
                 assert effect.id > self._newest, "a number was given twice"
@@ -343,6 +363,20 @@ class Aftermath:
         got = [effect.flow for effect in self.all(SessionEnded)]
         wanted = [talk.flow_of(INSIDE) for talk in talks]
         self.play.expect([tuple(flow) for flow in got] == wanted, f"the end of {wanted}", got)
+        return self
+
+    def returns(self, *states: str) -> Self:
+        """Sessions in these states are in the table again."""
+        __tracebackhide__ = True
+        got = [effect.state.name for effect in self.all(SessionOpened)]
+        self.play.expect(got == list(states), f"sessions in {states} to return", got)
+        return self
+
+    def moves_back(self, *states: str) -> Self:
+        """Sessions are in these states again."""
+        __tracebackhide__ = True
+        got = [effect.after.name for effect in self.all(StateChanged)]
+        self.play.expect(got == list(states), f"to move back to {states}", got)
         return self
 
     def nothing_ends(self) -> Self:

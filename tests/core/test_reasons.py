@@ -35,4 +35,6 @@ def test_the_words_of_verdicts_ends_and_answers():
         "reused",
         "lifetime",
         "unanswered",
+        "failed_over",
+        "rebooted",
     ]

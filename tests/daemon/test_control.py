@@ -19,7 +19,16 @@ from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.daemon.control import Engine, application, metrics_application
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.journal import Journal
-from fwemu.daemon.operations import PAGE, Flushes, Operations, Request, flushes, logged
+from fwemu.daemon.operations import (
+    PAGE,
+    Flushes,
+    Operations,
+    Pair,
+    Request,
+    flushes,
+    logged,
+    pair,
+)
 from fwemu.daemon.rundir import About
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
@@ -75,6 +84,7 @@ class World:
             self.tally,
             random.Random(1),
             flushes(config),
+            pair(config),
         )
         self.engine = NearEngine(self.operations)
         about = About(
@@ -346,6 +356,147 @@ def test_a_flush_says_how_many_it_was(world: World) -> None:
     assert world.ask("POST", "/flush").json() == {"sessions": 5}
     assert world.ask("POST", "/flush").json() == {"sessions": 0}
     assert world.sent == []
+
+
+def test_a_policy_push_flushes_in_the_same_step(world: World) -> None:
+    """What was open ends as flushed, not as whatever the new settings would have made of it."""
+    world.open_udp(range(1, 4))
+    body = {"settings": ["table.capacity=1", "timeouts.udp_unreplied=7s"], "flush": True}
+    assert world.ask("PATCH", "/config", body).json()["table"]["capacity"] == 1
+    assert listed(world) == []
+    world.datapath.publish()
+    events = [event for event in world.logged() if event["event"] != "built"]
+    assert [event["event"] for event in events] == ["configured"] + ["torn_down"] * 3
+    assert events[0]["flushed"] is True
+    assert {event["reason"] for event in events[1:]} == {"flushed"}
+
+
+def test_a_failover_without_state_loses_everything(world: World) -> None:
+    """The default pair; a body is not needed."""
+    world.open_udp(range(1, 4))
+    assert world.ask("POST", "/failover").json() == {
+        "state": "none", "lag_s": 0.0, "kept": 0, "lost": 3, "returned": 0,
+    }  # fmt: skip
+    world.datapath.publish()
+    noted, *ended = [event for event in world.logged() if event["event"] != "built"]
+    assert noted["event"] == "failed_over"
+    assert {name: noted[name] for name in ("state", "lag_s", "kept", "lost", "returned")} == {
+        "state": "none", "lag_s": 0, "kept": 0, "lost": 3, "returned": 0,
+    }  # fmt: skip
+    assert [event["reason"] for event in ended] == ["failed_over"] * 3
+    ended_by = world.ask("GET", "/stats").json()["sessions_ended"]
+    assert ended_by == {"udp": {"failed_over": 3}}
+
+
+def test_a_synchronised_peer_needs_no_preparation_if_it_has_no_lag(world: World) -> None:
+    """It knows all that is in the table."""
+    world.open_udp(range(1, 4))
+    answer = world.ask("POST", "/failover", {"state": "synchronised"}).json()
+    assert (answer["kept"], answer["lost"]) == (3, 0)
+    assert len(listed(world)) == 3
+
+
+def test_a_peer_that_lags_does_not_know_the_youngest_and_has_the_dead(
+    new_world: Callable[..., World],
+) -> None:
+    """As its settings say, or less if the request says so."""
+    world = new_world("standby.state=synchronised", "standby.lag=5s")
+    world.open_udp(range(1, 4))
+    world.clock.pass_time(5)
+    world.open_udp(range(4, 6))
+    world.ask("POST", "/sessions/kill", {"match": {"port": 1}})
+    world.clock.pass_time(4)
+    assert world.ask("POST", "/failover", {"lag": "4s"}).json() == {
+        "state": "synchronised", "lag_s": 4.0, "kept": 4, "lost": 0, "returned": 0,
+    }  # fmt: skip
+    world.ask("POST", "/sessions/kill", {"match": {"port": 2}})
+    world.open_udp(range(6, 7))
+    assert world.ask("POST", "/failover").json() == {
+        "state": "synchronised", "lag_s": 5.0, "kept": 3, "lost": 1, "returned": 1,
+    }  # fmt: skip
+    ports = [each["source_port"] for each in world.ask("GET", "/sessions").json()["sessions"]]
+    assert ports == [3, 4, 5, 2]
+
+
+def test_a_peer_begins_with_everything_when_its_lag_is_set(world: World) -> None:
+    """And keeps what it knows while other settings change."""
+    world.open_udp(range(1, 3))
+    world.ask("PATCH", "/config", {"settings": ["standby.state=synchronised", "standby.lag=5s"]})
+    world.open_udp(range(3, 4))
+    world.ask("PATCH", "/config", {"settings": ["timeouts.icmp=5s"]})
+    answer = world.ask("POST", "/failover").json()
+    assert (answer["kept"], answer["lost"]) == (2, 1)
+    world.ask("PATCH", "/config", {"settings": ["standby.lag=0s"]})
+    world.open_udp(range(4, 5))
+    assert world.datapath.standby is None
+    assert world.ask("POST", "/failover").json()["lost"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (
+            {"state": "synchronised", "lag": "5s"},
+            "failover: lag 5s: changes are kept for 0s only "
+            "(set standby.lag=5s at least that long before)",
+        ),
+        (
+            {"lag": "5s"},
+            "failover: a peer without state has no lag (leave lag out, or give state synchronised)",
+        ),
+        ({"state": "all"}, "state"),
+        ({"lag": "never"}, "never is too long"),
+    ],
+)
+def test_a_failover_that_cannot_be_is_refused(world: World, body: Any, error: str) -> None:
+    """And nothing has happened."""
+    world.open_udp(range(1, 4))
+    answer = world.ask("POST", "/failover", body)
+    assert answer.status_code == 400
+    assert error in answer.json()["error"]
+    assert len(listed(world)) == 3
+
+
+def test_a_reboot_forgets_everything_and_is_in_the_log(world: World) -> None:
+    """Nothing passes until it is over; the loop wakes up for its end."""
+    world.open_udp(range(1, 4))
+    assert world.ask("POST", "/reboot", {"outage": "30s"}).json() == {"sessions": 3}
+    assert world.datapath.milliseconds_to_wait() == 30_000
+    world.open_udp(range(1, 2))
+    world.clock.pass_time(30)
+    world.datapath.on_time()
+    assert world.datapath.milliseconds_to_wait() is None
+    world.open_udp(range(1, 2))
+    events = [(event["event"], event.get("reason")) for event in world.logged()[3:]]
+    assert events == [
+        ("rebooting", None), *[("torn_down", "rebooted")] * 3,
+        ("denied", "rebooting"), ("built", None),
+    ]  # fmt: skip
+    (noted,) = [event for event in world.logged() if event["event"] == "rebooting"]
+    assert (noted["outage_s"], noted["sessions"]) == (30, 3)
+    statistics = world.ask("GET", "/stats").json()
+    assert statistics["packets"]["drop"] == {"rebooting": 1}
+
+
+def test_a_peer_does_not_survive_a_reboot_of_the_pair(new_world: Callable[..., World]) -> None:
+    """What a reboot has ended does not come back by a failover."""
+    world = new_world("standby.state=synchronised", "standby.lag=60s")
+    world.open_udp(range(1, 4))
+    world.clock.pass_time(61)
+    world.open_udp(range(1, 4))
+    world.ask("POST", "/reboot", {"outage": "0s"})
+    answer = world.ask("POST", "/failover").json()
+    assert (answer["kept"], answer["lost"], answer["returned"]) == (0, 0, 0)
+
+
+def test_the_pair_is_what_is_configured() -> None:
+    """From the settings to plain data; without a lag there is nothing to keep."""
+    assert pair(Config()) == Pair()
+    assert pair(Config()).standby is None
+    config = load(settings=["standby.state=synchronised", "standby.lag=2s"])
+    known = pair(config).standby
+    assert known is not None
+    assert known.lag == 2 * 10**9
 
 
 def test_sessions_are_killed_by_number_by_match_and_by_share(world: World) -> None:

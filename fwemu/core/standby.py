@@ -1,0 +1,115 @@
+"""What the peer of a pair of firewalls knows: it hears of effects, and of each a while later.
+
+Peers replicate sessions and their states.  They do not replicate what changes with every packet:
+neither timers nor sequence numbers (docs/decisions/0011-failover.md has the sources).  So what the
+peer has not heard of yet is all that has to be kept, and it is undone at a failover.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
+
+from fwemu.core.effects import SessionEnded, SessionOpened, StateChanged
+from fwemu.core.session import Session
+from fwemu.core.tcp_table import State
+
+IN_FLIGHT: Final = 1 << 17
+"""Changes on their way to the peer, at the most; beyond that it hears of the oldest early.
+
+The resend queue of conntrackd holds as many (ResendQueueSize in conntrackd.conf(5)).
+"""
+
+
+class Unheard(NamedTuple):
+    """How what the peer knows differs from the table."""
+
+    opened: set[int]
+    """Numbers of the sessions that it does not know."""
+    states: dict[int, State]
+    """The states in which it believes sessions to be that have moved on, by number."""
+    ended: dict[int, SessionEnded]
+    """What it still has, by number; the state is the one it knows."""
+
+
+class Standby:
+    """The changes of the last `lag` nanoseconds, of which the peer has not heard.
+
+    Whoever carries effects out lets it follow them.  It begins with a peer that knows everything.
+    """
+
+    def __init__(self, lag: int) -> None:
+        self.lag: Final = lag
+        self._in_flight: deque[SessionOpened | StateChanged | SessionEnded] = deque(
+            maxlen=IN_FLIGHT
+        )
+
+    def follow(self, effects: Iterable[object]) -> None:
+        """Take note of what has just happened, in its order."""
+        in_flight = self._in_flight
+        for effect in effects:
+            if isinstance(effect, SessionOpened | StateChanged | SessionEnded):
+                in_flight.append(effect)
+                while in_flight and in_flight[0].at <= effect.at - self.lag:
+                    in_flight.popleft()
+
+    def unheard(self, as_of: int) -> Unheard:
+        """What the peer does not know, if it knows all that was so at the instant `as_of`."""
+        unheard = Unheard(set(), {}, {})
+        for effect in reversed(self._in_flight):
+            if effect.at > as_of:
+                _UNDO[type(effect)](unheard, effect)
+        return unheard
+
+    def synchronise(self) -> None:
+        """The peer is told everything at once, as one that joins is."""
+        self._in_flight.clear()
+
+
+def _not_opened(unheard: Unheard, effect: SessionOpened) -> None:
+    if unheard.ended.pop(effect.id, None) is None:
+        unheard.opened.add(effect.id)
+
+
+def _not_moved(unheard: Unheard, effect: StateChanged) -> None:
+    ended = unheard.ended.get(effect.id)
+    if ended is None:
+        unheard.states[effect.id] = effect.before
+    else:
+        unheard.ended[effect.id] = ended._replace(state=effect.before)
+
+
+def _not_ended(unheard: Unheard, effect: SessionEnded) -> None:
+    unheard.ended[effect.id] = effect
+
+
+_UNDO: Final[dict[type, Callable[[Unheard, Any], None]]] = {
+    SessionOpened: _not_opened,
+    StateChanged: _not_moved,
+    SessionEnded: _not_ended,
+}
+
+_ASSURED: Final = frozenset(
+    {
+        State.ESTABLISHED,
+        State.FIN_WAIT,
+        State.CLOSE_WAIT,
+        State.LAST_ACK,
+        State.TIME_WAIT,
+        State.UDP_REPLIED,
+    }
+)
+"""The states of sessions whose ends have both answered."""
+
+
+def take_over(session: Session, state: State, now: int) -> None:
+    """Make a session what the peer has of it: its state, no numbers, all timers to begin anew."""
+    session.state = state
+    session.assured = state in _ASSURED
+    session.last_seen = session.restarted = now
+    session.asked = None
+    for end in session.ends:
+        end.restarted = now
+    if session.talk is not None:
+        session.talk.forget_numbers()
