@@ -31,17 +31,35 @@ Event = dict[str, Any]
     metavar="N",
     help="Only events with numbers above N.",
 )
+@click.option(
+    "--device-log",
+    is_flag=True,
+    help="The log in the format of a device instead (setting daemon.device_log).",
+)
 @as_json
 def command(
-    name: str | None, control: Path | None, follow: bool, after: int, as_json: bool
+    name: str | None,
+    control: Path | None,
+    follow: bool,
+    after: int,
+    device_log: bool,
+    as_json: bool,
 ) -> None:
     """Show the log of a firewall: what it did, and why.
 
     Sessions built and torn down, packets denied and injected.  Each line begins with the time of
     day here and the number of the session.
     """
+    if device_log and (after or as_json):
+        option = "--json" if as_json else "--after"
+        raise click.UsageError(
+            f"{option} is not for --device-log: its lines are shown as the device writes them"
+        )
     with connect(name, control) as client:
         try:
+            if device_log:
+                _device_log(client, follow)
+                return
             for event in _follow(client, after) if follow else client.events(after=after):
                 if as_json:
                     emit(event)
@@ -50,6 +68,21 @@ def command(
         except KeyboardInterrupt:
             if not follow:
                 raise
+
+
+def _device_log(client: Client, follow: bool) -> None:
+    """The lines of the device log, as they are."""
+    from fwemu.config import DeviceLogFormat
+
+    if client.config()["daemon"]["device_log"] == DeviceLogFormat.NONE.value:
+        say("no format is chosen: `fwemu set daemon.device_log=cisco-asa`, for one, begins a log")
+    try:
+        for text in client.device_log(follow=follow):
+            print(text, flush=True)
+    except ControlError:
+        if not follow:
+            raise
+        say("the firewall has ended")
 
 
 def _follow(client: Client, after: int) -> Iterator[Event]:

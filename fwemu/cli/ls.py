@@ -64,6 +64,8 @@ class Row:
             "pid": about and about.pid,
             "control": about and about.control,
             "metrics": about and about.metrics,
+            "events": about and about.events,
+            "device_log": about and about.device_log,
             "hosts": self.hosts,
         }
 

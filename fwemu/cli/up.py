@@ -69,6 +69,7 @@ def command(
                 "control": about.control,
                 "metrics": about.metrics,
                 "events": about.events,
+                "device_log": about.device_log,
                 "profile": about.profile,
             }
         )

@@ -7,11 +7,12 @@ from fwemu.config.compile import policy
 from fwemu.config.duration import Duration
 from fwemu.config.load import Kind, Origin, Resolved, apply, load, resolve, to_settings, to_toml
 from fwemu.config.profiles import Profile
-from fwemu.config.schema import Config, LogEvent, WhenDown
+from fwemu.config.schema import Config, DeviceLogFormat, LogEvent, WhenDown
 from fwemu.config.size import Size
 
 __all__ = [
     "Config",
+    "DeviceLogFormat",
     "Duration",
     "Kind",
     "LogEvent",

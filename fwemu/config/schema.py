@@ -70,9 +70,21 @@ class LogEvent(Enum):
     BUILT = "built"
     TORN_DOWN = "torn_down"
     DENIED = "denied"
+    RELEASED = "released"
     STATE_CHANGED = "state_changed"
     KEEPALIVE = "keepalive"
     INJECTED = "injected"
+
+
+class DeviceLogFormat(Enum):
+    """The devices whose logs can be written."""
+
+    NONE = "none"
+    CISCO_ASA = "cisco-asa"
+    JUNIPER_SRX = "juniper-srx"
+    PAN_OS = "pan-os"
+    FORTIGATE = "fortigate"
+    CONNTRACK = "conntrack"
 
 
 _CORE: Final = Policy()
@@ -479,8 +491,12 @@ class DaemonSettings(Section):
     )
     log_size: LogSize = Field(
         default=Size.parse("64MB"),
-        description="A log file that grows beyond this is rotated.",
+        description="A log file that grows beyond this is rotated; for each of the two logs.",
         json_schema_extra={"live": False},
+    )
+    device_log: DeviceLogFormat = Field(
+        default=DeviceLogFormat.NONE,
+        description="The device in whose format a second log is written, beside the firewall log.",
     )
     inside: InterfaceNames = Field(
         default=(),

@@ -40,6 +40,8 @@ class StateChanged(NamedTuple):
     id: int
     before: State
     after: State
+    direction: Direction | None
+    """The direction of the packet that moved it; None where a peer took over that knew less."""
 
 
 class SessionEnded(NamedTuple):
@@ -71,6 +73,20 @@ class PacketRefused(NamedTuple):
     session: int | None
     """The session it pretended to belong to."""
     rule: int | None
+    flags: int = 0
+    """Its TCP flags, as they stand in the header."""
+
+
+class PacketReleased(NamedTuple):
+    """A packet that was held has its verdict, which is that of the reason."""
+
+    at: int
+    ticket: int
+    """The one that its decision named."""
+    reason: Reason
+    zone: Zone
+    flow: Flow
+    length: int
 
 
 class KeepaliveSeen(NamedTuple):
@@ -93,7 +109,13 @@ class PacketInjected(NamedTuple):
 
 
 Effect = (
-    SessionOpened | StateChanged | SessionEnded | PacketRefused | KeepaliveSeen | PacketInjected
+    SessionOpened
+    | StateChanged
+    | SessionEnded
+    | PacketRefused
+    | PacketReleased
+    | KeepaliveSeen
+    | PacketInjected
 )
 
 
@@ -103,3 +125,5 @@ class Decision(NamedTuple):
     verdict: Verdict
     reason: Reason
     effects: tuple[Effect, ...] = ()
+    ticket: int = 0
+    """Names a packet that is held, until a `PacketReleased` says what becomes of it."""

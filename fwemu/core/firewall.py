@@ -9,7 +9,7 @@ gets.  Whatever follows from that is an effect (`effects`), carried out by whoev
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from fwemu.core import forge, tcp
 from fwemu.core.choices import AtExpiry, Mode, OnUnknown, Trust
@@ -19,6 +19,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -27,8 +28,9 @@ from fwemu.core.effects import (
 from fwemu.core.eviction import Choose
 from fwemu.core.expiry import Looks
 from fwemu.core.flow import TCP, UDP, Direction, Zone, flow_of, is_multicast
-from fwemu.core.fragments import AcceptedDatagrams
+from fwemu.core.fragments import Datagram, Held, Reassembly
 from fwemu.core.packet import (
+    Fragment,
     Kind,
     Malformed,
     Packet,
@@ -50,6 +52,15 @@ from fwemu.core.timers import Timers
 from fwemu.core.trackers import ASSURED_STATES, TRACK, first_state, needs_pick_up
 
 Effects = tuple[Effect, ...]
+
+Arrived = TypeVar("Arrived", contravariant=True)
+
+
+class Judge(Protocol[Arrived]):
+    """Decides about a packet of one kind."""
+
+    def __call__(self, packet: Arrived, data: bytes, now: int, arrival: Zone, /) -> Decision: ...
+
 
 Addresses = Mapping[tuple[Zone, int], bytes]
 """The firewall's own packed address towards a zone, by zone and IP version."""
@@ -109,7 +120,7 @@ class Firewall:
         self.octets = [0] * len(Reason)
         """Their octets."""
         self._addresses = addresses or {}
-        self._fragments = AcceptedDatagrams()
+        self._fragments = Reassembly(policy.fragments)
         self._last_number = 0
         self._up_at: int | None = None
         """The instant at which a reboot ends; None if there is none."""
@@ -126,16 +137,24 @@ class Firewall:
         decision.  `now` must not run backwards.
         """
         packet = parse(data)
-        if isinstance(packet, Malformed):
-            is_up = self._up_at is None or now >= self._up_at
-            broken = packet.reason if is_up else Reason.REBOOTING
-            decision = self._refuse(data, now, arrival, broken, length=packet.length)
-        else:
+        if type(packet) is Packet:
             decision = self._by_kind[packet[0]](packet, data, now, arrival)
+        else:
+            decision = self._judge(packet, data, now, arrival)
         reason = decision[1]
         self.packets[reason] += 1
         self.octets[reason] += packet.length
         return decision
+
+    def _judge(
+        self, packet: Packet | Fragment | Malformed, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """Whatever it is."""
+        if isinstance(packet, Packet):
+            return self._by_kind[packet.kind](packet, data, now, arrival)
+        if isinstance(packet, Fragment):
+            return self._on_fragment(packet, data, now, arrival)
+        return self._on_malformed(packet, data, now, arrival)
 
     def _track(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
         """A packet that has, may open, or ought to have a session."""
@@ -143,10 +162,13 @@ class Firewall:
         if session is None:
             return self._begin(packet, data, now, arrival)
         idle = now - session.restarted
-        if idle >= session.lifetime or (
-            self._pressure.is_on and idle >= self._pressure.cut(session.lifetime)
-        ):
-            return self._outlive(session, packet, data, now, arrival)
+        if idle >= session.lifetime or self._pressure.is_on:
+            earlier = self._catch_up(session, now)
+            if session.queued < 0:  # it is gone
+                return self._begin(packet, data, now, arrival, earlier)
+            if earlier:  # its ends are being asked
+                decision = self._track(packet, data, now, arrival)
+                return decision._replace(effects=earlier + decision.effects)
         direction = _ORIGINAL if packet.key == session.key else _REPLY
         talk = session.talk
         is_keepalive = False
@@ -171,15 +193,17 @@ class Firewall:
         reason = Reason.INVALID_STATE if state is Cell.BAD else Reason.OUT_OF_WINDOW
         return self._refuse(data, now, arrival, reason, packet=packet, session=session.id)
 
-    def _outlive(
-        self, session: Session, packet: Packet, data: bytes, now: int, arrival: Zone
-    ) -> Decision:
-        """A packet comes after the timer of its session has run out, and before `tick` did."""
-        gone = self._expire(session, min(session.deadline, now))
-        if self.table.get(session.id) is None:
-            return self._begin(packet, data, now, arrival, gone)
-        decision = self._track(packet, data, now, arrival)  # its ends are being asked
-        return decision._replace(effects=gone + decision.effects)
+    def _catch_up(self, session: Session, now: int) -> Effects:
+        """Do what `tick` would have done with this session by now; it may be gone afterwards."""
+        effects: Effects = ()
+        while session.queued >= 0:
+            idle, lifetime = now - session.restarted, session.lifetime
+            if idle < lifetime and not (
+                self._pressure.is_on and idle >= self._pressure.cut(lifetime)
+            ):
+                break
+            effects += self._expire(session, min(session.deadline, now))
+        return effects
 
     def _advance(
         self,
@@ -205,8 +229,6 @@ class Firewall:
         end = session.ends[direction]
         end.packets += 1
         end.octets += packet.length
-        if packet.datagram is not None:
-            self._fragments.accept(packet.datagram, now)
         if state is before and not is_keepalive:
             return _BELONGS
         effects: list[Effect] = []
@@ -214,7 +236,7 @@ class Firewall:
             end.keepalives += 1
             effects.append(KeepaliveSeen(now, session.id, direction))
         if state is not before:
-            effects.append(StateChanged(now, session.id, before, state))
+            effects.append(StateChanged(now, session.id, before, state, direction))
             if state in ASSURED_STATES and not session.assured:
                 self.table.assured(session)
             if session.lifetime == 0:  # this device forgets at once, without a timer
@@ -288,8 +310,6 @@ class Firewall:
             session.talk.open(packet)
         if is_midstream and is_trusted:
             self.table.assured(session)
-        if packet.datagram is not None:
-            self._fragments.accept(packet.datagram, now)
         opened = SessionOpened(now, session.id, session.flow, arrival, state, rule, is_midstream)
         reason = Reason.PICKED_UP if is_midstream else Reason.OPENED
         return Decision(Verdict.ACCEPT, reason, (*earlier, opened))
@@ -359,20 +379,118 @@ class Firewall:
         net/netfilter/nf_conntrack_proto_icmp.c).
         """
         session = self.table.find(*packet.quoted) if packet.quoted is not None else None
-        if session is not None and now < session.deadline:
+        earlier: Effects = ()
+        if session is not None:
+            earlier = self._catch_up(session, now)
+        if session is not None and session.queued >= 0:
             assert packet.quoted is not None
             quoted = _ORIGINAL if packet.quoted.key == session.key else _REPLY
             went_the_other_way = session.zone_of_end(quoted) is not arrival
             sender = flow_of(*packet.quoted).source
             if went_the_other_way and flow_of_packet(packet).destination == sender:
-                return _ACCEPTED[Reason.RELATED]
-        return self._refuse(data, now, arrival, Reason.UNRELATED_ICMP, packet=packet)
+                related = _ACCEPTED[Reason.RELATED]
+                return related._replace(effects=earlier) if earlier else related
+        return self._refuse(data, now, arrival, Reason.UNRELATED_ICMP, earlier, packet=packet)
 
-    def _follow(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
-        """A later fragment goes the way of its first one."""
-        if self._fragments.knows(packet.key, now):
-            return _ACCEPTED[Reason.FRAGMENT]
-        return self._refuse(data, now, arrival, Reason.UNKNOWN_FRAGMENT, packet=packet)
+    def _follow(self, fragment: Fragment, data: bytes, now: int, arrival: Zone) -> Decision:
+        """A first fragment is judged like a whole packet; later ones go its way, or wait for it."""
+        earlier = self._time_out_fragments(now)
+        later: Effects = ()
+        memory, packet = self._fragments, fragment.packet
+        datagram = memory.find(fragment, arrival)
+        if datagram is None:
+            while len(memory) >= memory.limits.datagrams:
+                oldest = memory.take_oldest()
+                earlier += self._release(oldest.held, Reason.TOO_MANY_FRAGMENTS, now)
+            datagram = memory.begin(fragment, arrival, now)
+        problem = memory.problem_with(datagram, fragment)
+        if problem is not None:
+            decision = self._refuse_any(packet, problem, data, now, arrival)
+            later = self._release(memory.settle(datagram, problem), problem, now)
+        elif fragment.start == 0:
+            decision = self._judge_first(datagram, fragment, data, now, arrival)
+            if datagram.fate is None:
+                fate = Reason.FRAGMENT if decision.verdict else Reason.UNKNOWN_FRAGMENT
+                later = self._release(memory.settle(datagram, fate), fate, now)
+        elif datagram.fate is Reason.FRAGMENT:
+            decision = _ACCEPTED[Reason.FRAGMENT]
+            self._lengthen(datagram)
+        else:
+            assert isinstance(packet, Packet)
+            ticket = memory.hold(datagram, packet, arrival)
+            decision = Decision(Verdict.HOLD, Reason.HELD, (), ticket)
+        if earlier or later:
+            return decision._replace(effects=(*earlier, *decision.effects, *later))
+        return decision
+
+    def _judge_first(
+        self, datagram: Datagram, fragment: Fragment, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """What would become of the datagram if it came whole."""
+        if isinstance(fragment.packet, Malformed):
+            return self._refuse_any(fragment.packet, fragment.packet.reason, data, now, arrival)
+        packet = datagram.whole(fragment)
+        decision = self._by_kind[packet.kind](packet, data, now, arrival)
+        if decision.verdict:
+            datagram.first = fragment
+        return decision
+
+    def _lengthen(self, datagram: Datagram) -> None:
+        """A TCP segment whose end was not in its first fragment ends here."""
+        assert datagram.first is not None
+        packet = datagram.whole(datagram.first)
+        session = self._find(packet.protocol, packet.key) if packet.kind is Kind.TCP else None
+        if session is not None and session.talk is not None:
+            direction = _ORIGINAL if packet.key == session.key else _REPLY
+            tcp.lengthen(session.talk, packet.end, direction)
+
+    def _time_out_fragments(self, now: int) -> Effects:
+        """Drop what has waited too long, and forget its datagrams."""
+        effects: Effects = ()
+        while (datagram := self._fragments.take_due(now)) is not None:
+            deadline = datagram.since + self._fragments.limits.timeout
+            effects += self._release(datagram.held, Reason.FRAGMENT_TIMEOUT, deadline)
+        return effects
+
+    def _release(self, waited: Iterable[Held], reason: Reason, at: int) -> Effects:
+        """Packets that were held get their verdict, and are counted by it."""
+        effects: list[Effect] = []
+        for ticket, packet, zone in waited:
+            flow, length = flow_of_packet(packet), packet.length
+            for counts, amount in ((self.packets, 1), (self.octets, length)):
+                counts[Reason.HELD] -= amount
+                counts[reason] += amount
+            effects.append(PacketReleased(at, ticket, reason, zone, flow, length))
+            if reason is not Reason.FRAGMENT:
+                effects.append(
+                    PacketRefused(at, reason, Answer.NOTHING, zone, flow, None, length, None, None)
+                )
+        return tuple(effects)
+
+    def _filter_fragment(
+        self, fragment: Fragment, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """A router ACL waits for nothing, and refuses what hides ports from it (RFC 1858, 3128)."""
+        packet = fragment.packet
+        if fragment.cuts_header:
+            return self._refuse_any(packet, Reason.OVERLAPPING_FRAGMENT, data, now, arrival)
+        if isinstance(packet, Malformed):
+            return self._refuse_any(packet, packet.reason, data, now, arrival)
+        return self._filter(packet, data, now, arrival)
+
+    def _refuse_malformed(
+        self, packet: Malformed, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """Not a packet: dropped, whatever the policy says."""
+        return self._refuse_any(packet, packet.reason, data, now, arrival)
+
+    def _refuse_any(
+        self, packet: Packet | Malformed, reason: Reason, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
+        """Drop, without an answer, what may be no packet at all."""
+        if isinstance(packet, Malformed):
+            return self._refuse(data, now, arrival, reason, length=packet.length)
+        return self._refuse(data, now, arrival, reason, packet=packet)
 
     def _filter(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
         """A router ACL: the rules see every packet, and nothing is remembered."""
@@ -399,16 +517,19 @@ class Firewall:
         """The packet goes no further; its sender hears of it or not."""
         flow = None
         segment = None
+        flags = 0
         spoken: Effects = ()
         if packet is not None:
-            length, segment = packet.length, packet.segment
+            length, segment, flags = packet.length, packet.segment, packet.flags
             flow = flow_of_packet(packet)
             injected = self._answer(data, packet, answer, arrival)
             if injected is None:
                 answer = Answer.NOTHING
             else:
                 spoken = (PacketInjected(now, injected, arrival, answer.word, session),)
-        refused = PacketRefused(now, reason, answer, arrival, flow, segment, length, session, rule)
+        refused = PacketRefused(
+            now, reason, answer, arrival, flow, segment, length, session, rule, flags
+        )
         return Decision(Verdict.DROP, reason, (*earlier, refused, *spoken))
 
     def _answer(self, data: bytes, packet: Packet, answer: Answer, arrival: Zone) -> bytes | None:
@@ -437,7 +558,7 @@ class Firewall:
         """
         if self._up_at is not None and now >= self._up_at:
             self._come_up()
-        effects: list[Effect] = []
+        effects = list(self._time_out_fragments(now))
         looks = Looks(SWEEP)
         while (session := self.table.expiry.due(now, looks)) is not None:
             effects += self._expire(session)
@@ -453,15 +574,27 @@ class Firewall:
         """
         if self._up_at is not None:  # and the table is empty
             return self._up_at
-        looks = (self.table.expiry.next_look(), self._pressure.next_look())
+        looks = (
+            self.table.expiry.next_look(),
+            self._pressure.next_look(),
+            self._fragments.next_deadline(),
+        )
         return min((instant for instant in looks if instant is not None), default=None)
 
     # -- operators ----------------------------------------------------------------------------
 
     def flush(self, now: int) -> Effects:
         """Empty the table, silently."""
-        self._fragments.forget_all()
-        return (*self._end_due(now), *self._end_all(self.table, now, EndReason.FLUSHED))
+        ended = self._end_due(now)
+        return (*self.drop_held(now), *ended, *self._end_all(self.table, now, EndReason.FLUSHED))
+
+    def drop_held(self, now: int) -> Effects:
+        """Drop every packet that is held, and forget of which datagrams parts have passed."""
+        effects = self._time_out_fragments(now)
+        while len(self._fragments):
+            waited = self._fragments.take_oldest().held
+            effects += self._release(waited, Reason.UNKNOWN_FRAGMENT, now)
+        return effects
 
     def kill(self, numbers: Iterable[int], now: int, notify: AtExpiry) -> Effects:
         """End these sessions (unknown numbers are passed over), with RSTs where `notify` says."""
@@ -507,8 +640,7 @@ class Firewall:
         and sessions that ended since are there again, with new numbers.  All timers begin anew, and
         the numbers of TCP connections are not known.  It is up, whatever the other one was.
         """
-        effects = self._end_due(now)
-        self._fragments.forget_all()
+        effects = [*self._end_due(now), *self.drop_held(now)]
         if self._up_at is not None:
             self._come_up()
         if peer is None:
@@ -528,7 +660,7 @@ class Firewall:
             self._timers.begin(session)
             self.table.add(session)
             if session.state is not before:
-                effects.append(StateChanged(now, session.id, before, session.state))
+                effects.append(StateChanged(now, session.id, before, session.state, None))
         if self.policy.mode is Mode.STATEFUL:
             room = self.policy.capacity - len(self.table)
             young = [
@@ -541,11 +673,11 @@ class Firewall:
 
     def reboot(self, now: int, outage: int) -> Effects:
         """Forget everything, tell nobody, and let nothing pass for `outage` nanoseconds."""
-        self._fragments.forget_all()
         effects = self._end_due(now)
+        held = self.drop_held(now)
         self._up_at = now + outage
         self._apply(self.policy)
-        return (*effects, *self._end_all(self.table, now, EndReason.REBOOTED))
+        return (*effects, *held, *self._end_all(self.table, now, EndReason.REBOOTED))
 
     def _restore(self, ended: SessionEnded, now: int) -> SessionOpened:
         """A session that ended, of which the peer has not heard, goes on there."""
@@ -575,13 +707,16 @@ class Firewall:
         self._up_at = None
         self._apply(self.policy)
 
-    def _wait(self, packet: Packet, data: bytes, now: int, arrival: Zone) -> Decision:
+    def _wait(
+        self, packet: Packet | Fragment | Malformed, data: bytes, now: int, arrival: Zone
+    ) -> Decision:
         """Nothing passes while the firewall is on its way up."""
         assert self._up_at is not None
         if now < self._up_at:
-            return self._refuse(data, now, arrival, Reason.REBOOTING, packet=packet)
+            refused = packet.packet if isinstance(packet, Fragment) else packet
+            return self._refuse_any(refused, Reason.REBOOTING, data, now, arrival)
         self._come_up()
-        return self._by_kind[packet[0]](packet, data, now, arrival)
+        return self._judge(packet, data, now, arrival)
 
     # -- sessions -----------------------------------------------------------------------------
 
@@ -591,13 +726,17 @@ class Firewall:
         self._timers = Timers(policy)
         self._pressure = Pressure(policy.pressure, policy.capacity)
         self._rules_answer = any(rule.on_unknown is not None for rule in policy.rules)
-        special = {Kind.ERROR: self._relate, Kind.FRAGMENT: self._follow}
+        is_acl = policy.mode is Mode.ACL
+        special = {Kind.ERROR: self._relate}
         self._by_kind = [
-            self._filter if policy.mode is Mode.ACL else special.get(kind, self._track)
-            for kind in Kind
+            self._filter if is_acl else special.get(kind, self._track) for kind in Kind
         ]
+        self._on_fragment: Judge[Fragment] = self._filter_fragment if is_acl else self._follow
+        self._on_malformed: Judge[Malformed] = self._refuse_malformed
+        self._fragments.limits = policy.fragments
         if self._up_at is not None:
             self._by_kind = [self._wait for _ in Kind]
+            self._on_fragment = self._on_malformed = self._wait
 
     def _make_room(self, now: int) -> tuple[bool, Effects]:
         """Room for one more session: those that are due go first, then whom the policy names."""

@@ -34,7 +34,7 @@ class Kind(IntEnum):
     OTHER = 5
     """Any other protocol: known by its address pair."""
     FRAGMENT = 6
-    """Later fragment, without ports: `key` names its datagram."""
+    """Part of a datagram without a transport header: all that it shows is its address pair."""
 
 
 class Packet(NamedTuple):
@@ -43,7 +43,7 @@ class Packet(NamedTuple):
     kind: Kind
     protocol: int
     key: bytes
-    """The flow it belongs to, as `flow.flow_of` decodes it (but for later fragments)."""
+    """The flow it belongs to, as `flow.flow_of` decodes it."""
     length: int
     """Octets of the whole IP packet."""
     segment: Segment | None = None
@@ -57,8 +57,6 @@ class Packet(NamedTuple):
     """The TCP flags (`tcp_table` names them)."""
     options: bytes = b""
     """The TCP options; empty also where they are timestamps and nothing else."""
-    datagram: bytes | None = None
-    """Set on a first fragment: the key under which its later fragments will come."""
     quoted: Quoted | None = None
     """Set on an ICMP error whose quotation names a flow."""
 
@@ -77,6 +75,25 @@ class Malformed(NamedTuple):
     length: int
 
 
+class Fragment(NamedTuple):
+    """A part of a datagram, from octet `start` up to `end` of what was cut up."""
+
+    datagram: bytes
+    """What all parts of this datagram share, and no others of these days."""
+    start: int
+    end: int
+    is_last: bool
+    cuts_header: bool
+    """The transport header is not whole in the first part (RFC 1858, RFC 3128, RFC 7112)."""
+    packet: Packet | Malformed
+    """What the first part says of the whole; of a later one, whence and whither it goes."""
+
+    @property
+    def length(self) -> int:
+        """Octets of the whole IP packet."""
+        return self.packet.length
+
+
 _IPV4: Final = Struct("!BxHxxHxBxx8s")
 _IPV4_TCP: Final = Struct("!xxHxxH16xIIBBH")
 _IPV6_TCP: Final = Struct("!4xH38xIIBBH")
@@ -88,6 +105,10 @@ _WORD: Final = Struct("!H")
 _PLAIN_IPV4: Final = 0x45
 _FRAGMENTED: Final = 0x3FFF  # IPv4: more fragments follow, or an offset
 _OFFSET: Final = 0x1FFF
+_MORE_FOLLOW: Final = 0x2000
+
+_LONGEST: Final = 65_535
+"""Octets of an IPv4 packet, and behind the fixed header of an IPv6 one: no datagram has more."""
 
 _OCTETS_OF_FLAGS: Final = tuple(1 if flags & (SYN | FIN) else 0 for flags in range(256))
 """What the flags themselves take of the sequence space (RFC 9293 section 3.4)."""
@@ -109,7 +130,7 @@ _TCP_KIND: Final = Kind.TCP
 _new_packet: Final = tuple.__new__
 
 
-def parse(data: bytes) -> Packet | Malformed:
+def parse(data: bytes) -> Packet | Fragment | Malformed:
     """What these bytes are.  Any bytes give an answer."""
     if len(data) >= 60 and data[0] >> 4 == 6 and data[6] == TCP:
         total, seq, ack, offset, flags, window = _IPV6_TCP.unpack_from(data)
@@ -123,7 +144,7 @@ def parse(data: bytes) -> Packet | Malformed:
                 Packet,
                 (
                     _TCP_KIND, TCP, data[8:44], total, segment, seq, ack, end,
-                    window, flags, options, None, None,
+                    window, flags, options, None,
                 ),
             )  # fmt: skip
     elif len(data) >= 40 and data[0] == _PLAIN_IPV4 and data[9] == TCP:
@@ -137,14 +158,14 @@ def parse(data: bytes) -> Packet | Malformed:
                 Packet,
                 (
                     _TCP_KIND, TCP, data[12:24], total, segment, seq, ack, end,
-                    window, flags, options, None, None,
+                    window, flags, options, None,
                 ),
             )  # fmt: skip
     return _parse_any(data)
 
 
 def reverse_key(packet: Packet) -> bytes:
-    """The key of the packets that answer this one (of any kind but errors and fragments)."""
+    """The key of the packets that answer this one (of any kind but errors and later fragments)."""
     key = packet.key
     width = 16 if len(key) >= 32 else 4
     swapped = key[width : 2 * width] + key[:width]
@@ -168,10 +189,19 @@ def keys_of(flow: Flow) -> tuple[bytes, bytes]:
 
 def flow_of_packet(packet: Packet) -> Flow:
     """Its endpoints, for rules and logs; a later fragment has no ports."""
-    if packet.kind is Kind.FRAGMENT:  # the identification of its datagram stands before the pair
-        pair = packet.key[-32:] if len(packet.key) >= 32 else packet.key[-8:]
-        return flow_of(packet.protocol, pair)
     return flow_of(packet.protocol, packet.key)
+
+
+class Piece(NamedTuple):
+    """Which part of which datagram a fragment is."""
+
+    datagram: bytes
+    """The key that its parts share."""
+    offset: int
+    """Octets of the datagram before it."""
+    more_follow: bool
+    begins: int
+    """Where in the packet its part begins."""
 
 
 class Located(NamedTuple):
@@ -182,9 +212,8 @@ class Located(NamedTuple):
     protocol: int
     pair: bytes
     """Source and destination address."""
-    datagram: bytes | None
-    """The key its fragments share, if it is one of several."""
-    is_later_fragment: bool
+    piece: Piece | None = None
+    """Set if it is one of several fragments; a later one has no transport header."""
 
 
 def locate(data: bytes) -> Located | Malformed:
@@ -208,8 +237,12 @@ def _locate_ipv4(data: bytes) -> Located | Malformed:
         return Malformed(Reason.BAD_LENGTH, len(data))
     if len(data) < start:
         return Malformed(Reason.TRUNCATED, total)
-    datagram = data[4:6] + data[9:10] + pair if fragment & _FRAGMENTED else None
-    return Located(start, total, protocol, pair, datagram, fragment & _OFFSET != 0)
+    if not fragment & _FRAGMENTED:
+        return Located(start, total, protocol, pair)
+    datagram = data[4:6] + data[9:10] + pair
+    more_follow = bool(fragment & _MORE_FOLLOW)
+    piece = Piece(datagram, (fragment & _OFFSET) * 8, more_follow, start)
+    return Located(start, total, protocol, pair, piece)
 
 
 def _locate_ipv6(data: bytes) -> Located | Malformed:
@@ -218,7 +251,8 @@ def _locate_ipv6(data: bytes) -> Located | Malformed:
     total = 40 + _WORD.unpack_from(data, 4)[0]
     pair = data[8:40]
     protocol, position = data[6], 40
-    datagram = None
+    piece = None
+    has_fragment_header = False
     while protocol in _EXTENSIONS:
         if total < position + 8:
             return Malformed(Reason.BAD_LENGTH, len(data))
@@ -226,12 +260,16 @@ def _locate_ipv6(data: bytes) -> Located | Malformed:
             return Malformed(Reason.TRUNCATED, total)
         following, units = data[position], data[position + 1]
         if protocol == _FRAGMENT_HEADER:
+            if has_fragment_header:  # as in Linux (ipv6_frag_rcv in net/ipv6/reassembly.c)
+                return Malformed(Reason.BAD_HEADER, total)
+            has_fragment_header = True
             fragment = _WORD.unpack_from(data, position + 2)[0]
-            if fragment & 0xFFF9:  # an offset, or more fragments; neither is an atomic fragment
-                datagram = data[position + 4 : position + 8] + pair
-            if fragment & 0xFFF8:
-                return Located(position + 8, total, following, pair, datagram, True)
             position += 8
+            if fragment & 0xFFF9:  # an offset, or more fragments; neither is an atomic fragment
+                datagram = data[position - 4 : position] + pair
+                piece = Piece(datagram, fragment & 0xFFF8, bool(fragment & 1), position)
+            if fragment & 0xFFF8:
+                return Located(position, total, following, pair, piece)
         elif protocol == _AH:  # counts in units of four octets (RFC 4302 section 2.2)
             position += (units + 2) * 4
         else:
@@ -239,18 +277,53 @@ def _locate_ipv6(data: bytes) -> Located | Malformed:
         protocol = following
     if total < position:
         return Malformed(Reason.BAD_LENGTH, len(data))
-    return Located(position, total, protocol, pair, datagram, False)
+    return Located(position, total, protocol, pair, piece)
 
 
-def _parse_any(data: bytes) -> Packet | Malformed:
+def _parse_any(data: bytes) -> Packet | Fragment | Malformed:
     place = locate(data)
     if isinstance(place, Malformed):
         return place
-    if place.is_later_fragment:
-        return Packet(Kind.FRAGMENT, place.protocol, place.datagram or b"", place.total)
+    if place.piece is not None:
+        return _parse_fragment(data, place, place.piece)
+    return _parse_transport(data, place)
+
+
+def _parse_fragment(data: bytes, place: Located, piece: Piece) -> Fragment | Malformed:
+    """All parts but the last are multiples of eight octets, and none is empty."""
+    octets = place.total - piece.begins
+    end = piece.offset + octets
+    before = piece.begins if len(place.pair) == 8 else piece.begins - 48
+    if octets == 0 or (piece.more_follow and octets % 8) or before + end > _LONGEST:
+        return Malformed(Reason.BAD_LENGTH, place.total)
+    cuts_header = _cuts_header(data, place, piece)
+    packet: Packet | Malformed
+    if piece.offset or cuts_header:
+        packet = Packet(Kind.FRAGMENT, place.protocol, place.pair, place.total)
+    else:
+        packet = _parse_transport(data, place)
+    is_last = not piece.more_follow
+    return Fragment(piece.datagram, piece.offset, end, is_last, cuts_header, packet)
+
+
+def _cuts_header(data: bytes, place: Located, piece: Piece) -> bool:
+    """Is the transport header not whole in the first fragment?  Either one alone can tell."""
     layout = _LAYOUTS.get(place.protocol)
     if layout is None:
-        return Packet(Kind.OTHER, place.protocol, place.pair, place.total, datagram=place.datagram)
+        return False
+    if piece.offset:
+        return piece.offset < layout.shortest
+    octets = place.total - place.start
+    if octets < layout.shortest:
+        return True
+    header = data[place.start : place.start + 13]
+    return place.protocol == TCP and len(header) == 13 and octets < (header[12] >> 4) * 4
+
+
+def _parse_transport(data: bytes, place: Located) -> Packet | Malformed:
+    layout = _LAYOUTS.get(place.protocol)
+    if layout is None:
+        return Packet(Kind.OTHER, place.protocol, place.pair, place.total)
     if place.total - place.start < layout.shortest:
         return Malformed(Reason.BAD_LENGTH, place.total)
     if len(data) < place.start + layout.shortest:
@@ -270,9 +343,7 @@ def _parse_tcp(data: bytes, place: Located) -> Packet | Malformed:
     key = place.pair + data[start : start + 4]
     end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
     options = _options(data, start + 20, offset)
-    return Packet(
-        Kind.TCP, TCP, key, total, segment, seq, ack, end, window, flags, options, place.datagram
-    )
+    return Packet(Kind.TCP, TCP, key, total, segment, seq, ack, end, window, flags, options)
 
 
 def _options(data: bytes, start: int, offset: int) -> bytes:
@@ -285,10 +356,10 @@ def _options(data: bytes, start: int, offset: int) -> bytes:
 
 def _parse_udp(data: bytes, place: Located) -> Packet | Malformed:
     length = _WORD.unpack_from(data, place.start + 4)[0]
-    if length < 8 or (length > place.total - place.start and place.datagram is None):
+    if length < 8 or (length > place.total - place.start and place.piece is None):
         return Malformed(Reason.BAD_LENGTH, place.total)
     key = place.pair + data[place.start : place.start + 4]
-    return Packet(Kind.UDP, UDP, key, place.total, datagram=place.datagram)
+    return Packet(Kind.UDP, UDP, key, place.total)
 
 
 def _parse_icmp(data: bytes, place: Located) -> Packet | Malformed:
@@ -296,7 +367,7 @@ def _parse_icmp(data: bytes, place: Located) -> Packet | Malformed:
     if data[start] in _ICMP_ERRORS[protocol]:
         return _parse_error(data, place)
     kind = Kind.QUERY if data[start] in ICMP_QUERIES[protocol] else Kind.RESPONSE
-    return Packet(kind, protocol, _query_key(data, place), place.total, datagram=place.datagram)
+    return Packet(kind, protocol, _query_key(data, place), place.total)
 
 
 def _query_key(data: bytes, place: Located) -> bytes:
@@ -317,7 +388,7 @@ def _parse_error(data: bytes, place: Located) -> Packet:
 
 def _parse_quotation(quotation: bytes) -> Quoted | None:
     inner = locate(quotation)
-    if isinstance(inner, Malformed) or inner.is_later_fragment:
+    if isinstance(inner, Malformed) or (inner.piece is not None and inner.piece.offset):
         return None
     if inner.protocol not in _LAYOUTS:
         return Quoted(inner.protocol, inner.pair)

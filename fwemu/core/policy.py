@@ -19,6 +19,7 @@ from fwemu.core.choices import (
 )
 from fwemu.core.eviction import WhenFull
 from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.core.fragments import FragmentLimits
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.rules import Action, Rule
 from fwemu.core.tcp_table import State
@@ -129,6 +130,8 @@ class Policy:
     """Time to live (IPv6: hop limit) of the packets that the firewall makes itself."""
     window_check: WindowCheck = WindowCheck.STRICT
     """What becomes of TCP segments whose numbers do not fit."""
+    fragments: FragmentLimits = field(default_factory=FragmentLimits)
+    """How much is remembered of datagrams in parts."""
     rules: tuple[Rule, ...] = ()
     default_action: dict[Zone, Action] = field(
         default_factory=lambda: {Zone.INSIDE: Action.ALLOW, Zone.OUTSIDE: Action.DENY}

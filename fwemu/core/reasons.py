@@ -14,15 +14,17 @@ class Verdict(IntEnum):
 
     DROP = 0
     ACCEPT = 1
+    HOLD = 2
+    """Neither yet: the packet waits, and an effect will say."""
 
     @property
     def word(self) -> str:
-        """`accept` or `drop`."""
+        """`accept`, `drop` or `hold`."""
         return self.name.lower()
 
 
 class Reason(IntEnum):
-    """Why a packet was accepted or dropped.  `WHY` says each in a sentence."""
+    """Why a packet was accepted, dropped or held.  `WHY` says each in a sentence."""
 
     # accepted
     SESSION = 0
@@ -41,12 +43,17 @@ class Reason(IntEnum):
     OUT_OF_WINDOW = 12
     UNRELATED_ICMP = 13
     UNKNOWN_FRAGMENT = 14
-    BAD_FLAGS = 15
-    BAD_LENGTH = 16
-    BAD_HEADER = 17
-    TRUNCATED = 18
-    DISCARDED = 19
-    REBOOTING = 20
+    OVERLAPPING_FRAGMENT = 15
+    FRAGMENT_TIMEOUT = 16
+    TOO_MANY_FRAGMENTS = 17
+    BAD_FLAGS = 18
+    BAD_LENGTH = 19
+    BAD_HEADER = 20
+    TRUNCATED = 21
+    DISCARDED = 22
+    REBOOTING = 23
+    # neither yet
+    HELD = 24
 
     @property
     def word(self) -> str:
@@ -55,7 +62,9 @@ class Reason(IntEnum):
 
     @property
     def verdict(self) -> Verdict:
-        """Accept or drop: a reason belongs to exactly one of them."""
+        """Accept, drop or hold: a reason belongs to exactly one of them."""
+        if self is Reason.HELD:
+            return Verdict.HOLD
         return Verdict.ACCEPT if self <= Reason.PERMITTED else Verdict.DROP
 
 
@@ -75,12 +84,17 @@ WHY: Final[dict[Reason, str]] = {
     Reason.OUT_OF_WINDOW: "TCP segment whose numbers neither end can have sent or expects",
     Reason.UNRELATED_ICMP: "ICMP error about no session in the table",
     Reason.UNKNOWN_FRAGMENT: "fragment of a datagram whose first fragment was not accepted",
+    Reason.OVERLAPPING_FRAGMENT: "its datagram's fragments overlap, contradict each other, or cut "
+    "the transport header apart",
+    Reason.FRAGMENT_TIMEOUT: "fragment that waited for its first fragment in vain",
+    Reason.TOO_MANY_FRAGMENTS: "more fragments of its datagram, or more waiting, than have room",
     Reason.BAD_FLAGS: "combination of TCP flags that no endpoint sends",
     Reason.BAD_LENGTH: "its lengths contradict each other",
     Reason.BAD_HEADER: "not an IP packet that can be understood",
     Reason.TRUNCATED: "ends before its headers do",
     Reason.DISCARDED: "its flow was denied a while ago, and the denial is remembered",
     Reason.REBOOTING: "the emulated firewall is down, on its way up again after a reboot",
+    Reason.HELD: "fragment that waits for the first one of its datagram",
 }
 
 

@@ -204,7 +204,7 @@ def flows_on(talk: TcpTalk, packet: Packet, direction: Direction) -> bool:
     It comes in order, acknowledges what the other end has sent lately, and has no options but
     timestamps: then bounds II, III and IV of `tcp_window` hold by themselves.
     """
-    _, _, _, _, segment, seq, ack, end, window, _, options, _, _ = packet
+    _, _, _, _, segment, seq, ack, end, window, _, options, _ = packet
     sender, receiver = talk.ends[direction], talk.ends[1 - direction]
     expected = receiver.next
     if (
@@ -262,6 +262,17 @@ def track(
     elif cell is State.FIN_WAIT:
         talk.ends[direction].closed_first = True
     return cell
+
+
+def lengthen(talk: TcpTalk, end: int, direction: Direction) -> None:
+    """A segment that was tracked ends later than it seemed: the rest came in fragments."""
+    sender, receiver = talk.ends[direction], talk.ends[1 - direction]
+    if sender.next is not None and 0 < end - sender.next & MASK < HALF:
+        sender.next = end
+        sender.is_unacknowledged = True
+    beyond = end - sender.limit & MASK
+    if receiver.window and 0 < beyond < HALF:
+        receiver.window += beyond
 
 
 def _believe(

@@ -96,18 +96,24 @@ class Client:
 
     def events(self, *, after: int = 0, follow: bool = False) -> Iterator[dict[str, Any]]:
         """The log from an event's number on; with `follow` it goes on until the firewall ends."""
-        query = {"after": after, "follow": follow}
-        with (
-            self._explained(),
-            self._http.stream("GET", "/events", params=query, timeout=None) as response,
-        ):
-            for line in response.iter_lines():
-                yield orjson.loads(line)
+        for line in self._lines("/events", after=after, follow=follow):
+            yield orjson.loads(line)
+
+    def device_log(self, *, follow: bool = False) -> Iterator[str]:
+        """The lines of the log in the format of a device; empty while no format is chosen."""
+        return self._lines("/device-log", follow=follow)
 
     def metrics(self) -> str:
         """Prometheus text."""
         with self._explained():
             return self._http.get("/metrics").raise_for_status().text
+
+    def _lines(self, path: str, **query: Any) -> Iterator[str]:
+        with (
+            self._explained(),
+            self._http.stream("GET", path, params=query, timeout=None) as response,
+        ):
+            yield from response.iter_lines()
 
     def _ask(
         self,

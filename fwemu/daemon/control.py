@@ -33,7 +33,7 @@ from fwemu.config.values import Delay
 from fwemu.core.choices import AtExpiry, PeerState
 from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
 from fwemu.core.tcp_table import State
-from fwemu.daemon.journal_reader import read_events
+from fwemu.daemon.journal_reader import read_events, read_lines
 from fwemu.daemon.metrics import Collector
 from fwemu.daemon.operations import (
     PAGE,
@@ -237,6 +237,7 @@ def application(about: About, config: Config, engine: Asks) -> FastAPI:
             flushes=flushes(changed),
             pair=pair(changed),
             events=logged(changed),
+            device_log=changed.daemon.device_log,
             changes=changes.settings,
             flush=changes.flush,
         )
@@ -312,6 +313,14 @@ def application(about: About, config: Config, engine: Asks) -> FastAPI:
         lines = read_events(Path(about.events), after=after, follow=follow)
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
+    @app.get("/device-log", response_class=StreamingResponse)
+    def device_log(
+        follow: Annotated[bool, Query(description="go on with lines as they come")] = False,
+    ) -> StreamingResponse:
+        """The log in the format of a device (`daemon.device_log`), as its collector gets it."""
+        lines = read_lines(Path(about.device_log), follow=follow)
+        return StreamingResponse(lines, media_type="text/plain; charset=utf-8")
+
     _add_metrics(app, engine)
     return app
 
@@ -344,7 +353,7 @@ class _NoEngine:
 
 def described() -> dict[str, Any]:
     """The OpenAPI description, without a firewall."""
-    nobody = About("", 0, 0, "", 0, "", None, "", None, "stateful")
+    nobody = About("", 0, 0, "", 0, "", None, "", "", None, "stateful")
     return application(nobody, Config(), _NoEngine()).openapi()
 
 

@@ -11,15 +11,18 @@ import select
 from multiprocessing.connection import Connection
 from typing import Any, Final, Protocol
 
-from fwemu.core.effects import Effect, PacketInjected
+from fwemu.core.effects import Effect, PacketInjected, PacketReleased
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
+from fwemu.core.reasons import Verdict
 from fwemu.core.standby import Standby
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.queue import Pause
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import SAMPLED, Tally
+
+_ACCEPT, _DROP = Verdict.ACCEPT, Verdict.DROP
 
 TURN: Final = SECOND // 200
 """Nanoseconds that packets may keep the loop from its other work."""
@@ -50,7 +53,7 @@ class Sends(Protocol):
 
 
 class Writes(Protocol):
-    """What the loop needs of the log."""
+    """What the loop needs of a log."""
 
     def write(self, effects: list[Effect]) -> None: ...
 
@@ -73,6 +76,7 @@ class Datapath:
         injector: Sends,
         journal: Writes,
         tally: Tally,
+        *logs: Writes,
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
@@ -82,8 +86,10 @@ class Datapath:
         self._now = clock.now
         self._zones = zones
         self._injector = injector
-        self._journal = journal
+        self._logs = (journal, *logs)
         self._tally = tally
+        self._held: dict[int, QueuedPacket] = {}
+        """Packets that wait for their verdict in the kernel's queue, by ticket."""
         self._unpublished: list[Effect] = []
         self._turn_ends = 0
         self._count = 0
@@ -92,10 +98,13 @@ class Datapath:
         """Decide about one packet of the queue; its verdict goes out before anything else."""
         now = self._now()
         decision = self.firewall.handle(packet.get_payload(), now, self._zones[packet.indev])
-        if decision.verdict:
+        verdict = decision.verdict
+        if verdict is _ACCEPT:
             packet.accept()
-        else:
+        elif verdict is _DROP:
             packet.drop()
+        else:
+            self._held[decision.ticket] = packet
         self._count += 1
         if self._count % SAMPLED == 0:
             self._tally.time_to_verdict.observe((self._now() - now) / SECOND)
@@ -105,20 +114,36 @@ class Datapath:
             raise Pause
 
     def carry_out(self, effects: tuple[Effect, ...]) -> None:
-        """Send what is to be sent at once; log and count when there is time."""
+        """Send and release what is to go at once; log and count when there is time."""
         for effect in effects:
             if type(effect) is PacketInjected:
                 self._injector.send(effect.packet)
+            elif type(effect) is PacketReleased:
+                self._release(effect)
         self._unpublished += effects
         if self.standby is not None:
             self.standby.follow(effects)
+
+    def _release(self, effect: PacketReleased) -> None:
+        """A packet that was held goes on, or goes nowhere."""
+        packet = self._held.pop(effect.ticket)
+        if effect.reason.verdict is _ACCEPT:
+            packet.accept()
+        else:
+            packet.drop()
+
+    @property
+    def held(self) -> int:
+        """Packets that wait for their verdict in the kernel's queue."""
+        return len(self._held)
 
     def publish(self) -> None:
         """Log and count what has happened since the last time."""
         if self._unpublished:
             effects, self._unpublished = self._unpublished, []
             self._tally.count(effects)
-            self._journal.write(effects)
+            for log in self._logs:
+                log.write(effects)
 
     def on_time(self) -> None:
         """Do what the clock asks for: flushes, and the sessions that are due, in that order."""
@@ -139,8 +164,14 @@ class Datapath:
     def run(self, queue: Queue, requests: Connection, operations: Answers, stop: int) -> str:
         """Work until the descriptor `stop` becomes readable or the requests' other end is gone.
 
-        Returns which of the two it was: `stopped` or `abandoned`.
+        Returns which of the two it was: `stopped` or `abandoned`.  What is held then is dropped.
         """
+        how = self._work(queue, requests, operations, stop)
+        self.carry_out(self.firewall.drop_held(self._now()))
+        self.publish()
+        return how
+
+    def _work(self, queue: Queue, requests: Connection, operations: Answers, stop: int) -> str:
         poll = select.poll()
         for descriptor in (queue.fd, requests.fileno(), stop):
             poll.register(descriptor, select.POLLIN)

@@ -15,6 +15,7 @@ from fwemu import generated
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.reasons import WHY, WHY_ENDED, Answer, EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
+from fwemu.daemon.formats import page as device_logs
 from fwemu.daemon.metrics import HISTOGRAMS, METRICS, MetricKind
 from fwemu.daemon.tally import IDLE_BUCKETS, TRACKED_PROTOCOLS, VERDICT_BUCKETS
 
@@ -31,9 +32,11 @@ _BUCKETS: Final = {
 def label_values(metric: str, label: str) -> tuple[str, ...]:
     """Every value that a label of a metric can have."""
     return {
-        "verdict": tuple(verdict.word for verdict in Verdict),
+        "verdict": (Verdict.DROP.word, Verdict.ACCEPT.word),
         "reason": tuple(
-            each.word for each in (EndReason if metric == "fwemu_sessions_ended" else Reason)
+            each.word
+            for each in (EndReason if metric == "fwemu_sessions_ended" else Reason)
+            if each is not Reason.HELD
         ),
         "protocol": (*sorted(TRACKED_PROTOCOLS), "other"),
         "state": tuple(state.name for state in State if state),
@@ -67,11 +70,18 @@ def metrics_page() -> str:
 def reasons_page() -> str:
     """docs/reference/reasons.md"""
     lines = [_GENERATED, "", "# Reasons", "", _REASONS_HEAD.strip()]
-    for verdict, heading in ((Verdict.ACCEPT, "Accepted"), (Verdict.DROP, "Dropped")):
+    for verdict in (Verdict.ACCEPT, Verdict.DROP, Verdict.HOLD):
         reasons = [reason for reason in Reason if reason.verdict is verdict]
-        lines += _table(f"{heading} packets", ((each.word, WHY[each]) for each in reasons))
+        lines += _table(_HEADINGS[verdict], ((each.word, WHY[each]) for each in reasons))
     lines += _table("Ends of sessions", ((each.word, WHY_ENDED[each]) for each in EndReason))
     return "\n".join(lines) + "\n"
+
+
+_HEADINGS: Final = {
+    Verdict.ACCEPT: "Accepted packets",
+    Verdict.DROP: "Dropped packets",
+    Verdict.HOLD: "Packets without a verdict yet",
+}
 
 
 def api_page() -> str:
@@ -89,6 +99,7 @@ def api_page() -> str:
 
 
 PAGES: Final[generated.Pages] = {
+    "docs/guides/device-logs.md": device_logs.page,
     "docs/reference/api.md": api_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/reasons.md": reasons_page,

@@ -16,7 +16,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from fwemu.core.reasons import Reason
+from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.daemon.records import Statistics
 from fwemu.daemon.tally import Histogram
@@ -38,7 +38,8 @@ class MetricKind(NamedTuple):
 
 def _by_reason(counts: dict[str, int]) -> Iterator[Sample]:
     for reason in Reason:
-        yield (reason.verdict.word, reason.word), counts[reason.word]
+        if reason.verdict is not Verdict.HOLD:  # those are counted once they have their verdict
+            yield (reason.verdict.word, reason.word), counts[reason.word]
 
 
 def _protocol_of(state: str) -> str:
@@ -82,6 +83,16 @@ METRICS: Final = (
         "fwemu_unknown_packets", "counter",
         "Packets without a session that may not open one, by zone and by what the sender heard.",
         ("zone", "answer"), lambda s: s.tally.unknown.items(),
+    ),
+    MetricKind(
+        "fwemu_fragments_held", "gauge",
+        "Fragments that wait for the first one of their datagram.",
+        (), lambda s: [((), s.packets[Reason.HELD.word])],
+    ),
+    MetricKind(
+        "fwemu_fragments_released", "counter",
+        "Fragments that had to wait for their verdict, by verdict and reason.",
+        ("verdict", "reason"), lambda s: s.tally.released.items(),
     ),
     MetricKind(
         "fwemu_packets_injected", "counter",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from fwemu.config import Config
+from fwemu.config import Config, DeviceLogFormat
 from fwemu.core.choices import AtExpiry, PeerState
 from fwemu.core.effects import Effect, SessionEnded, SessionOpened
 from fwemu.core.instants import SECOND
@@ -21,6 +21,7 @@ from fwemu.core.standby import Standby
 from fwemu.core.tcp_table import State
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.datapath import Datapath
+from fwemu.daemon.device_log import DeviceLog
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.queue import PacketQueue
@@ -121,6 +122,7 @@ class Operations:
         queue: PacketQueue,
         injector: Injector,
         journal: Journal,
+        device_log: DeviceLog,
         tally: Tally,
         chance: random.Random,
         flushes: Flushes,
@@ -132,6 +134,7 @@ class Operations:
         self._queue = queue
         self._injector = injector
         self._journal = journal
+        self._device_log = device_log
         self._tally = tally
         self._chance = chance
         self._flushes = flushes
@@ -184,7 +187,7 @@ class Operations:
             {state.name: firewall.table.population[state] for state in State if state},
             firewall.policy.capacity,
             self._tally,
-            queue.waiting,
+            max(0, queue.waiting - self._datapath.held),
             queue.dropped_full,
             queue.dropped_buffer,
             self._injector.failures,
@@ -248,16 +251,19 @@ class Operations:
         flushes: Flushes,
         pair: Pair,
         events: tuple[str, ...],
+        device_log: DeviceLogFormat,
         changes: list[str],
         flush: bool,
     ) -> None:
-        """Follow another policy and schedule from now on, and log these kinds of events.
+        """Follow another policy and schedule from now on; log these kinds of events, and what
+        happens in the format of this device.
 
         With `flush` the table is emptied in the same step: no packet comes between.
         """
         now = self._clock.now()
         self._datapath.publish()
         self._journal.select(events)
+        self._device_log.follow(device_log, policy, self._firewall.table)
         self._journal.note("configured", now, changes=changes, flushed=flush)
         if flushes != self._flushes:  # else an interval would begin anew with every change
             self._flushes = flushes

@@ -13,6 +13,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -32,8 +33,8 @@ def endpoints(flow: Flow) -> Record:
     """Protocol, addresses and ports of a flow; ports only where the protocol has them."""
     record: Record = {
         "protocol": protocol_name(flow.protocol),
-        "source": _text(flow.source),
-        "destination": _text(flow.destination),
+        "source": address_text(flow.source),
+        "destination": address_text(flow.destination),
     }
     if flow.protocol in (TCP, UDP):
         record["source_port"] = flow.source_port
@@ -41,7 +42,8 @@ def endpoints(flow: Flow) -> Record:
     return record
 
 
-def _text(address: bytes) -> str:
+def address_text(address: bytes) -> str:
+    """A packed address as people write it."""
     # inet_ntop, because `ipaddress` takes ten times as long
     return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
 
@@ -92,8 +94,22 @@ def _denied(effect: PacketRefused) -> Record:
     }
 
 
+def _released(effect: PacketReleased) -> Record:
+    return endpoints(effect.flow) | {
+        "zone": effect.zone.word,
+        "reason": effect.reason.word,
+        "verdict": effect.reason.verdict.word,
+        "length": effect.length,
+    }
+
+
 def _state_changed(effect: StateChanged) -> Record:
-    return {"session": effect.id, "before": effect.before.name, "state": effect.after.name}
+    return {
+        "session": effect.id,
+        "before": effect.before.name,
+        "state": effect.after.name,
+        "direction": None if effect.direction is None else effect.direction.name.lower(),
+    }
 
 
 def _keepalive(effect: KeepaliveSeen) -> Record:
@@ -110,6 +126,7 @@ RECORDS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
     SessionOpened: ("built", _built),
     SessionEnded: ("torn_down", _torn_down),
     PacketRefused: ("denied", _denied),
+    PacketReleased: ("released", _released),
     StateChanged: ("state_changed", _state_changed),
     KeepaliveSeen: ("keepalive", _keepalive),
     PacketInjected: ("injected", _injected),
@@ -219,6 +236,8 @@ def statistics_record(statistics: Statistics) -> Record:
         "packets_injected": nested(tally.injected),
         "injection_failures": statistics.injection_failures,
         "keepalive_probes": dict(tally.keepalives),
+        "fragments_held": statistics.packets[Reason.HELD.word],
+        "fragments_released": nested(tally.released),
         "queue": {
             "waiting": statistics.queue_waiting,
             "lost_queue_full": statistics.queue_lost_full,

@@ -4,6 +4,7 @@
     firewall.json   who it is: process, namespace, queue, control socket, metrics address
     control.sock    the control API, for its owner only
     events.jsonl    the firewall log
+    device.log      the same in the format of a device, if one is chosen
     output.log      what the daemon printed, if it runs in the background
 """
 
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from fwemu.daemon.bounded_file import rotated
 from fwemu.errors import NamespaceError
 
 RUN_DIR: Final = "FWEMU_RUN_DIR"
@@ -63,6 +65,8 @@ class About:
     """Address of the metrics, as in http://127.0.0.1:9100/metrics."""
     events: str
     """Path of the firewall log."""
+    device_log: str
+    """Path of the log in the format of a device; nothing is there before one is chosen."""
     profile: str | None
     mode: str
 
@@ -80,6 +84,7 @@ class RunDirectory:
         self.path = base / name
         self.control = self.path / "control.sock"
         self.events = self.path / "events.jsonl"
+        self.device_log = self.path / "device.log"
         self.output = self.path / "output.log"
         self._about = self.path / "firewall.json"
 
@@ -93,7 +98,7 @@ class RunDirectory:
                 "choose another name"
             )
         self.path.mkdir(mode=0o700, exist_ok=True)
-        for leftover in (self._about, self.control, self.events):
+        for leftover in (self._about, self.control, *self._logs()):
             leftover.unlink(missing_ok=True)
 
     def announce(self, about: About) -> None:
@@ -113,11 +118,15 @@ class RunDirectory:
         """The firewall has ended: what it had put here goes, and the directory if that was all."""
         own = [self._about, self.control]
         if not keep_log:
-            own += [self.events, self.events.with_name(self.events.name + ".1")]
+            own += self._logs()
         for path in own:
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # somebody else has something here
             self.path.rmdir()
+
+    def _logs(self) -> list[Path]:
+        """Both logs, with their rotated parts."""
+        return [part for log in (self.events, self.device_log) for part in (log, rotated(log))]
 
     def remove(self) -> None:
         """Remove the directory with everything in it."""

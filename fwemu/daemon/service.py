@@ -27,6 +27,7 @@ from fwemu.core.firewall import Firewall
 from fwemu.daemon import hooks, needs
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.datapath import Datapath
+from fwemu.daemon.device_log import DeviceLog
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.operations import Operations, flushes, logged, pair
@@ -91,6 +92,9 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         journal = Journal(_log(order), clock, settings.log_size.octets)
         journal.select(logged(order.config))
         undo.callback(journal.close)
+        device_log = DeviceLog(Path(about.device_log), clock, settings.log_size.octets, order.name)
+        device_log.follow(settings.device_log, firewall.policy)
+        undo.callback(device_log.close)
         tally = Tally()
         planned = flushes(order.config)
         schedule = FlushSchedule(clock, planned.cron, planned.intervals)
@@ -98,7 +102,7 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         with order.namespace.enter():
             injector = Injector()
             undo.callback(injector.close)
-        datapath = Datapath(firewall, clock, zones, schedule, injector, journal, tally)
+        datapath = Datapath(firewall, clock, zones, schedule, injector, journal, tally, device_log)
         with order.namespace.enter():
             queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
             undo.callback(queue.close)
@@ -108,7 +112,16 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         hooked = undo.enter_context(ExitStack())
         hooked.callback(hook.remove)
         operations = Operations(
-            datapath, clock, queue, injector, journal, tally, chance, planned, pair(order.config)
+            datapath,
+            clock,
+            queue,
+            injector,
+            journal,
+            device_log,
+            tally,
+            chance,
+            planned,
+            pair(order.config),
         )
 
         journal.note("started", clock.now(), name=order.name, netns=about.netns, seed=seed)
@@ -133,6 +146,12 @@ def _log(order: Order) -> Path:
     return order.log.absolute() if order.log is not None else order.directory.events
 
 
+def _device_log(order: Order) -> Path:
+    """Beside the other log, wherever that is."""
+    log, usual = _log(order), order.directory
+    return usual.device_log if log == usual.events else log.with_suffix(".device.log")
+
+
 def _about(order: Order, metrics: socket.socket | None) -> About:
     started = start_time(os.getpid())
     assert started is not None
@@ -149,6 +168,7 @@ def _about(order: Order, metrics: socket.socket | None) -> About:
         control=str(order.control),
         metrics=address,
         events=str(_log(order)),
+        device_log=str(_device_log(order)),
         profile=order.config.profile,
         mode=order.config.mode.value,
     )

@@ -15,6 +15,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -62,6 +63,8 @@ class Tally:
         """Sessions ended, by protocol and reason."""
         self.unknown: Counter[tuple[str, str]] = Counter()
         """Unknown packets, by zone and answer."""
+        self.released: Counter[tuple[str, str]] = Counter()
+        """Fragments that had to wait, by verdict and reason."""
         self.injected: Counter[tuple[str, str]] = Counter()
         """Packets of our own, by kind and zone."""
         self.keepalives: Counter[str] = Counter()
@@ -89,6 +92,9 @@ class Tally:
         if effect.reason is Reason.UNKNOWN_PACKET:
             self.unknown[effect.zone.word, effect.answer.word] += 1
 
+    def _released(self, effect: PacketReleased) -> None:
+        self.released[effect.reason.verdict.word, effect.reason.word] += 1
+
     def _injected(self, effect: PacketInjected) -> None:
         self.injected[effect.kind, effect.zone.word] += 1
 
@@ -105,6 +111,7 @@ COUNTED: Final[dict[type, Callable[[Tally, Any], None]]] = {
     SessionOpened: Tally._opened,
     SessionEnded: Tally._ended,
     PacketRefused: Tally._refused,
+    PacketReleased: Tally._released,
     PacketInjected: Tally._injected,
     KeepaliveSeen: Tally._keepalive,
     StateChanged: Tally._changed,

@@ -146,7 +146,7 @@ class Told(NamedTuple):
 def told(data: bytes) -> Told:
     """What a packet between the two ends, or from the firewall, says; windows are left out."""
     place = locate(data)
-    if isinstance(place, Malformed) or place.is_later_fragment:
+    if isinstance(place, Malformed):
         return Told(f"{len(data)} octets that tell nothing: {data.hex()}", 0)
     ttl = data[8] if len(place.pair) == 8 else data[7]
     source, destination = place.pair[: len(place.pair) // 2], place.pair[len(place.pair) // 2 :]
@@ -156,7 +156,10 @@ def told(data: bytes) -> Told:
         sender = names.get(destination, INSIDE).other
     body = data[place.start :]
     length = place.total - place.start
-    if place.protocol == TCP:
+    if place.piece is not None:
+        begin, octets = place.piece.offset, place.total - place.piece.begins
+        text = f" fragment {begin}:{begin + octets} of protocol {place.protocol}"
+    elif place.protocol == TCP:
         text = _told_tcp(body, length, sender)
     elif place.protocol == UDP:
         text = f"{_talk(body)}udp ({length - 8})"

@@ -18,11 +18,12 @@ from fwemu.core.reasons import EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.errors import ConfigError
 from fwemu.scenarios.packet_notation import WORD, Problem, arrow, nothing_more, packet, whole
-from fwemu.scenarios.story import Ending, Expected, Step, Story
+from fwemu.scenarios.story import Ending, Expected, Packet, Release, Step, Story
 
 Named = TypeVar("Named", Reason, EndReason, State)
 
 _VERDICTS: Final = {verdict.word: verdict for verdict in Verdict}
+_OUTCOMES: Final = ("end", "release")
 _HEADER: Final = "profile = NAME, set KEY=VALUE, ip = 4 or 6, kernel = yes"
 
 
@@ -46,10 +47,11 @@ def parse(text: str, path: str) -> Story:
         if not content or content.startswith("#"):
             continue
         try:
-            if content[0] in "+!" or content.split()[0] == "end":
+            if content[0] in "+!" or content.split()[0] in _OUTCOMES:
                 _step(content, number, steps)
             elif steps:
-                raise Problem(f"{content.split()[0]!r} begins no step (write +0, !<, !> or end)")
+                word = content.split()[0]
+                raise Problem(f"{word!r} begins no step (write +0, !<, !>, end or release)")
             elif content.startswith("set "):
                 settings.append(content.removeprefix("set ").strip())
             else:
@@ -92,6 +94,9 @@ def _step(content: str, line: int, steps: list[Step]) -> None:
     if first == "end":
         ending = _ending(words)
         steps[-1] = replace(step, endings=(*step.endings, (line, ending)))
+    elif first == "release":
+        release = Release(*_judged(next(words, ""), words))
+        steps[-1] = replace(step, releases=(*step.releases, (line, release)))
     else:
         said = packet(*arrow(first, by_firewall=True), words)
         steps[-1] = replace(step, spoken=(*step.spoken, (line, said)))
@@ -107,13 +112,18 @@ def _beginning(time: str, words: Iterator[str], line: int) -> Step:
     direction = next(words, None)
     if direction is None:
         return Step(line, pause)
+    return Step(line, pause, *_judged(direction, words))
+
+
+def _judged(direction: str, words: Iterator[str]) -> tuple[Packet, Expected]:
+    """A packet and what becomes of it."""
     origin, talk = arrow(direction, by_firewall=False)
     rest = list(words)
     at = next((i for i, word in enumerate(rest) if word in _VERDICTS), len(rest))
     sent = packet(origin, talk, iter(rest[:at]))
     if at == len(rest):
         raise Problem("the line does not say what becomes of the packet (write accept or drop)")
-    return Step(line, pause, sent, _expected(_VERDICTS[rest[at]], rest[at + 1 :]))
+    return sent, _expected(_VERDICTS[rest[at]], rest[at + 1 :])
 
 
 def _expected(verdict: Verdict, words: Iterable[str]) -> Expected:
@@ -128,7 +138,9 @@ def _expected(verdict: Verdict, words: Iterable[str]) -> Expected:
             raise Problem(f"{word} is no reason to {verdict.word} (write {reason.verdict.word})")
     if verdict is Verdict.DROP and reason is None:
         raise Problem("a drop has a reason (write drop unknown_packet, for one)")
-    return Expected(verdict is Verdict.ACCEPT, reason, state)
+    if verdict is Verdict.HOLD:
+        reason = Reason.HELD
+    return Expected(verdict, reason, state)
 
 
 def _ending(words: Iterator[str]) -> Ending:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from fwemu.config import Config, load
 from fwemu.core.flow import Zone
-from fwemu.core.reasons import Reason
+from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.errors import ConfigError
 from fwemu.scenarios.cast import bytes_of, talk_of, told
-from fwemu.scenarios.stage import Ended, Passed, Seen, Stage
-from fwemu.scenarios.story import Ending, Expected, Packet, Step, Story
+from fwemu.scenarios.stage import Ended, Passed, Released, Seen, Stage
+from fwemu.scenarios.story import Ending, Expected, Packet, Release, Step, Story
 
 OpensStage = Callable[[Config], Stage]
 """Makes a stage whose firewall follows a configuration."""
@@ -83,7 +84,7 @@ def _play(step: Step, version: int, stage: Stage) -> Iterator[Difference]:
 
 
 def _is_as_expected(seen: Seen, expected: Expected) -> bool:
-    if seen.passed is not expected.passed:
+    if seen.passed is not (expected.verdict is Verdict.ACCEPT):
         return False
     if expected.state is not None and (seen.state or State.NONE.name) != expected.state.name:
         return False
@@ -95,12 +96,15 @@ def _is_as_expected(seen: Seen, expected: Expected) -> bool:
 def _wanted(expected: Expected) -> str:
     reason = " or ".join(_ORDINARY) if expected.reason is None else expected.reason.word
     state = "" if expected.state is None else f" {expected.state.name}"
-    return f"{'accept' if expected.passed else 'drop'} {reason}{state}"
+    return f"{expected.verdict.word} {reason}{state}"
 
 
 def _got(seen: Seen) -> str:
-    verdict = "accept" if seen.passed else "drop"
-    return " ".join(word for word in (verdict, seen.reason, seen.state or State.NONE.name) if word)
+    is_held = seen.reason == Reason.HELD.word
+    verdict = Verdict.ACCEPT if seen.passed else Verdict.HOLD if is_held else Verdict.DROP
+    return " ".join(
+        word for word in (verdict.word, seen.reason, seen.state or State.NONE.name) if word
+    )
 
 
 def _compare(
@@ -129,6 +133,29 @@ def _compare(
         )
     if passed.ended is not None:
         yield from _compare_endings(step, list(passed.ended))
+    yield from _compare_releases(step, version, passed.released)
+
+
+def _compare_releases(
+    step: Step, version: int, released: tuple[Released, ...]
+) -> Iterator[Difference]:
+    """In order: a datagram's parts go on as they came."""
+    pairs = zip_longest(step.releases, released)
+    for wanted, got in pairs:
+        line = step.line if wanted is None else wanted[0]
+        wanted_words = "nothing" if wanted is None else _release(wanted[1], version)
+        got_words = "nothing"
+        if got is not None:
+            verdict = Verdict.ACCEPT if got.passed else Verdict.DROP
+            got_words = f"{told(got.packet).text} {verdict.word} {got.reason}"
+        if wanted_words != got_words:
+            yield Difference(line, f"release {wanted_words}", got_words)
+
+
+def _release(release: Release, version: int) -> str:
+    text, expected = told(bytes_of(release.packet, version)).text, release.expected
+    reason = Reason.SESSION if expected.reason is None else expected.reason
+    return f"{text} {expected.verdict.word} {reason.word}"
 
 
 def _words(text: str, ttl: int, packet: Packet) -> str:

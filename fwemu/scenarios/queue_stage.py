@@ -18,12 +18,13 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from fwemu.config import Config
-from fwemu.core.effects import Decision, Effect, PacketInjected
+from fwemu.core.effects import Decision, Effect, PacketInjected, PacketReleased
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import Zone
+from fwemu.core.reasons import Verdict
 from fwemu.daemon import hooks, needs
 from fwemu.daemon.datapath import Datapath, QueuedPacket
 from fwemu.daemon.inject import Injector
@@ -33,11 +34,14 @@ from fwemu.daemon.zones import Zones
 from fwemu.errors import NamespaceError
 from fwemu.scenarios.cast import ADDRESS, FIREWALL
 from fwemu.scenarios.stage import (
+    Ended,
     Passed,
+    Released,
     Seen,
     StageClock,
     endings,
     firewall_for,
+    is_accepted,
     pass_time,
     schedule_for,
     state_of,
@@ -179,6 +183,16 @@ def _lasting(packet: bytes) -> bytes:
     return packet[:8] + packet[9:10] + packet[12:]
 
 
+def _take(heard: list[tuple[Zone, bytes]], packet: bytes, origin: Zone) -> bool:
+    """Was this packet heard on its other side?  Then it is taken out of what was heard."""
+    wanted = origin.other, _lasting(packet)
+    for each in heard:
+        if (each[0], _lasting(each[1])) == wanted:
+            heard.remove(each)
+            return True
+    return False
+
+
 class _Diary:
     """In the place of the log: what has happened, until somebody asks."""
 
@@ -213,7 +227,10 @@ class QueueStage:
         self._clock = StageClock()
         self._firewall = firewall_for(config, _Watched)
         self._diary = _Diary()
-        self._untold: list[Effect] = []
+        self._ended: list[Ended] = []
+        self._released: list[Released] = []
+        self._held: dict[int, tuple[bytes, Zone]] = {}
+        """Packets that wait, by ticket."""
         self._datapath = Datapath(
             self._firewall,
             self._clock,
@@ -242,21 +259,24 @@ class QueueStage:
                 f"it does not forward {packet.hex()}"
             )
         decision = self._firewall.decisions.pop()
+        if decision.verdict is Verdict.HOLD:
+            self._held[decision.ticket] = packet, arrival
         effects = self._published()
-        heard = self._listen(effects, arrival.other if decision.verdict else None)
-        through = (arrival.other, _lasting(packet))
-        passed = next(((zone, p) for zone, p in heard if (zone, _lasting(p)) == through), None)
-        if passed is not None:
-            heard.remove(passed)
+        heard = self._listen(effects, decision.verdict is Verdict.ACCEPT and arrival.other)
+        passed = _take(heard, packet, arrival)
+        self._settle(effects, heard)
         state = state_of(self._firewall, packet)
-        return Seen(passed is not None, decision.reason.word, state, tuple(heard))
+        return Seen(passed, decision.reason.word, state, tuple(heard))
 
     def wait(self, nanoseconds: int) -> Passed:
         datapath = self._datapath
         pass_time(self._clock, self._firewall, datapath.schedule, nanoseconds, datapath.on_time)
-        heard = self._listen(self._published())
-        told, self._untold = self._untold, []
-        return Passed(tuple(heard), tuple(endings(told)))
+        effects = self._published()
+        heard = self._listen(effects)
+        self._settle(effects, heard)
+        ended, self._ended = self._ended, []
+        released, self._released = self._released, []
+        return Passed(tuple(heard), tuple(ended), tuple(released))
 
     def close(self) -> None:
         """Leave the theatre to the next one."""
@@ -266,15 +286,28 @@ class QueueStage:
         """What has happened since the last time."""
         self._datapath.publish()
         effects = self._diary.take()
-        self._untold += effects
+        self._ended += endings(effects)
         return effects
 
+    def _settle(self, effects: Sequence[Effect], heard: list[tuple[Zone, bytes]]) -> None:
+        """What has become of what was held; that which went on is taken out of `heard`."""
+        for effect in effects:
+            if isinstance(effect, PacketReleased):
+                packet, origin = self._held.pop(effect.ticket)
+                passed = _take(heard, packet, origin)
+                self._released.append(Released(packet, origin, passed, effect.reason.word))
+
     def _listen(
-        self, effects: Sequence[Effect], passes_to: Zone | None = None
+        self, effects: Sequence[Effect], passes_to: Zone | Literal[False] = False
     ) -> list[tuple[Zone, bytes]]:
         """What comes to the ends: whatever has to, and whatever comes by then."""
         wanted = [effect.zone for effect in effects if isinstance(effect, PacketInjected)]
-        wanted += [] if passes_to is None else [passes_to]
+        wanted += [
+            effect.zone.other
+            for effect in effects
+            if isinstance(effect, PacketReleased) and is_accepted(effect)
+        ]
+        wanted += [] if passes_to is False else [passes_to]
         heard: list[tuple[Zone, bytes]] = []
         wires = self._theatre.wires
         poll = select.poll()

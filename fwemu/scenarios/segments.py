@@ -134,7 +134,7 @@ def with_checksums(packet: bytes) -> bytes:
     assert not isinstance(place, Malformed)
     filled = bytearray(packet)
     at = _CHECKSUM_AT.get(place.protocol)
-    if at is not None and place.datagram is None:
+    if at is not None and place.piece is None:
         body = packet[place.start :]
         pseudo = place.pair + pack("!II", len(body), place.protocol)
         covered = body if place.protocol == ICMP else pseudo + body

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from fwemu.config import Config, policy
-from fwemu.core.effects import Effect, PacketInjected, SessionEnded
+from fwemu.core.effects import Effect, PacketInjected, PacketReleased, SessionEnded
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import Flow, Zone
 from fwemu.core.instants import SECOND
-from fwemu.core.packet import Kind, Malformed, parse
+from fwemu.core.packet import Fragment, Kind, Malformed, parse
+from fwemu.core.reasons import Verdict
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.operations import flushes
 from fwemu.daemon.schedule import FlushSchedule
@@ -48,6 +49,18 @@ class Ended(NamedTuple):
     flow: Flow
 
 
+class Released(NamedTuple):
+    """A packet that was held and has its verdict now."""
+
+    packet: bytes
+    origin: Zone
+    """Where it came from."""
+    passed: bool
+    """It reached the other side."""
+    reason: str
+    """The engine's word."""
+
+
 class Passed(NamedTuple):
     """What came of time passing."""
 
@@ -55,6 +68,8 @@ class Passed(NamedTuple):
     """Packets that the firewall sent itself, each with the zone that it was sent to."""
     ended: tuple[Ended, ...] | None
     """The sessions that ended since the last call, by packets too; None where it cannot know."""
+    released: tuple[Released, ...] = ()
+    """The packets that were held and have gone on, or nowhere, since the last call."""
 
 
 class Stage(Protocol):
@@ -136,6 +151,8 @@ def pass_time(
 def state_of(firewall: Firewall, packet: bytes) -> str | None:
     """The state of the session that a packet belongs to now; None if there is none."""
     parsed = parse(packet)
+    if isinstance(parsed, Fragment):
+        parsed = parsed.packet
     if isinstance(parsed, Malformed) or parsed.kind in (Kind.ERROR, Kind.FRAGMENT):
         return None
     session = firewall.table.find(parsed.protocol, parsed.key)
@@ -149,6 +166,11 @@ def endings(effects: Sequence[Effect]) -> list[Ended]:
         for effect in effects
         if isinstance(effect, SessionEnded)
     ]
+
+
+def is_accepted(release: PacketReleased) -> bool:
+    """Does this packet go on?"""
+    return release.reason.verdict is Verdict.ACCEPT
 
 
 def speech(effects: Sequence[Effect]) -> tuple[tuple[Zone, bytes], ...]:
@@ -166,12 +188,16 @@ class EngineStage:
         self._firewall = firewall_for(config, Firewall)
         self._schedule = schedule_for(config, self._clock)
         self._untold: list[Effect] = []
+        self._held: dict[int, tuple[bytes, Zone]] = {}
+        """Packets that wait, by ticket."""
 
     def put(self, packet: bytes, arrival: Zone) -> Seen:
         decision = self._firewall.handle(packet, self._clock.now(), arrival)
         self._untold += decision.effects
+        if decision.verdict is Verdict.HOLD:
+            self._held[decision.ticket] = packet, arrival
         return Seen(
-            bool(decision.verdict),
+            decision.verdict is Verdict.ACCEPT,
             decision.reason.word,
             state_of(self._firewall, packet),
             speech(decision.effects),
@@ -183,7 +209,12 @@ class EngineStage:
             self._clock, self._firewall, self._schedule, nanoseconds, lambda: self._on_time(said)
         )
         told, self._untold = self._untold + said, []
-        return Passed(speech(said), tuple(endings(told)))
+        released = tuple(
+            Released(*self._held.pop(effect.ticket), is_accepted(effect), effect.reason.word)
+            for effect in told
+            if isinstance(effect, PacketReleased)
+        )
+        return Passed(speech(said), tuple(endings(told)), released)
 
     def _on_time(self, said: list[Effect]) -> None:
         """What a running firewall does between packets: flushes, and the sessions that are due."""

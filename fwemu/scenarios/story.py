@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fwemu.core.flow import Zone
-from fwemu.core.reasons import EndReason, Reason
+from fwemu.core.reasons import EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
 
 
@@ -85,11 +85,19 @@ class Packet:
 class Expected:
     """What is to become of a packet."""
 
-    passed: bool
+    verdict: Verdict
     reason: Reason | None
     """None where the packet is to belong to its session or to open one: the ordinary case."""
     state: State | None
     """The state of its session afterwards, NONE if it is to have none; None if it matters not."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A packet that was held and has its verdict now."""
+
+    packet: Packet
+    expected: Expected
 
 
 class Ending(NamedTuple):
@@ -112,6 +120,7 @@ class Step:
     spoken: tuple[tuple[int, Packet], ...] = ()
     """What the firewall is to say itself, each with its line."""
     endings: tuple[tuple[int, Ending], ...] = ()
+    releases: tuple[tuple[int, Release], ...] = ()
 
 
 @dataclass(frozen=True)

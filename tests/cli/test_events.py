@@ -71,6 +71,47 @@ def test_follow_goes_on_until_ctrl_c(lab):
     assert (follower.returncode, err) == (0, "")
 
 
+def test_the_log_of_a_device_is_shown_as_the_device_writes_it(lab):
+    """With a hint where none is written."""
+    hint = "no format is chosen: `fwemu set daemon.device_log=cisco-asa`, for one, begins a log\n"
+    assert fwemu("events", "--device-log").err == hint
+    assert fwemu("set", "daemon.device_log=cisco-asa").code == 0
+    with connected(lab) as pair:
+        port = pair.port
+        shown = fwemu("events", "--device-log")
+    assert shown.err == ""
+    assert "Built outbound TCP connection" in shown.out.splitlines()[-1]
+    assert f"/{port} " in shown.out
+    with open(lab.about.device_log) as file:
+        assert file.read().startswith(shown.out)
+
+
+def test_a_device_log_is_followed_until_ctrl_c(lab):
+    """What a collector would get, as it comes."""
+    assert fwemu("set", "daemon.device_log=juniper-srx").code == 0
+    follower = start("events", "--device-log", "--follow")
+    try:
+        with connected(lab) as pair:
+            line = follower.stdout.readline()
+            while f'source-port="{pair.port}"' not in line:  # whatever was written before
+                line = follower.stdout.readline()
+            assert "RT_FLOW_SESSION_CREATE" in line
+            follower.send_signal(signal.SIGINT)
+            _, err = follower.communicate(timeout=PATIENCE)
+    finally:
+        follower.kill()
+        follower.wait()
+    assert (follower.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize("option", [("--json",), ("--after", "5")])
+def test_numbers_and_json_belong_to_the_other_log(option):
+    """A mistake, and not something that is passed over."""
+    done = fwemu("events", "--device-log", *option)
+    assert done.code == 2
+    assert done.err.startswith(f"fwemu: events: {option[0]} is not for --device-log")
+
+
 def test_the_end_of_the_firewall_is_the_end_of_its_log(nothing):
     """No error: whoever follows has seen everything."""
     from tests.lab.kit import unique

@@ -35,6 +35,7 @@ def test_a_lab_is_a_line(lab):
         "zone": "outside",
     }
     assert record["way_out"] is None
+    assert (record["events"], record["device_log"]) == (lab.about.events, lab.about.device_log)
 
 
 @pytest.mark.kernel

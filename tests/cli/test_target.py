@@ -38,6 +38,7 @@ def announced(base, name):
         control=str(directory.control),
         metrics=None,
         events=str(directory.events),
+        device_log=str(directory.device_log),
         profile=None,
         mode="stateful",
     )

@@ -53,6 +53,7 @@ def test_machines_learn_addresses_namespaces_and_sockets(nothing, name):
     assert lab["hosts"]["client"]["netns"] == f"fwemu-{name}-client"
     assert lab["hosts"]["firewall"]["ipv4"].endswith(".1.1")
     assert Path(lab["control"]).name == "control.sock"
+    assert Path(lab["device_log"]).name == "device.log"
     assert lab["metrics"].startswith("http://127.0.0.1:")
     assert gone == {"name": name, "removed": True}
 

@@ -105,8 +105,8 @@ Problems = Callable[..., list[str]]
         ),
         (
             '[daemon]\nlog_events = ["bulit"]',
-            "daemon.log_events[0]: 'bulit' is not built, torn_down, denied, state_changed,"
-            " keepalive or injected (did you mean built?)",
+            "daemon.log_events[0]: 'bulit' is not built, torn_down, denied, released,"
+            " state_changed, keepalive or injected (did you mean built?)",
         ),
         # durations and sizes
         (

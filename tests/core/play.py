@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import ip_network
+from itertools import pairwise
 from struct import unpack_from
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -31,6 +33,7 @@ from fwemu.core.effects import (
 from fwemu.core.eviction import Choose, WhenFull
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone
+from fwemu.core.fragments import FragmentLimits
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.packet import Malformed, locate, parse
 from fwemu.core.policy import (
@@ -127,6 +130,7 @@ def policy(
     sequence: str = "exact",
     ttl: int = 64,
     short: Mapping[str, str] | None = None,
+    fragments: Mapping[str, int] | None = None,
     **changes: str,
 ) -> Policy:
     """A policy in the words of the configuration; other names are timeouts."""
@@ -146,6 +150,7 @@ def policy(
         at_expiry=AtExpiry(at_expiry),
         on_unknown={INSIDE: OnUnknown(inside), OUTSIDE: OnUnknown(outside)},
         window_check=WindowCheck(window),
+        fragments=FragmentLimits(**fragments or {}),
         rules=tuple(rules),
         default_action={INSIDE: Action(default_inside), OUTSIDE: Action(default_outside)},
     )
@@ -308,6 +313,11 @@ class Play:
         table = self.firewall.table
         assert {session.id for session in table} == self._alive
         assert len(table) <= self.firewall.policy.capacity
+        fragments = self.firewall._fragments
+        waiting = sum(len(datagram.held) for datagram in fragments)
+        assert waiting == fragments.held == self.firewall.packets[Reason.HELD]
+        assert waiting <= fragments.limits.held
+        assert len(fragments) <= fragments.limits.datagrams
         states = [session.state for session in table]
         assert table.population == [states.count(state) for state in range(len(table.population))]
 
@@ -383,6 +393,28 @@ class Aftermath:
         """No session ended."""
         __tracebackhide__ = True
         return self.ends()
+
+    def releases(self, reason: str, *held: Outcome) -> Self:
+        """These packets, which were held, got their verdict for this reason; no others did.
+
+        Those that are refused are reported like any other.
+        """
+        __tracebackhide__ = True
+        got = [(effect.ticket, effect.reason.word) for effect in self.all(PacketReleased)]
+        wanted = [(each.decision.ticket, reason) for each in held]
+        self.play.expect(got == wanted, f"the release of {wanted}", got)
+        for effect, following in pairwise((*self.effects, None)):
+            if isinstance(effect, PacketReleased) and effect.reason.verdict is Verdict.DROP:
+                told = isinstance(following, PacketRefused) and (
+                    following.at,
+                    following.reason,
+                    following.zone,
+                    following.flow,
+                    following.length,
+                )
+                wanted = (effect.at, effect.reason, effect.zone, effect.flow, effect.length)
+                self.play.expect(told == wanted, f"the refusal of {effect}", following)
+        return self
 
     def says(self, *lines: str) -> Self:
         """The firewall spoke these packets, `client gets RA seq 1 ack 101`, and no others."""
@@ -480,6 +512,21 @@ class Outcome(Aftermath):
         self.play.expect(len(self.all(KeepaliveSeen)) == 1, "a keepalive probe", self.effects)
         return self
 
+    def held(self) -> Self:
+        """It has to wait for its verdict, and nothing else happened."""
+        __tracebackhide__ = True
+        got = self.decision.verdict.word, self.decision.reason.word
+        self.play.expect(got == ("hold", "held"), "to be held", got)
+        self.play.expect(self.effects == (), "no effects", self.effects)
+        return self
+
+    def held_after(self, reason: str, *others: Outcome) -> Self:
+        """It has to wait, and others that waited got their verdict."""
+        __tracebackhide__ = True
+        got = self.decision.verdict.word, self.decision.reason.word
+        self.play.expect(got == ("hold", "held"), "to be held", got)
+        return self.releases(reason, *others)
+
     def is_ignored(self) -> Self:
         """It passed without touching its session."""
         __tracebackhide__ = True
@@ -492,7 +539,8 @@ class Outcome(Aftermath):
         __tracebackhide__ = True
         got = [
             (effect.reason.word, effect.answer.word)
-            for effect in self.all(PacketRefused)
+            for before, effect in pairwise((None, *self.effects))
+            if isinstance(effect, PacketRefused) and not isinstance(before, PacketReleased)
             if self.decision.verdict is Verdict.DROP and self.decision.reason is effect.reason
         ]
         self.play.expect(got == [(reason, answer)], f"drop {reason}, answer {answer}", got)

@@ -62,7 +62,7 @@ def test_every_packet_is_counted_once_by_its_reason(play):
         (wire.icmp_error(*to_client, b""), OUTSIDE, "unrelated_icmp"),
         (udp.packet(INSIDE, whole[:800], fragment=(1, 0, True)), INSIDE, "opened"),
         (udp.packet(INSIDE, whole[800:], fragment=(1, 100, False)), INSIDE, "fragment"),
-        (udp.packet(INSIDE, whole[800:], fragment=(2, 100, False)), INSIDE, "unknown_fragment"),
+        (udp.packet(INSIDE, whole[800:], fragment=(2, 100, False)), INSIDE, "held"),
         (play.tcp(port=9).segment(INSIDE, "A", 1, 1, 50), INSIDE, "picked_up"),
         (play.tcp(port=8).segment(OUTSIDE, "A", 1, 1, 50), OUTSIDE, "unknown_packet"),
         (play.tcp(port=8).segment(OUTSIDE, "S", 1, 1, 50), OUTSIDE, "denied"),

@@ -29,12 +29,15 @@ def test_what_an_opened_session_is(play):
 
 
 def test_what_a_changed_session_tells(play):
-    """From where, to where, and when."""
+    """From where, to where, when, and by whom: logs tell which end closed."""
     play.client("S")
     play.wait("1s")
     (changed,) = play.server("SA").effects
     assert (changed.at, changed.id) == (play.now, 1)
     assert (changed.before.name, changed.after.name) == ("SYN_SENT", "SYN_RECV")
+    assert changed.direction is Direction.REPLY
+    (changed,) = play.client("A").effects
+    assert changed.direction is Direction.ORIGINAL
 
 
 def test_an_unanswered_syn_is_forgotten(play):

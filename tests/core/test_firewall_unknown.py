@@ -16,6 +16,13 @@ def test_by_default_it_is_dropped_silently(play, flags):
     assert play.talk.find() is None
 
 
+@pytest.mark.parametrize(("flags", "bits"), [("PA", 0x18), ("FA", 0x11), ("R", 0x04)])
+def test_its_flags_are_told_as_they_came(play, flags, bits):
+    """Devices print them: a log says PSH ACK where an application wrote into a dead connection."""
+    (refused,) = play.client(flags).dropped("unknown_packet").effects
+    assert refused.flags == bits
+
+
 @pytest.mark.parametrize("flags", ["A", "PA", "FA", "SA"])
 def test_reset_tells_the_sender_at_once(play, flags):
     """As a host without this connection would (RFC 9293 section 3.10.7.1)."""
@@ -154,6 +161,6 @@ def test_a_keepalive_after_the_end_is_reset_too(play):
 def test_the_answer_to_a_first_fragment(play):
     """It has ports and numbers, so it can be answered."""
     play.under(inside="reset")
-    data = play.talk.segment(INSIDE, "A", 1, 700, 600, fragment=(7, 0, True))
+    data = play.talk.segment(INSIDE, "A", 1, 700, 604, fragment=(7, 0, True))
     outcome = play.receives(data, INSIDE).dropped("unknown_packet", "reset")
     outcome.says("client gets R seq 700")

@@ -66,7 +66,6 @@ def test_a_tcp_segment(version):
         window=65535,
         flags=0x18,
         options=b"",
-        datagram=None,
         quoted=None,
     )
 
@@ -248,12 +247,104 @@ def test_fragments_share_the_key_of_their_datagram(version):
     body = wire.udp(40000, 53, bytes(600))
     first = parse(packet_of(version, UDP, body, fragment=(7, 0, True)))
     middle = parse(packet_of(version, UDP, bytes(600), fragment=(7, 76, True)))
-    last = parse(packet_of(version, UDP, bytes(600), fragment=(7, 151, False)))
-    assert first.kind is Kind.UDP
-    assert first.key == pair(version) + ports(40000, 53)
-    assert middle.kind is last.kind is Kind.FRAGMENT
-    assert first.datagram == middle.key == last.key
-    assert middle.datagram is None
+    last = parse(packet_of(version, UDP, bytes(603), fragment=(7, 151, False)))
+    assert first.packet.kind is Kind.UDP
+    assert first.packet.key == pair(version) + ports(40000, 53)
+    assert middle.packet.kind is last.packet.kind is Kind.FRAGMENT
+    assert first.datagram == middle.datagram == last.datagram
+    places = [(each.start, each.end, each.is_last) for each in (first, middle, last)]
+    assert places == [(0, 608, False), (608, 1208, False), (1208, 1811, True)]
+    assert not any(each.cuts_header for each in (first, middle, last))
+
+
+@VERSIONS
+def test_fragments_that_cannot_be(version):
+    """Odd parts before the end, empty ones, and those that make up more than any packet may be."""
+    for body, fragment in (
+        (bytes(9), (7, 5, True)),
+        (wire.udp(1, 2, bytes(3)), (7, 0, True)),
+        (b"", (7, 5, True)),
+        (b"", (7, 5, False)),
+        (bytes(40), (7, 0x1FFF, False)),
+    ):
+        refused(packet_of(version, UDP, body, fragment=fragment), Reason.BAD_LENGTH)
+
+
+@VERSIONS
+def test_the_longest_datagram(version):
+    """65,535 octets with its header (RFC 791), or behind its header (RFC 8200 section 4.5)."""
+    longest = 65_535 - {4: 20, 6: 0}[version]
+    offset = longest // 8
+    rest = bytes(longest - offset * 8)
+    assert parse(packet_of(version, UDP, rest, fragment=(7, offset, False))).end == longest
+    refused(packet_of(version, UDP, rest + b"!", fragment=(7, offset, False)), Reason.BAD_LENGTH)
+
+
+@VERSIONS
+def test_a_header_in_two_parts(version):
+    """Either part tells by itself; it shows addresses, and nothing that rules could look at."""
+    segment = wire.tcp(40000, 80, "S", options=wire.TIMESTAMPS)
+    for protocol, body, fragment, cuts in (
+        (TCP, segment[:16], (7, 0, True), True),
+        (TCP, segment[16:], (7, 2, False), True),
+        (TCP, segment[:24], (7, 0, True), True),  # without the end of its options
+        (TCP, segment[24:], (7, 3, False), False),  # nobody knows how long the header is
+        (TCP, segment, (7, 0, True), False),
+        (UDP, wire.udp(1, 2), (7, 0, True), False),
+        (UDP, bytes(8), (7, 1, False), False),
+        (47, bytes(8), (7, 0, True), False),
+        (47, bytes(8), (7, 1, True), False),
+    ):
+        found = parse(packet_of(version, protocol, body, fragment=fragment))
+        assert found.cuts_header is cuts
+        if cuts:
+            assert found.packet.kind is Kind.FRAGMENT
+            assert (
+                found.length
+                == found.packet.length
+                == len(body) + HEADER[version] + {4: 0, 6: 8}[version]
+            )
+
+
+@VERSIONS
+def test_a_first_fragment_that_is_no_packet(version):
+    """Its datagram is known nevertheless, so that the rest of it can be refused."""
+    first = parse(
+        packet_of(version, TCP, wire.tcp(1, 2, "SF", payload=bytes(4)), fragment=(7, 0, True))
+    )
+    later = parse(packet_of(version, TCP, bytes(8), fragment=(7, 3, False)))
+    assert first.packet.reason is Reason.BAD_FLAGS
+    assert first.datagram == later.datagram
+    cut = packet_of(version, TCP, wire.tcp(1, 2, "S", payload=bytes(4)), fragment=(7, 0, True))[
+        : HEADER[version] + 16
+    ]
+    assert parse(cut).packet.reason is Reason.TRUNCATED
+    assert not parse(cut).cuts_header
+
+
+def test_an_ipv6_fragment_within_a_fragment():
+    """No host makes them, and no stack takes them."""
+    inner = bytes((UDP, 0, 0, 1)) + bytes(4) + wire.udp(1, 2)
+    for fragment in ((7, 0, True), (7, 0, False)):
+        refused(packet_of(6, 44, inner, fragment=fragment), Reason.BAD_HEADER)
+
+
+def test_an_atomic_ipv6_fragment_is_a_whole_packet():
+    """RFC 6946: it has the header of a fragment, and nothing else of one."""
+    data = packet_of(6, UDP, wire.udp(40000, 53), fragment=(7, 0, False))
+    assert parse(data) == Packet(Kind.UDP, UDP, pair(6) + ports(40000, 53), len(data))
+
+
+def test_extension_headers_before_and_after_that_of_a_fragment():
+    """What stands before it comes with each fragment, what stands after it with the first."""
+    whole = wire.extension(UDP, wire.udp(40000, 53, bytes(8)))
+    head = bytes((60, 0, 0, 1)) + bytes(3) + b"\7"
+    first = parse(packet_of(6, 0, wire.extension(44, head + whole)))
+    assert (first.start, first.end, first.packet.kind) == (0, 24, Kind.UDP)
+    head = bytes((60, 0, 0, 24)) + bytes(3) + b"\7"
+    last = parse(packet_of(6, 0, wire.extension(44, head + bytes(10))))
+    assert (last.start, last.end, last.is_last) == (24, 34, True)
+    assert first.datagram == last.datagram
 
 
 @VERSIONS
@@ -261,7 +352,7 @@ def test_another_datagram_has_another_key(version):
     """Otherwise anybody's fragments would pass on another's credit."""
     here, there = CLIENT[version], SERVER[version]
     keys = [
-        parse(wire.ip(*ends, UDP, bytes(8), fragment=(number, 5, False))).key
+        parse(wire.ip(*ends, UDP, bytes(8), fragment=(number, 5, False))).datagram
         for ends in ((here, there), (there, here), (here, here))
         for number in (7, 8)
     ]
@@ -270,7 +361,9 @@ def test_another_datagram_has_another_key(version):
 
 def test_an_ipv4_datagram_is_also_known_by_its_protocol():
     """RFC 791: identification is unique for source, destination and protocol."""
-    keys = {parse(packet_of(4, number, bytes(8), fragment=(7, 5, False))).key for number in (6, 17)}
+    keys = {
+        parse(packet_of(4, number, bytes(8), fragment=(7, 5, False))).datagram for number in (6, 17)
+    }
     assert len(keys) == 2
 
 
@@ -278,40 +371,46 @@ def test_an_ipv4_datagram_is_also_known_by_its_protocol():
 def test_the_flow_of_a_later_fragment_has_no_ports(version):
     """Rules and logs see its addresses."""
     data = packet_of(version, UDP, bytes(8), fragment=(7, 5, True))
-    assert flow_of_packet(parse(data)) == (UDP, CLIENT[version], 0, SERVER[version], 0)
+    assert flow_of_packet(parse(data).packet) == (UDP, CLIENT[version], 0, SERVER[version], 0)
     assert parse(data).length == len(data)
 
 
 @VERSIONS
 @pytest.mark.parametrize(
     ("protocol", "body"),
-    [(TCP, wire.tcp(1, 2, "A")), (47, b""), (ICMP, wire.icmp(8)), (ICMPV6, wire.icmp(128))],
+    [
+        (TCP, wire.tcp(1, 2, "A", payload=bytes(4))),
+        (47, bytes(8)),
+        (ICMP, wire.icmp(8)),
+        (ICMPV6, wire.icmp(128)),
+    ],
 )
 def test_a_first_fragment_of_any_protocol_names_its_datagram(version, protocol, body):
     """So that the rest of it can follow."""
-    packet = parse(packet_of(version, protocol, body, fragment=(7, 0, True)))
+    first = parse(packet_of(version, protocol, body, fragment=(7, 0, True)))
     later = parse(packet_of(version, protocol, bytes(8), fragment=(7, 3, False)))
-    assert packet.datagram == later.key
+    assert first.datagram == later.datagram
+    assert first.packet.kind is not later.packet.kind is Kind.FRAGMENT
 
 
 def test_dont_fragment_is_no_fragment():
     """The bit that nearly every packet carries."""
     data = bytearray(packet_of(4, TCP, wire.tcp(1, 2, "A")))
     data[6] = 0x40
-    assert parse(bytes(data)).datagram is None
     assert kind_of(bytes(data)) is Kind.TCP
 
 
 def test_an_offset_alone_makes_an_ipv4_fragment():
     """The last fragment has no "more" bit, and an offset of any size."""
-    for offset in (1, 0x1000, 0x1FFF):
-        assert kind_of(packet_of(4, TCP, bytes(40), fragment=(7, offset, False))) is Kind.FRAGMENT
+    for offset in (1, 0x1000, 0x1FFD):
+        found = parse(packet_of(4, TCP, b"!", fragment=(7, offset, False)))
+        assert (found.start, found.is_last) == (offset * 8, True)
 
 
 def test_an_udp_length_beyond_the_first_fragment():
     """The header speaks of the whole datagram, the fragment holds a part of it."""
     long = pack("!HHHH", 1, 2, 2000, 0) + bytes(8)
-    assert kind_of(packet_of(4, UDP, long, fragment=(7, 0, True))) is Kind.UDP
+    assert parse(packet_of(4, UDP, long, fragment=(7, 0, True))).packet.kind is Kind.UDP
     refused(packet_of(4, UDP, long), Reason.BAD_LENGTH)
 
 
@@ -530,4 +629,4 @@ def test_locate_finds_the_transport_header(version):
     body = wire.tcp(1, 2, "A")
     place = locate(packet_of(version, TCP, body))
     assert (place.start, place.total) == (HEADER[version], HEADER[version] + 20)
-    assert (place.protocol, place.pair, place.datagram) == (TCP, pair(version), None)
+    assert (place.protocol, place.pair, place.piece) == (TCP, pair(version), None)

@@ -14,16 +14,16 @@ def test_every_reason_has_its_sentence():
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_a_reason_means_accept_or_drop(reason):
-    """The words of acceptance, written out; all others refuse."""
+def test_a_reason_means_accept_drop_or_hold(reason):
+    """The words of acceptance and of waiting, written out; all others refuse."""
     accepts = {"session", "opened", "picked_up", "ignored", "related", "fragment", "permitted"}
     verdict = Verdict.ACCEPT if reason.word in accepts else Verdict.DROP
-    assert reason.verdict is verdict
+    assert reason.verdict is (Verdict.HOLD if reason.word == "held" else verdict)
 
 
 def test_the_words_of_verdicts_ends_and_answers():
     """They are labels of metrics: changing one breaks somebody's dashboard."""
-    assert [verdict.word for verdict in Verdict] == ["drop", "accept"]
+    assert [verdict.word for verdict in Verdict] == ["drop", "accept", "hold"]
     assert [answer.word for answer in Answer] == ["drop", "reset", "reject"]
     assert [reason.word for reason in EndReason] == [
         "expired",

@@ -16,7 +16,7 @@ SYN6 = parse(wire.ip(CLIENT6, SERVER6, TCP, wire.tcp(40000, 443, "S")))
 QUESTION = parse(wire.ip(CLIENT, SERVER, UDP, wire.udp(40000, 443)))
 PING = parse(wire.ip(CLIENT, SERVER, ICMP, wire.icmp(8, 40000)))
 TUNNEL = parse(wire.ip(CLIENT, SERVER, 47, b""))
-LATER = parse(wire.ip(CLIENT, SERVER, TCP, bytes(8), fragment=(1, 5, False)))
+LATER = parse(wire.ip(CLIENT, SERVER, TCP, bytes(8), fragment=(1, 5, False))).packet
 
 
 def matches(packet, zone=INSIDE, **conditions):

@@ -4,7 +4,7 @@ import pytest
 
 from fwemu.core import standby
 from fwemu.core.choices import Refresh, UnderPressure
-from fwemu.core.effects import PacketRefused, SessionOpened, Traffic
+from fwemu.core.effects import PacketRefused, SessionOpened, StateChanged, Traffic
 from fwemu.core.flow import Zone
 from fwemu.core.packet import Packet, flow_of_packet, keys_of, parse, reverse_key
 from fwemu.core.policy import PressurePolicy, RefreshPolicy
@@ -27,13 +27,13 @@ def test_a_peer_without_state_knows_nothing(play):
 
 
 def test_later_fragments_do_not_pass_on_the_credit_of_the_other_box(play):
-    """Their first one crossed a firewall that is gone."""
+    """Their first one crossed a firewall that is gone: they wait for it, in vain."""
     body = wire.udp(40000, 53, bytes(8))
     first = wire.ip(CLIENT[4], SERVER[4], 17, body, fragment=(7, 0, True))
     later = wire.ip(CLIENT[4], SERVER[4], 17, bytes(8), fragment=(7, 16, False))
     play.receives(first, INSIDE).opens("UDP_UNREPLIED")
     play.fail_over()
-    play.receives(later, INSIDE).dropped("unknown_fragment")
+    play.receives(later, INSIDE).held()
 
 
 def test_a_failover_claims_no_dead(play):
@@ -60,6 +60,17 @@ def test_a_connection_survives_with_a_peer_that_knows_it(play):
     session = play.talk.session
     assert (session.id, session.assured) == (number, True)
     assert [end.packets for end in session.ends] == [4, 2]
+
+
+def test_no_packet_moves_a_session_back(play):
+    """A log that tells who closed must not take the failover for one of the ends."""
+    play.under(lag="5s")
+    play.talk.establish()
+    play.wait("10s")
+    play.client("FA").moves_to("FIN_WAIT")
+    (changed,) = play.fail_over().all(StateChanged)
+    assert (changed.before.name, changed.after.name) == ("FIN_WAIT", "ESTABLISHED")
+    assert changed.direction is None
 
 
 def test_timers_begin_anew(play):
@@ -480,13 +491,13 @@ def test_a_peer_that_takes_over_is_up_at_once(play):
 
 
 def test_fragments_of_before_do_not_pass_after_a_reboot(play):
-    """The table of datagrams is gone with the rest."""
+    """The table of datagrams is gone with the rest: they wait."""
     body = wire.udp(40000, 53, bytes(8))
     first = wire.ip(CLIENT[4], SERVER[4], 17, body, fragment=(7, 0, True))
     later = wire.ip(CLIENT[4], SERVER[4], 17, bytes(8), fragment=(7, 16, False))
     play.receives(first, INSIDE).opens("UDP_UNREPLIED")
     play.reboot("0s").ends("rebooted")
-    play.receives(later, INSIDE).dropped("unknown_fragment")
+    play.receives(later, INSIDE).held()
 
 
 # -- the flow of a session is enough to find it again --

@@ -12,15 +12,16 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketRefused,
+    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
     Traffic,
 )
-from fwemu.core.flow import TCP, Direction, Flow, Zone
+from fwemu.core.flow import TCP, UDP, Direction, Flow, Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Answer, EndReason, Reason
-from fwemu.core.tcp_table import Segment, State
+from fwemu.core.tcp_table import ACK, PSH, Segment, State
 from fwemu.daemon.queue import Pause, QueueStatus
 from tests.core import wire
 
@@ -145,13 +146,18 @@ RST: Final = wire.ip(FLOW.destination, FLOW.source, TCP, wire.tcp(5432, 40000, "
 
 EFFECTS: Final[tuple[Effect, ...]] = (
     SessionOpened(AT, 7, FLOW, Zone.INSIDE, State.SYN_SENT, 2, False),
-    StateChanged(AT, 7, State.SYN_SENT, State.SYN_RECV),
+    StateChanged(AT, 7, State.SYN_SENT, State.SYN_RECV, Direction.REPLY),
     SessionEnded(
         AT, 7, FLOW, Zone.INSIDE, EndReason.EXPIRED, State.ESTABLISHED,
         AT - 60 * SECOND, AT - 10 * SECOND, Traffic(3, 166, 2, 112), 2,
     ),
     PacketRefused(
-        AT, Reason.UNKNOWN_PACKET, Answer.RESET, Zone.OUTSIDE, FLOW_V6, Segment.ACK, 72, None, None
+        AT, Reason.UNKNOWN_PACKET, Answer.RESET, Zone.OUTSIDE, FLOW_V6, Segment.ACK, 72, None, None,
+        ACK | PSH,
+    ),
+    PacketReleased(
+        AT, 3, Reason.FRAGMENT, Zone.INSIDE, FLOW._replace(protocol=UDP, source_port=0,
+        destination_port=0), 1500,
     ),
     KeepaliveSeen(AT, 7, Direction.REPLY),
     PacketInjected(AT, RST, Zone.INSIDE, "reset", 7),

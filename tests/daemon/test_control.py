@@ -18,6 +18,7 @@ from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.daemon.control import Engine, application, metrics_application
 from fwemu.daemon.datapath import Datapath
+from fwemu.daemon.device_log import DeviceLog
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.operations import (
     PAGE,
@@ -66,6 +67,9 @@ class World:
         self.events = directory / "events.jsonl"
         self.journal = Journal(self.events, self.clock, 1_000_000)  # type: ignore[arg-type]
         self.journal.select(logged(config))
+        path = directory / "device.log"
+        self.device_log = DeviceLog(path, self.clock, 1_000_000, "shop")  # type: ignore[arg-type]
+        self.device_log.follow(config.daemon.device_log, self.firewall.policy)
         self.datapath = Datapath(
             self.firewall,
             self.clock,  # type: ignore[arg-type]
@@ -74,6 +78,7 @@ class World:
             Injector(self.sent),
             self.journal,
             self.tally,
+            self.device_log,
         )
         self.operations = Operations(
             self.datapath,
@@ -81,6 +86,7 @@ class World:
             Queue(lambda packet: None),  # type: ignore[arg-type]
             Injector(self.sent),  # type: ignore[arg-type]
             self.journal,
+            self.device_log,
             self.tally,
             random.Random(1),
             flushes(config),
@@ -88,7 +94,17 @@ class World:
         )
         self.engine = NearEngine(self.operations)
         about = About(
-            "shop", 1, 1, "fw", 0, "/run/x.sock", None, str(self.events), None, "stateful"
+            "shop",
+            1,
+            1,
+            "fw",
+            0,
+            "/run/x.sock",
+            None,
+            str(self.events),
+            str(path),
+            None,
+            "stateful",
         )
         self.app: FastAPI = application(about, config, self.engine)  # type: ignore[arg-type]
 
@@ -117,6 +133,7 @@ class World:
 
     def close(self) -> None:
         self.journal.close()
+        self.device_log.close()
         self.operations._queue.close()
 
 
@@ -252,6 +269,25 @@ def test_an_address_may_be_written_in_any_way(new_world: Callable[..., World]) -
     assert listed(world, host="fd00::1") == [1]
     assert listed(world, host="FD00:0:0::1") == [1]
     assert listed(world, host="fd00:0000:0000:0000:0000:0000:0000:0002") == [1]
+
+
+# -- the log of a device -------------------------------------------------------------------------
+
+
+def test_the_device_log_begins_with_the_setting_and_knows_who_is_there(world: World) -> None:
+    """It can be chosen while the firewall runs, and left again."""
+    assert world.ask("GET", "/device-log").text == ""
+    world.open_tcp(1000)
+    world.ask("PATCH", "/config", {"settings": ["daemon.device_log=cisco-asa"]})
+    world.ask("POST", "/flush")
+    world.datapath.publish()
+    answer = world.ask("GET", "/device-log")
+    assert answer.headers["content-type"].startswith("text/plain")
+    (line,) = answer.text.splitlines()
+    assert "%ASA-6-302014: Teardown TCP connection 1 for outside:10.0.2.2/80 to inside:" in line
+    world.ask("PATCH", "/config", {"settings": ["daemon.device_log=none"]})
+    world.open_tcp(1001)
+    assert world.ask("GET", "/device-log").text == answer.text
 
 
 # -- errors -------------------------------------------------------------------------------------

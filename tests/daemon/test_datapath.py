@@ -13,6 +13,7 @@ from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import DEFAULT_TIMEOUTS, Policy
+from fwemu.core.rules import Action
 from fwemu.core.timeouts import lifetimes
 from fwemu.daemon.datapath import TURN, Datapath
 from fwemu.daemon.queue import Pause
@@ -313,3 +314,52 @@ def test_a_control_process_that_dies_while_it_is_answered_is_no_crash(world: Wor
     world.theirs.send("one")
     how = world.datapath.run(world.queue, world.ours, Dying(world.diary), world.stop)
     assert how == "abandoned"
+
+
+# -- packets that are held ------------------------------------------------------------------------
+
+WHOLE = udp(4000, 53, bytes(40))
+FIRST = ip(CLIENT, SERVER, UDP, WHOLE[:24], fragment=(7, 0, True))
+LATER = ip(CLIENT, SERVER, UDP, WHOLE[24:], fragment=(7, 3, False))
+
+
+def test_a_held_packet_gets_its_verdict_when_the_core_says_so(world: World) -> None:
+    """Behind the one that it has waited for, and before anything is logged."""
+    later, first = world.packet(LATER), world.packet(FIRST)
+    world.handle(later)
+    assert (later.verdict, world.datapath.held) == (None, 1)
+    world.handle(first)
+    assert (first.verdict, later.verdict, world.datapath.held) == ("accept", "accept", 0)
+    assert world.diary == ["accept", "accept"]
+    world.datapath.publish()
+    assert world.diary[-1] == ("logged", ["SessionOpened", "PacketReleased"])
+
+
+def test_a_held_packet_is_dropped_with_its_first_fragment(worlds: list[World]) -> None:
+    """As if they had come in order."""
+    worlds.append(world := World(Policy(default_action=dict.fromkeys(Zone, Action.DENY))))
+    later = world.packet(LATER)
+    world.handle(later)
+    world.handle(world.packet(FIRST))
+    assert (later.verdict, world.datapath.held) == ("drop", 0)
+
+
+def test_the_loop_wakes_up_for_what_has_waited_too_long(world: World) -> None:
+    """Nobody else would ever take it out of the kernel's queue."""
+    later = world.packet(LATER)
+    world.handle(later)
+    assert world.datapath.milliseconds_to_wait() == 30_000
+    world.clock.pass_time(30)
+    world.datapath.on_time()
+    assert (later.verdict, world.datapath.held) == ("drop", 0)
+    assert world.datapath.milliseconds_to_wait() is None
+
+
+def test_what_is_held_at_the_end_is_dropped(world: World) -> None:
+    """And said in the log: every packet has a verdict."""
+    later = world.packet(LATER)
+    world.queue.put(later)
+    os.eventfd_write(world.stop, 1)
+    assert world.run() == "stopped"
+    assert (later.verdict, world.datapath.held) == ("drop", 0)
+    assert world.diary[-1] == ("logged", ["PacketReleased", "PacketRefused"])

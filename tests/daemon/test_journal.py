@@ -9,11 +9,12 @@ import orjson
 import pytest
 
 from fwemu.daemon import journal_reader
+from fwemu.daemon.bounded_file import BoundedFile
 from fwemu.daemon.journal import Journal
-from fwemu.daemon.journal_reader import read_events
+from fwemu.daemon.journal_reader import read_events, read_lines
 from tests.daemon.fakes import AT, EFFECTS, StillClock
 
-ALL = ("built", "torn_down", "denied", "state_changed", "keepalive", "injected")
+ALL = ("built", "torn_down", "denied", "released", "state_changed", "keepalive", "injected")
 
 
 def journal(path: Path, limit: int = 1_000_000) -> Journal:
@@ -40,9 +41,9 @@ def test_each_event_is_a_line_with_number_time_and_name(tmp_path: Path) -> None:
     it.write(EFFECTS)
     it.close()
     written = lines(tmp_path / "log")
-    assert [event["number"] for event in written] == [1, 2, 3, 4, 5, 6]
+    assert [event["number"] for event in written] == [1, 2, 3, 4, 5, 6, 7]
     assert [event["event"] for event in written] == [
-        "built", "state_changed", "torn_down", "denied", "keepalive", "injected",
+        "built", "state_changed", "torn_down", "denied", "released", "keepalive", "injected",
     ]  # fmt: skip
     assert written[0]["time"] == "2026-01-01T00:00:05.000000+00:00"
     assert written[0]["at_s"] == 5.0
@@ -82,7 +83,7 @@ def test_two_files_never_grow_beyond_twice_the_limit(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["log", "log.1"]
     assert (tmp_path / "log.1").stat().st_size <= 10_000
     numbers = [event["number"] for event in all_lines(path)]
-    assert numbers == list(range(numbers[0], 1201))
+    assert numbers == list(range(numbers[0], 1 + 200 * len(EFFECTS)))
 
 
 def test_no_file_is_larger_than_the_limit_whatever_comes_at_once(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_no_file_is_larger_than_the_limit_whatever_comes_at_once(tmp_path: Path)
     assert path.stat().st_size <= 2000
     assert path.with_name("log.1").stat().st_size <= 2000
     numbers = [event["number"] for event in all_lines(path)]
-    assert numbers == list(range(numbers[0], 301))
+    assert numbers == list(range(numbers[0], 1 + 50 * len(EFFECTS)))
 
 
 def test_a_line_that_is_larger_than_a_file_gets_one_of_its_own(tmp_path: Path) -> None:
@@ -116,6 +117,19 @@ def test_a_log_that_is_there_already_goes_on(tmp_path: Path) -> None:
     it.write(EFFECTS[:1])
     it.close()
     assert (tmp_path / "log.1").exists()
+
+
+def test_a_new_file_is_begun_on_demand_unless_there_is_one(tmp_path: Path) -> None:
+    """Lines of another kind are kept apart, and an empty file is no part of a log."""
+    file = BoundedFile(tmp_path / "log", limit=100)
+    file.rotate()
+    assert not (tmp_path / "log.1").exists()
+    file.append(b"one\n")
+    file.rotate()
+    file.append(b"two\n")
+    file.close()
+    assert (tmp_path / "log.1").read_bytes() == b"one\n"
+    assert (tmp_path / "log").read_bytes() == b"two\n"
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -199,6 +213,27 @@ def test_following_goes_on_across_rotations(tmp_path: Path) -> None:
         return await reading
 
     assert asyncio.run(story()) == list(range(1, 31))
+
+
+def test_two_rotations_between_two_looks_lose_nothing_that_is_kept(tmp_path: Path) -> None:
+    """A reader that was slow goes on with the part that it has not seen, not with the newest."""
+    path = tmp_path / "log"
+    path.write_bytes(b"1\n")
+
+    async def story() -> list[bytes]:
+        lines = read_lines(path, follow=True)
+        found = [await anext(lines)]
+        for number in (2, 3):
+            with path.open("ab") as file:
+                file.write(b"end of %d\n" % (number - 1))
+            path.replace(tmp_path / "log.1")
+            path.write_bytes(b"%d\n" % number)
+        async with asyncio.timeout(5):
+            found += [await anext(lines) for _ in range(4)]
+        await lines.aclose()
+        return found
+
+    assert asyncio.run(story()) == [b"1\n", b"end of 1\n", b"2\n", b"end of 2\n", b"3\n"]
 
 
 def test_following_begins_before_there_is_a_log(tmp_path: Path) -> None:

@@ -50,11 +50,19 @@ def test_every_label_value_is_on_its_list(scrape: str) -> None:
                     assert value in label_values(family.name, label), sample
 
 
-@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("reason", [each for each in Reason if each is not Reason.HELD])
 def test_every_reason_has_a_series_from_the_start(scrape: str, reason: Reason) -> None:
     """A counter that appears with its first event has no rate for it."""
     verdict = reason.verdict.word
     line = f'fwemu_packets_total{{reason="{reason.word}",verdict="{verdict}"}} {float(reason)}'
+    assert line in scrape.splitlines()
+
+
+def test_packets_that_wait_are_no_counter(scrape: str) -> None:
+    """They become fewer as well; each is counted once it has its verdict."""
+    assert 'verdict="hold"' not in scrape
+    assert f"fwemu_fragments_held {float(Reason.HELD)}" in scrape.splitlines()
+    line = 'fwemu_fragments_released_total{reason="fragment",verdict="accept"} 1.0'
     assert line in scrape.splitlines()
 
 

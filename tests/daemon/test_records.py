@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from fwemu.config.schema import LogEvent
-from fwemu.core.effects import Effect
+from fwemu.core.effects import Effect, StateChanged
 from fwemu.core.flow import ICMP, Flow, Zone
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.policy import Policy
@@ -24,7 +24,7 @@ from fwemu.daemon.records import (
     statistics_record,
 )
 from fwemu.daemon.tally import COUNTED, Tally
-from tests.daemon.fakes import EFFECTS
+from tests.daemon.fakes import AT, EFFECTS
 
 
 def record_of(effect):
@@ -57,7 +57,12 @@ EXPECTED = {
         "rule": 2,
         "picked_up": False,
     },
-    "state_changed": {"session": 7, "before": "SYN_SENT", "state": "SYN_RECV"},
+    "state_changed": {
+        "session": 7,
+        "before": "SYN_SENT",
+        "state": "SYN_RECV",
+        "direction": "reply",
+    },
     "torn_down": {
         "session": 7,
         "protocol": "tcp",
@@ -88,6 +93,17 @@ EXPECTED = {
         "length": 72,
         "rule": None,
     },
+    "released": {
+        "protocol": "udp",
+        "source": "10.0.1.2",
+        "destination": "10.0.2.2",
+        "source_port": 0,
+        "destination_port": 0,
+        "zone": "inside",
+        "reason": "fragment",
+        "verdict": "accept",
+        "length": 1500,
+    },
     "keepalive": {"session": 7, "direction": "reply"},
     "injected": {
         "session": 7,
@@ -108,6 +124,12 @@ def test_each_effect_as_the_log_has_it(effect: Effect) -> None:
     name, fields = record_of(effect)
     assert fields == EXPECTED[name]
     assert orjson.loads(orjson.dumps(fields)) == fields
+
+
+def test_a_change_of_state_by_failover_has_no_direction() -> None:
+    """No packet made it."""
+    change = StateChanged(AT, 7, State.FIN_WAIT, State.ESTABLISHED, None)
+    assert record_of(change)[1]["direction"] is None
 
 
 def test_a_packet_too_broken_for_endpoints_is_logged_without() -> None:
@@ -187,7 +209,9 @@ def test_statistics_say_each_verdict_with_its_reasons() -> None:
     assert record["packets"]["accept"]["opened"] == Reason.OPENED
     assert record["bytes"]["drop"]["denied"] == 100 * Reason.DENIED
     both = [*record["packets"]["accept"], *record["packets"]["drop"]]
-    assert sorted(both) == sorted(reason.word for reason in Reason if reason)
+    assert sorted((*both, "held")) == sorted(reason.word for reason in Reason if reason)
+    assert record["fragments_held"] == Reason.HELD
+    assert record["fragments_released"] == {"accept": {"fragment": 1}}
     assert record["sessions_opened"] == {"tcp": 1}
     assert record["sessions_ended"] == {"tcp": {"expired": 1}}
     assert record["unknown_packets"] == {"outside": {"reset": 1}}

@@ -20,7 +20,9 @@ from fwemu.errors import NamespaceError
 
 
 def about(pid: int, started: int | None, name: str = "shop") -> About:
-    return About(name, pid, started or 0, "fw", 0, "/x.sock", None, "/x.jsonl", None, "stateful")
+    return About(
+        name, pid, started or 0, "fw", 0, "/x.sock", None, "/x.jsonl", "/x", None, "stateful"
+    )
 
 
 ME = about(os.getpid(), start_time(os.getpid()))
@@ -85,9 +87,10 @@ def test_a_log_that_somebody_asked_for_stays(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path, "shop")
     directory.make()
     directory.events.write_text("")
+    directory.device_log.write_text("")
     directory.announce(ME)
     directory.withdraw(keep_log=True)
-    assert [path.name for path in directory.path.iterdir()] == [directory.events.name]
+    assert {path.name for path in directory.path.iterdir()} == {"events.jsonl", "device.log"}
 
 
 def test_what_a_dead_firewall_left_is_cleared(tmp_path: Path) -> None:
@@ -95,7 +98,9 @@ def test_what_a_dead_firewall_left_is_cleared(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path, "shop")
     directory.make()
     directory.announce(dead())
-    directory.events.write_text("old")
+    for log in (directory.events, directory.device_log):
+        log.write_text("old")
+        log.with_name(log.name + ".1").write_text("older")
     directory.control.write_text("")
     assert firewalls(tmp_path) == []
     directory.make()

@@ -19,6 +19,7 @@ def test_each_effect_is_counted_once() -> None:
     assert tally.opened == {"tcp": 1}
     assert tally.ended == {("tcp", "expired"): 1}
     assert tally.unknown == {("outside", "reset"): 1}
+    assert tally.released == {("accept", "fragment"): 1}
     assert tally.injected == {("reset", "inside"): 1}
     assert tally.keepalives == {"reply": 1}
     assert tally.transitions == {"SYN_RECV": 1}

@@ -79,7 +79,8 @@ def _fragments(udp: Talk, end: Zone) -> Iterator[Move]:
     number = udp.ports[INSIDE]
     first = udp.packet(end, whole[:80], fragment=(number, 0, True)), end
     rest = udp.packet(end, whole[80:], fragment=(number, 10, False)), end
-    yield from [(first,), (rest,), (first, rest), (rest, first)]
+    over = udp.packet(end, whole[72:], fragment=(number, 9, False)), end
+    yield from [(first,), (rest,), (first, rest), (rest, first), (over,), (first, over)]
 
 
 MOVES: list[Move] = [

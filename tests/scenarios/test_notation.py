@@ -9,7 +9,7 @@ import pytest
 
 from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
-from fwemu.core.reasons import EndReason, Reason
+from fwemu.core.reasons import EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.errors import ConfigError, StoryError
 from fwemu.scenarios.cast import MESSAGES, bytes_of, told
@@ -103,20 +103,26 @@ def test_times_are_exact(time, nanoseconds):
 
 def test_what_a_packet_is_to_meet():
     """A verdict, and in any order a reason and a state."""
-    assert step(SYN).expected == Expected(True, None, State.SYN_SENT)
+    assert step(SYN).expected == Expected(Verdict.ACCEPT, None, State.SYN_SENT)
     assert step("+0 > A 1:1(0) ack 1 drop NONE unknown_packet").expected == Expected(
-        False, Reason.UNKNOWN_PACKET, State.NONE
+        Verdict.DROP, Reason.UNKNOWN_PACKET, State.NONE
+    )
+    assert step("+0 > udp (99) frag 8:16 hold").expected == Expected(
+        Verdict.HOLD, Reason.HELD, None
     )
 
 
 def test_what_comes_of_a_step_stands_below_it():
-    """Words of the firewall, and ends of sessions."""
+    """Words of the firewall, ends of sessions, and what becomes of what was held."""
     only = step("+1h\n!< RA 1:1(0) ack 1\n!>2 R 5:5(0)\nend expired ESTABLISHED 2")
 
     assert [(line, packet.origin, packet.talk) for line, packet in only.spoken] == [
         (2, Zone.OUTSIDE, 1), (3, Zone.INSIDE, 2),
     ]  # fmt: skip
     assert only.endings == ((4, Ending(EndReason.EXPIRED, State.ESTABLISHED, 2)),)
+    ((line, release),) = step("+1\nrelease < udp (99) frag 8:16 accept fragment").releases
+    assert (line, release.packet.origin) == (2, Zone.OUTSIDE)
+    assert release.expected == Expected(Verdict.ACCEPT, Reason.FRAGMENT, None)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,7 @@ def test_what_comes_of_a_step_stands_below_it():
         ("", 1, "tells nothing (write +0 > S 0:0(0) accept SYN_SENT)"),
         ("colour = red", 1, "'colour' is no setting of a story (there are profile"),
         ("ip = 5", 1, "ip cannot be '5' (there are"),
-        (f"{SYN}\nprofile = cisco-asa", 2, "'profile' begins no step (write +0, !<, !> or end)"),
+        (f"{SYN}\nprofile = cisco-asa", 2, "'profile' begins no step (write +0, !<, "),
         ("end expired ESTABLISHED", 1, "end is the outcome of no step (write one above"),
         ("+soon > S 0:0(0) accept", 1, "+soon 'soon' is not a duration (write"),
         ("+0 S 0:0(0) accept", 1, "'S' is no direction (write > or <)"),

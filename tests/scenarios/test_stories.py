@@ -216,6 +216,10 @@ OTHERWISE = [
     (f"{OPENING}+40 > A 1:1(0) ack 1 accept", 3, "no other session to end",
      "end expired SYN_RECV 1"),
     (f"{OPENING}+30\nend expired SYN_SENT", 4, "end expired SYN_SENT 1", "end expired SYN_RECV 1"),
+    ("+0 > udp (99) frag 8:16 hold\n+30", 2, "release nothing",
+     "> fragment 8:16 of protocol 17 drop fragment_timeout"),
+    ("+0 > udp (99) frag 8:16 hold\n+1\nrelease > udp (99) frag 8:16 accept fragment", 3,
+     "release > fragment 8:16 of protocol 17 accept fragment", "nothing"),
     (f"{OPENING}+29\nend expired SYN_RECV", 4, "end expired SYN_RECV 1", "no session ends"),
 ]  # fmt: skip
 

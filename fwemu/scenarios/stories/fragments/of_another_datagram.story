@@ -1,3 +1,5 @@
-# A later fragment with another identification is of a datagram that was never begun.
+# A fragment with another identification waits for the beginning of its own datagram.
 +0   > udp (2000) frag 0:1480          accept opened UDP_UNREPLIED
-+0   > udp (2000) frag 1480:2008 id 2  drop unknown_fragment
++0   > udp (2000) frag 1480:2008 id 2  hold
++0   > udp (2000) frag 0:1480 id 2     accept UDP_UNREPLIED
+     release > udp (2000) frag 1480:2008 id 2 accept fragment

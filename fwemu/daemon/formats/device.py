@@ -1,0 +1,161 @@
+"""What a format knows beside the effect that it tells: the device, and its open sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from fwemu.core.effects import Effect, SessionEnded, SessionOpened, StateChanged
+from fwemu.core.end import TcpEnd
+from fwemu.core.flow import Direction, Flow
+from fwemu.core.instants import SECOND
+from fwemu.core.policy import Policy
+from fwemu.core.reasons import EndReason
+from fwemu.core.session import Session
+from fwemu.core.tcp_table import Segment, State
+from fwemu.core.timeouts import DISCARDED_STATES, OPEN_STATES, with_idle_timeout
+from fwemu.core.trackers import ASSURED_STATES
+
+MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
+"""As RFC 3164 section 4.1.2 has them, whatever the locale."""
+
+LONGEST: Final = 2**32 - 1
+"""Seconds that stand for `never` where a device prints a number of 32 bits."""
+
+
+UNTOLD: Final = frozenset({EndReason.FAILED_OVER, EndReason.REBOOTED})
+"""Ends that no device tells of: it went down, and its peer does not know what is lost."""
+
+_BEGIN_TO_CLOSE: Final = frozenset({State.FIN_WAIT, State.CLOSE})
+
+
+@dataclass(slots=True)
+class Known:
+    """What the effects so far have told of a session, as far as any device prints it."""
+
+    flow: Flow | None = None
+    """None for a session that nobody has introduced."""
+    rule: int | None = None
+    closer: Direction | None = None
+    """The end that sent the first FIN, or the RST."""
+    is_answered: bool = False
+    is_assured: bool = False
+
+
+class Device:
+    """One device that tells what happens.
+
+    It remembers each session from its beginning to its end: no more of them than the table holds.
+    """
+
+    def __init__(self, name: str, policy: Policy) -> None:
+        self.name = name
+        self.policy = policy
+        self.lines = 0
+        """Lines it has written, for those that number them."""
+        self._known: dict[int, Known] = {}
+
+    def known(self, session: int) -> Known:
+        """What is known of a session."""
+        return self._known.get(session) or Known()
+
+    def meet(self, session: Session) -> None:
+        """Get to know a session that is open already."""
+        closer = None
+        for direction, end in zip(Direction, session.ends, strict=True):
+            if isinstance(end, TcpEnd) and end.closed_first:
+                closer = direction
+        talk = session.talk
+        if talk is not None and session.state is State.CLOSE and talk.last_segment is Segment.RST:
+            closer = talk.last_direction
+        self._known[session.id] = Known(
+            session.flow,
+            session.rule,
+            closer,
+            session.ends[Direction.REPLY].packets > 0,
+            session.assured,
+        )
+
+    def learn(self, effect: Effect) -> None:
+        """Remember what later lines need; to be called before the effect is told."""
+        if isinstance(effect, SessionOpened):
+            resumes = effect.state in ASSURED_STATES and not effect.picked_up  # after a failover
+            self._known[effect.id] = Known(effect.flow, effect.rule, None, resumes, resumes)
+        elif isinstance(effect, StateChanged):
+            known = self._known.setdefault(effect.id, Known())
+            known.is_answered |= effect.direction is Direction.REPLY
+            known.is_assured |= effect.after in ASSURED_STATES
+            if effect.after in _BEGIN_TO_CLOSE:
+                known.closer = effect.direction
+            elif effect.after in OPEN_STATES:  # a peer took over that had heard of no close
+                known.closer = None
+
+    def forget(self, effect: Effect) -> None:
+        """Forget a session that has ended; to be called after that was told."""
+        if isinstance(effect, SessionEnded):
+            self._known.pop(effect.id, None)
+
+    def number(self) -> int:
+        """The number of the next line."""
+        self.lines += 1
+        return self.lines
+
+    def rule(self, index: int | None) -> str | None:
+        """The name of a rule, `rule-1` if it has none; None for the default action."""
+        rules = self.policy.rules
+        if index is None or index >= len(rules):  # a session may outlive its rule
+            return None
+        return rules[index].name or f"rule-{index + 1}"
+
+    def timeout(self, rule: int | None, state: State) -> int:
+        """How long a session may be quiet in a state, as configured: whole seconds."""
+        lifetimes, rules = self.policy.lifetimes, self.policy.rules
+        if rule is not None and rule < len(rules):
+            idle_timeout = rules[rule].idle_timeout
+            if idle_timeout is not None:
+                lifetimes = with_idle_timeout(lifetimes, idle_timeout)
+        return min(lifetimes[state] // SECOND, LONGEST)
+
+
+Tells = Callable[[Device, Any, datetime], str | None]
+"""Makes a line of an effect and the time of day (UTC); None where the device says nothing of it."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one kind of device writes its log."""
+
+    title: str
+    lines: Mapping[type, Tells]
+    """By kind of effect."""
+    silent: frozenset[type]
+    """The kinds of effects that the device logs nothing of."""
+    notes: tuple[str, ...]
+    """What the lines have, and what they have not."""
+    sources: tuple[str, ...]
+    unverified: tuple[str, ...]
+    """What no source was found for."""
+
+    def line(self, device: Device, effect: Effect, time: datetime) -> str | None:
+        """The device's line for an effect, without the end of the line; None if it has none."""
+        device.learn(effect)
+        tell = None if _is_untold(effect) else self.lines.get(type(effect))
+        text = None if tell is None else tell(device, effect, time)
+        device.forget(effect)
+        return text
+
+
+def _is_untold(effect: Effect) -> bool:
+    """Is it something that no device logs?  A remembered denial was told when it was made."""
+    if isinstance(effect, SessionEnded):
+        return effect.reason in UNTOLD or effect.state in DISCARDED_STATES
+    return isinstance(effect, SessionOpened) and effect.state in DISCARDED_STATES
+
+
+def whole_seconds(nanoseconds: int) -> int:
+    """A duration as devices print it: they cut, they do not round."""
+    return nanoseconds // SECOND

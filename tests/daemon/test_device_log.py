@@ -1,0 +1,176 @@
+"""The log in the format of a device on disk: when it begins, what it bounds, and who reads it."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fwemu.config import DeviceLogFormat
+from fwemu.core.effects import SessionEnded, StateChanged
+from fwemu.core.firewall import Firewall
+from fwemu.core.flow import TCP, Zone
+from fwemu.core.policy import Policy
+from fwemu.daemon.device_log import DeviceLog
+from tests.core.wire import address, ip, tcp
+from tests.daemon.fakes import EFFECTS, StillClock
+
+ASA, SRX, CONNTRACK, NONE = (
+    DeviceLogFormat.CISCO_ASA,
+    DeviceLogFormat.JUNIPER_SRX,
+    DeviceLogFormat.CONNTRACK,
+    DeviceLogFormat.NONE,
+)
+CLIENT, SERVER = address("10.0.1.2"), address("10.0.2.2")
+
+
+def device_log(path: Path, limit: int = 1_000_000) -> DeviceLog:
+    return DeviceLog(path, StillClock(), limit, "shop")  # type: ignore[arg-type]
+
+
+def test_without_a_format_there_is_no_file(tmp_path: Path) -> None:
+    """Nobody pays for what nobody asked for."""
+    log = device_log(tmp_path / "device.log")
+    log.follow(NONE, Policy())
+    log.write(EFFECTS)
+    log.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("chosen", [each for each in DeviceLogFormat if each is not NONE])
+def test_each_effect_that_the_device_tells_is_a_line(
+    tmp_path: Path, chosen: DeviceLogFormat
+) -> None:
+    """Written at once, for those who follow it."""
+    path = tmp_path / "device.log"
+    log = device_log(path)
+    log.follow(chosen, Policy())
+    log.write(EFFECTS)
+    text = path.read_text()
+    assert text.endswith("\n")
+    assert 2 <= len(text.splitlines()) <= 3
+    log.close()
+
+
+def test_it_has_the_bound_of_the_other_log(tmp_path: Path) -> None:
+    """The two parts together hold no more than twice `log_size`."""
+    path = tmp_path / "device.log"
+    log = device_log(path, limit=2000)
+    log.follow(ASA, Policy())
+    for _ in range(50):
+        log.write(EFFECTS)
+    log.close()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["device.log", "device.log.1"]
+    assert all(0 < each.stat().st_size <= 2000 for each in tmp_path.iterdir())
+
+
+def test_no_file_has_lines_of_two_devices(tmp_path: Path) -> None:
+    """A parser is fed with one of them; the one before is kept for the other."""
+    path = tmp_path / "device.log"
+    log = device_log(path)
+    log.follow(ASA, Policy())
+    log.write(EFFECTS)
+    log.follow(SRX, Policy())
+    log.write(EFFECTS)
+    log.follow(NONE, Policy())
+    log.write(EFFECTS)
+    log.close()
+    assert "%ASA-" not in path.read_text()
+    assert "RT_FLOW" in path.read_text()
+    assert "RT_FLOW" not in path.with_name("device.log.1").read_text()
+
+
+class Talk:
+    """A TCP connection through a firewall of one's own."""
+
+    def __init__(self) -> None:
+        self.clock = StillClock()
+        self.firewall = Firewall(Policy(), choose=random.Random(1).randrange)
+
+    def client(self, flags: str, seq: int, ack: int = 0) -> tuple[object, ...]:
+        return self._send(ip(CLIENT, SERVER, TCP, tcp(4000, 80, flags, seq, ack)), Zone.INSIDE)
+
+    def server(self, flags: str, seq: int, ack: int) -> tuple[object, ...]:
+        return self._send(ip(SERVER, CLIENT, TCP, tcp(80, 4000, flags, seq, ack)), Zone.OUTSIDE)
+
+    def _send(self, data: bytes, zone: Zone) -> tuple[object, ...]:
+        return self.firewall.handle(data, self.clock.now(), zone).effects
+
+    def open(self) -> None:
+        self.client("S", 100)
+        self.server("SA", 500, 101)
+        self.client("A", 101, 501)
+
+
+@pytest.mark.parametrize(
+    ("close", "word"),
+    [
+        (lambda talk: talk.server("RA", 501, 101), "TCP Reset-O from outside"),
+        (lambda talk: talk.client("R", 101), "TCP Reset-I from inside"),
+        (lambda talk: talk.server("FA", 501, 101), "FIN Timeout"),
+        (lambda talk: None, "Conn-timeout"),
+    ],
+)
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_sessions_that_are_open_when_it_begins_are_known(
+    tmp_path: Path, close: Callable[[Talk], object], word: str, is_late: bool
+) -> None:
+    """Whether the format was chosen before an end closed, or after."""
+    path = tmp_path / "device.log"
+    talk, log = Talk(), device_log(path)
+    talk.open()
+    if is_late:
+        close(talk)
+    log.follow(ASA, Policy(), talk.firewall.table)
+    if not is_late:
+        log.write(close(talk) or ())  # type: ignore[arg-type]
+    talk.clock.pass_time(7200)
+    log.write(talk.firewall.tick(talk.clock.now()))
+    log.close()
+    (line,) = path.read_text().splitlines()
+    assert line.endswith(word)
+
+
+def test_the_fin_that_came_first_is_known_afterwards(tmp_path: Path) -> None:
+    """Also when both ends had closed before anybody asked for this log."""
+    path = tmp_path / "device.log"
+    talk, log = Talk(), device_log(path)
+    talk.open()
+    talk.server("FA", 501, 101)
+    talk.client("FA", 101, 502)
+    talk.server("A", 502, 102)
+    log.follow(ASA, Policy(), talk.firewall.table)
+    talk.clock.pass_time(7200)
+    log.write(talk.firewall.tick(talk.clock.now()))
+    log.close()
+    assert path.read_text().endswith("TCP FINs from outside\n")
+
+
+def test_an_event_of_a_session_from_before_has_its_flow(tmp_path: Path) -> None:
+    """conntrack prints it with every change of state."""
+    path = tmp_path / "device.log"
+    talk, log = Talk(), device_log(path)
+    talk.open()
+    log.follow(CONNTRACK, Policy(), talk.firewall.table)
+    effects = talk.client("FA", 101, 501)
+    assert [type(effect) for effect in effects] == [StateChanged]
+    log.write(effects)  # type: ignore[arg-type]
+    ended = talk.firewall.flush(talk.clock.now())
+    assert [type(effect) for effect in ended] == [SessionEnded]
+    log.write(ended)
+    log.close()
+    update, destroy = path.read_text().splitlines()
+    assert " [UPDATE] tcp      6 120 FIN_WAIT src=10.0.1.2 dst=10.0.2.2 sport=4000 " in update
+    assert "[ASSURED]" in update
+    assert "[DESTROY] tcp      6 FIN_WAIT " in destroy
+
+
+def test_another_policy_is_followed_in_the_same_file(tmp_path: Path) -> None:
+    """Only another format begins a new one."""
+    path = tmp_path / "device.log"
+    log = device_log(path)
+    for _ in range(2):
+        log.follow(ASA, Policy())
+        log.write(EFFECTS)
+    log.close()
+    assert not path.with_name("device.log.1").exists()
