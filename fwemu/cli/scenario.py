@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fwemu.scenarios.library import Shelved
     from fwemu.scenarios.play import Difference, OpensStage
 
-STAGES = ("engine", "queue")
+STAGES = ("engine", "queue", "kernel")
 
 
 @click.group(cls=Group, epilog=example("fwemu scenario run close", "fwemu scenario run my.story"))
@@ -58,7 +58,7 @@ def show_story(name: str, as_json: bool) -> None:
 @click.argument("what", nargs=-1, metavar="[NAME|TOPIC|FILE|DIRECTORY]...",
                 shell_complete=complete_stories)  # fmt: skip
 @click.option("--on", "stage", type=click.Choice(STAGES), default="engine", show_default=True,
-              help="Where: the core alone, or a real queue between namespaces (needs root).",
+              help="Where: the core alone, a real queue, or the kernel's connection tracking.",
 )  # fmt: skip
 @click.option("--profile", metavar="NAME", shell_complete=complete_profiles,
               help="The device to behave like, instead of the one that a story names.",
@@ -68,9 +68,10 @@ def run_stories(what: tuple[str, ...], stage: str, profile: str | None, as_json:
     """Tell stories, each with packets of the IP versions that it is for.
 
     Without an argument those that come with fwemu.  Time is virtual: an hour passes at once.  A
-    story that goes otherwise than it says is printed up to the line where it does.
+    story that goes otherwise than it says is printed up to the line where it does.  The queue and
+    the kernel need root; for the kernel only stories are told that say `kernel = yes`.
     """
-    from fwemu.errors import StoryError
+    from fwemu.errors import ConfigError, StoryError
     from fwemu.scenarios import library
     from fwemu.scenarios.play import config_of
     from fwemu.scenarios.stages import STAGES
@@ -78,6 +79,13 @@ def run_stories(what: tuple[str, ...], stage: str, profile: str | None, as_json:
     shelf = library.find(what)
     for each in shelf:
         config_of(each.story, profile)  # what is wrong with any of them is said before the first
+    if stage == "kernel":
+        silent = [each.name for each in shelf if not each.story.for_kernel]
+        shelf = [each for each in shelf if each.story.for_kernel]
+        if not shelf:
+            raise ConfigError("none of these is for the kernel (write kernel = yes into it)")
+        if what and silent:
+            say(f"not for the kernel: {', '.join(silent)} (they do not say kernel = yes)")
     width = max(len(each.name) for each in shelf)
     failed = 0
     with STAGES[stage]() as opens:

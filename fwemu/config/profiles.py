@@ -115,17 +115,34 @@ def _inherited(profile: Profile) -> Profile:
         raise ConfigError(*(f"{place(profile)}: inherits: {text}" for text in problems)) from None
 
 
-def _read(name: str, path: Path) -> Profile:
+@dataclass(frozen=True)
+class Parts:
+    """A file of a profile as TOML has it, whatever stands in it."""
+
+    settings: dict[str, Any]
+    about: Any
+    sources: Any
+    evidence: Any
+    inherits: Any
+
+
+def parts(path: Path) -> Parts:
+    """The parts of a file.  Raises ConfigError if it is not there or is no TOML."""
     tables = toml.read(path)
     about, sources, evidence, inherits = (
         tables.pop(key, default)
         for key, default in (("about", {}), ("sources", {}), ("evidence", {}), ("inherits", None))
     )
+    return Parts(tables, about, sources, evidence, inherits)
+
+
+def _read(name: str, path: Path) -> Profile:
+    read = parts(path)
     where = str(path) if name.endswith(".toml") else f"profile {name}"
-    faults = [f"{where}: {fault}" for fault in _faults(tables, about, sources, evidence, inherits)]
-    if faults:
-        raise ConfigError(*faults)
-    told = About.model_validate(about)
+    problems = [f"{where}: {fault}" for fault in faults(read)]
+    if problems:
+        raise ConfigError(*problems)
+    told = About.model_validate(read.about)
     return Profile(
         name,
         path,
@@ -133,30 +150,31 @@ def _read(name: str, path: Path) -> Profile:
         told.class_,
         told.summary,
         told.notes,
-        tables,
-        {key: _source(text) for key, text in sources.items()},
-        evidence,
-        inherits,
+        read.settings,
+        {key: _source(text) for key, text in read.sources.items()},
+        read.evidence,
+        read.inherits,
     )
 
 
-def _faults(
-    tables: dict[str, Any], about: Any, sources: Any, evidence: Any, inherits: Any
-) -> Iterator[str]:
+def faults(read: Parts) -> Iterator[str]:
     """What is wrong with the parts of a profile that are not settings."""
-    if "profile" in tables:
+    if "profile" in read.settings:
         yield 'profile: a profile does not name another (write inherits = "...")'
-    if inherits is not None and not isinstance(inherits, str):
-        yield f"inherits: {shown(inherits)} is not the name of a profile (put it in quotes)"
-    for key, table in (("sources", sources), ("evidence", evidence)):
+    if read.inherits is not None and not isinstance(read.inherits, str):
+        yield f"inherits: {shown(read.inherits)} is not the name of a profile (put it in quotes)"
+    for key, table in (("sources", read.sources), ("evidence", read.evidence)):
         if not isinstance(table, dict):
             yield f"{key}: {shown(table)} is not a table (write [{key}], its keys below it)"
         else:
             for entry, text in table.items():
-                if not isinstance(text, str):
+                if isinstance(text, dict):
+                    key_of = ".".join([entry, *map(str, text)][:2])
+                    yield f'{key}.{entry}: is a table (put the whole key in quotes: "{key_of}")'
+                elif not isinstance(text, str):
                     yield f"{key}.{entry}: {shown(text)} is not text (put it in quotes)"
     try:
-        About.model_validate(about)
+        About.model_validate(read.about)
     except ValidationError as error:
         known = [field.alias or name for name, field in About.model_fields.items()]
         for detail in error.errors():

@@ -36,13 +36,15 @@ def labs(nothing):
     [
         ("fwemu se", ["sessions", "set"]),
         ("fwemu profiles s", ["show"]),
+        ("fwemu profiles c", ["check", "compare"]),
+        ("fwemu profiles compare palo", ["palo-alto"]),
         ("fwemu sessions --pro", ["--protocol"]),
         ("fwemu sessions --protocol icm", ["icmp", "icmpv6"]),
         ("fwemu sessions --state est", ["ESTABLISHED"]),
         ("fwemu kill --notify reset-b", ["reset-both"]),
         ("fwemu failover --state s", ["synchronised"]),
         ("fwemu set --flush standby.", ["standby.state=", "standby.lag="]),
-        ("fwemu up --profile cisco", ["cisco-asa"]),
+        ("fwemu up --profile cisco-a", ["cisco-asa", "cisco-asa-dcd"]),
         (
             "fwemu up --set expiry.",
             ["expiry.action=", "expiry.sequence=", "expiry.retry_interval=", "expiry.max_retries="],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fwemu.config import profiles
+import pytest
+
+from fwemu.config import catalogue, profiles
 from tests.cli.command import fwemu
 
 
@@ -59,3 +61,96 @@ def test_a_profile_of_ones_own_shows_what_it_inherits(tmp_path):
         "key": "unknown.inside", "value": "reset", "source": "rst"
     }  # fmt: skip
     assert shown["tcp_established_s"] is None
+
+
+# -- side by side ---------------------------------------------------------------------------------
+
+
+def test_two_profiles_are_laid_side_by_side_where_they_differ():
+    """And a number that nobody has published, or that is only ours, does not pass for theirs."""
+    head, *lines = fwemu(
+        "profiles", "compare", "aws-nat-gateway", "azure-nat-gateway"
+    ).out.splitlines()
+
+    assert head.split() == ["SETTING", "aws-nat-gateway", "azure-nat-gateway"]
+    rows = {line.split()[0]: line.split(None, 1)[1] for line in lines}
+    assert rows["timeouts.tcp_established"].split("  ")[0] == '"5m 50s"'
+    assert '"5m 50s" (unverified)' in rows["timeouts.tcp_fin_wait"]
+    assert '"2m" (default)' in rows["timeouts.tcp_fin_wait"]
+    assert rows["rules"].split() == ["none", "(default)", "icmp"]
+    assert "expiry.action" not in rows, "both are silent"
+
+
+def test_what_does_not_differ_is_shown_on_request():
+    """Every setting has a line then."""
+    _, *lines = fwemu("profiles", "compare", "cisco-asa", "cisco-asa-dcd", "--all").out.splitlines()
+
+    keys = [setting.key for setting in catalogue.settings() if "[]" not in setting.path]
+    assert [line.split()[0] for line in lines] == [key for key in keys if key != "profile"]
+
+
+def test_machines_get_values_and_sources_of_each(tmp_path):
+    """A profile of one's own stands beside those that are shipped."""
+    file = tmp_path / "ours.toml"
+    file.write_text('inherits = "cisco-asa"\n[timeouts]\ntcp_established = "30m"\n')
+
+    rows = fwemu("profiles", "compare", "cisco-asa", str(file), "pf", "--json").json
+
+    by_key = {row["key"]: row for row in rows}
+    assert by_key["timeouts.tcp_established"] == {
+        "key": "timeouts.tcp_established",
+        "values": {"cisco-asa": "1h", str(file): "30m", "pf": "1d"},
+        "sources": {"cisco-asa": "timeouts", str(file): "unverified", "pf": "pf-h"},
+    }
+
+
+def test_one_profile_cannot_be_compared():
+    """With what?"""
+    done = fwemu("profiles", "compare", "cisco-asa")
+
+    assert (done.code, done.out) == (2, "")
+    assert "nothing to compare with (name two profiles or more)" in done.err
+
+
+def test_a_profile_that_is_not_there_is_told():
+    """As everywhere."""
+    done = fwemu("profiles", "compare", "cisco-asa", "cisco-asb")
+
+    assert done.code == 2
+    assert "'cisco-asb' is unknown (did you mean cisco-asa?" in done.err
+
+
+# -- a profile of one's own ------------------------------------------------------------------------
+
+
+def test_a_good_profile_passes(tmp_path):
+    """Nothing on stdout, a sentence beside it, and 0."""
+    file = tmp_path / "ours.toml"
+    file.write_text(
+        'inherits = "pf"\n[about]\ntitle = "Ours"\nclass = "firewall"\nsummary = "Ours."\n'
+    )
+    done = fwemu("profiles", "check", str(file))
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err == f"{file}: nothing is wrong (`fwemu up --profile {file}` uses it)\n"
+    assert fwemu("profiles", "check", str(file), "--json").json == [
+        {"file": str(file), "problems": []}
+    ]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_bad_profile_fails_with_all_its_problems(tmp_path, as_json):
+    """The code of a wrong configuration, so that a pipeline stops."""
+    file = tmp_path / "ours.toml"
+    file.write_text('[timeouts]\nicpm = "9s"\n[about]\nclass = "toaster"\n')
+    done = fwemu("profiles", "check", str(file), *(["--json"] if as_json else []))
+
+    problems = [
+        f"{file}: about.class: 'toaster' is not router, firewall, load-balancer, nat or host",
+        f"{file}: timeouts.icpm: unknown setting (did you mean icmp?)",
+    ]
+    assert done.code == 2
+    if as_json:
+        assert done.json == [{"file": str(file), "problems": problems}]
+    else:
+        assert done.err.splitlines() == [f"fwemu: {problem}" for problem in problems]

@@ -119,6 +119,21 @@ def test_mistakes_are_told_with_their_place(files):
 
 
 @pytest.mark.kernel
+def test_the_kernel_is_asked_what_a_story_says_it_can_be(files):
+    """Others are left out, and that is said."""
+    done = fwemu("scenario", "run", "good.story", "bad.story", "--on", "kernel")
+
+    assert (done.code, done.out) == (0, "good.story  IPv4 ok, IPv6 ok\n")
+    assert done.err == (
+        "not for the kernel: bad.story (they do not say kernel = yes)\n1 story, all as told\n"
+    )
+    done = fwemu("scenario", "run", "bad.story", "--on", "kernel")
+    assert (done.code, done.err) == (
+        2, "fwemu: none of these is for the kernel (write kernel = yes into it)\n",
+    )  # fmt: skip
+
+
+@pytest.mark.kernel
 def test_the_same_stories_run_through_a_real_queue(files):
     """As root, and nothing is left of it."""
     done = fwemu("scenario", "run", "good.story", "--on", "queue", "--json")

@@ -33,7 +33,7 @@ def test_a_file_stands_over_its_profile_and_a_flag_over_both(written: Written) -
     assert found.config.table.capacity == 100
     assert str(timeouts.icmp) == "7s"
     assert str(timeouts.tcp_established) == "30m"
-    assert str(timeouts.tcp_fin_wait) == "10m"
+    assert str(timeouts.tcp_close_wait) == "10m"
 
     def origin(key: str) -> tuple[Kind, str]:
         return found.origins[key].kind, str(found.origins[key])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from fwemu.config import load, policy, profiles, resolve
 from fwemu.config.documentation import leaves
 from fwemu.config.profiles import UNVERIFIED
+from fwemu.config.review import marks, review
 from fwemu.core.choices import Mode, OnUnknown
 from fwemu.core.eviction import WhenFull
 from fwemu.core.flow import Zone
@@ -25,14 +25,31 @@ Written = Callable[[str], Path]
 SHIPPED = profiles.names()
 
 
-def test_the_five_devices_are_shipped() -> None:
+def test_the_devices_that_people_name_are_shipped() -> None:
+    """Under the names that they would type."""
     assert set(SHIPPED) >= {
         "router-acl",
         "cisco-asa",
-        "aws-nat-gateway",
-        "azure-load-balancer",
+        "palo-alto",
+        "fortigate",
+        "juniper-srx",
+        "check-point",
+        "pf",
         "linux-conntrack",
+        "kube-proxy",
+        "aws-nat-gateway",
+        "aws-nlb",
+        "azure-load-balancer",
+        "azure-nat-gateway",
+        "gcp-cloud-nat",
     }
+    assert len(SHIPPED) >= 30
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_profile_passes_the_review_that_others_get(name: str) -> None:
+    """What `fwemu profiles check` asks of a profile of one's own, these have."""
+    assert review(name) == ()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -62,8 +79,8 @@ def test_every_setting_of_a_profile_has_its_evidence_and_nothing_else_has(name: 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_source_of_a_profile_is_public_and_used(name: str) -> None:
     profile = profiles.get(name)
-    marks = {mark for note in profile.notes for mark in re.findall(r"\[([a-z0-9-]+)\]", note)}
-    assert {*marks, *profile.evidence.values()} - {UNVERIFIED} == set(profile.sources)
+    cited = {mark for note in profile.notes for mark in marks(note)}
+    assert {*cited, *profile.evidence.values()} - {UNVERIFIED} == set(profile.sources)
     for source in profile.sources.values():
         assert source.title
         assert source.address.startswith(("https://", "http://"))
@@ -163,6 +180,10 @@ def test_a_path_in_a_file_is_looked_up_beside_that_file(
         ("[about]\nnotes = 5", "about.notes: 5 does not fit here (see the shipped profiles)"),
         ("sources = 5", "sources: 5 is not a table (write [sources], its keys below it)"),
         ("[evidence]\nmode = 5", "evidence.mode: 5 is not text (put it in quotes)"),
+        (
+            "[evidence]\ntimeouts.icmp = 'x'",
+            'evidence.timeouts: is a table (put the whole key in quotes: "timeouts.icmp")',
+        ),
     ],
 )
 def test_a_mistake_in_a_profile_names_its_file(written: Written, text: str, problem: str) -> None:

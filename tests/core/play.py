@@ -208,6 +208,12 @@ class Play:
         self.peer = None if lag is None else Standby(duration(lag))
         return self
 
+    def follows(self, ready: Policy) -> Self:
+        """Begin anew with a firewall of a policy that is made already, as from a profile."""
+        assert not self.story, "the play has begun"
+        self.firewall = Firewall(ready)
+        return self
+
     # -- conversations --
 
     def tcp(self, port: int = 40000, to_port: int = 80) -> Tcp:

@@ -19,9 +19,10 @@ from fwemu.scenarios import library
 from fwemu.scenarios.cast import bytes_of
 from fwemu.scenarios.library import Shelved
 from fwemu.scenarios.notation import parse
-from fwemu.scenarios.play import config_of, conversation, play
+from fwemu.scenarios.play import OpensStage, config_of, conversation, play
 from fwemu.scenarios.queue_stage import Theatre
 from fwemu.scenarios.stage import EngineStage
+from fwemu.scenarios.stages import kernel
 from fwemu.scenarios.story import Number, Packet, Tcp
 from netns import names
 
@@ -72,6 +73,38 @@ def theatre() -> Iterator[Theatre]:
 def test_a_story_goes_as_told_through_the_queue(each, version, theatre):
     """The same file, as packets that the kernel forwards or not."""
     expect(each, version, theatre.stage(config_of(each.story)))
+
+
+@pytest.fixture(scope="module")
+def nf_conntrack() -> Iterator[OpensStage]:
+    """The kernel's own table, empty at the beginning of each telling."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root for network namespaces: run it with sudo")
+    with kernel() as opens:
+        yield opens
+
+
+@pytest.mark.kernel
+@pytest.mark.xdist_group("stories")
+@pytest.mark.parametrize(
+    ("each", "version"), [telling for telling in TELLINGS if telling.values[0].story.for_kernel]
+)
+def test_a_story_goes_as_told_by_the_kernel(each, version, nf_conntrack):
+    """Its verdicts and states are those of nf_conntrack, where a story says so."""
+    expect(each, version, nf_conntrack(config_of(each.story)))
+
+
+@pytest.mark.kernel
+@pytest.mark.xdist_group("stories")
+def test_a_story_that_the_kernel_tells_otherwise_is_found_out(nf_conntrack):
+    """It knows no reasons, but verdicts and states."""
+    story = parse("+0 > S 0:0(0) accept SYN_SENT\n+0 < SA 0:0(0) ack 1 accept CLOSE", "a.story")
+    stage = nf_conntrack(config_of(story))
+
+    difference = play(story, 4, stage)
+    stage.close()
+
+    assert difference == (2, "accept session or opened CLOSE", "accept SYN_RECV")
 
 
 # -- what the stories cover --
