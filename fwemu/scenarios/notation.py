@@ -17,7 +17,7 @@ from fwemu.config import Duration
 from fwemu.core.reasons import EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.errors import ConfigError
-from fwemu.scenarios.packet_notation import WORD, Problem, arrow, nothing_more, packet, whole
+from fwemu.scenarios.packet_notation import TALKS, WORD, Problem, arrow, nothing_more, packet, whole
 from fwemu.scenarios.story import Ending, Expected, Packet, Release, Step, Story
 
 Named = TypeVar("Named", Reason, EndReason, State)
@@ -146,7 +146,7 @@ def _expected(verdict: Verdict, words: Iterable[str]) -> Expected:
 def _ending(words: Iterator[str]) -> Ending:
     reason = _named(EndReason, next(words, ""), "reason to end")
     state = _named(State, next(words, ""), "state")
-    return Ending(reason, state, whole(next(words, "1"), "the number of a conversation"))
+    return Ending(reason, state, whole(next(words, "1"), "a conversation", TALKS))
 
 
 def _named(kind: type[Named], word: str, what: str) -> Named:

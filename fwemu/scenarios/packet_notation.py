@@ -22,6 +22,11 @@ _ARROW: Final = re.compile(r"(!?)([<>])(\d*)")
 _OPTION: Final = re.compile(r"(mss|wscale) (\d+)|(sackOK)|(timestamps)|(sack)((?: \d+:\d+)+)")
 _ZONES: Final = {">": Zone.INSIDE, "<": Zone.OUTSIDE}
 
+TALKS: Final = 9_999
+"""Conversations that a story may have."""
+
+_LONGEST: Final = 65_400
+"""Octets of data that a packet may have, its headers being what they may."""
 
 Reader = Callable[[Iterator[str]], tuple[Udp | Icmp | Other, list[str]]]
 
@@ -35,10 +40,11 @@ def arrow(word: str, *, by_firewall: bool) -> tuple[Zone, int]:
     found = _ARROW.fullmatch(word)
     if found is None or bool(found[1]) is not by_firewall:
         raise Problem(f"{word!r} is no direction (write {'!> or !<' if by_firewall else '> or <'})")
-    return _ZONES[found[2]], int(found[3] or 1)
+    return _ZONES[found[2]], whole(found[3] or "1", "a conversation", TALKS)
 
 
 def packet(origin: Zone, talk: int, words: Iterator[str]) -> Packet:
+    """The packet that is spelt by all these words."""
     first = next(words, "")
     body: Tcp | Udp | Icmp | Other
     readers: dict[str, Reader] = {"udp": _udp, "icmp": _icmp, "proto": _other}
@@ -46,7 +52,7 @@ def packet(origin: Zone, talk: int, words: Iterator[str]) -> Packet:
         body, rest = readers[first](words)
     else:
         body, rest = _tcp(first, words)
-    ttl = _take(rest, "ttl", "a TTL")
+    ttl = _take(rest, "ttl", "a TTL", 255)
     cut = None
     if "frag" in rest:
         span = re.fullmatch(r"(\d+):(\d+)", _after(rest, "frag"))
@@ -67,7 +73,7 @@ def _tcp(flags: str, words: Iterator[str]) -> tuple[Tcp, list[str]]:
         raise Problem(
             f"{flags} wants sequence numbers (write FIRST:LAST(LENGTH), as in 1:101(100))"
         )
-    begin, end, length = int(span[2]), int(span[4]), int(span[5])
+    begin, end, length = int(span[2]), int(span[4]), _length(f"({span[5]})")
     if end - begin != length:
         raise Problem(f"{span[0]} does not add up (write {begin}:{begin + length}({length}))")
     ack = _after(rest, "ack") if "ack" in rest else None
@@ -82,6 +88,8 @@ def _tcp(flags: str, words: Iterator[str]) -> tuple[Tcp, list[str]]:
         rest.remove(word)
         for option in word[1:-1].split(","):
             options += _option(option.strip(), sack)
+    if len(options) + (4 + 8 * len(sack) if sack else 0) > 40:  # RFC 9293 section 3.1
+        raise Problem("these options take more than 40 octets (leave some out)")
     return Tcp(
         flags, Number(begin, bool(span[1])), length,
         None if ack is None else Number(int(ack.lstrip("=")), ack.startswith("=")),
@@ -96,8 +104,9 @@ def _option(text: str, sack: list[tuple[int, int]]) -> bytes:
         known = "mss N, wscale N, sackOK, timestamps, sack LEFT:RIGHT"
         raise Problem(f"<{text}> is no option (there are {known})")
     if found[1]:
-        value = int(found[2])
-        return segments.scale(value) if found[1] == "wscale" else b"\2\4" + value.to_bytes(2, "big")
+        if found[1] == "wscale":
+            return segments.scale(whole(found[2], "a shift count", 255))
+        return b"\2\4" + whole(found[2], "a segment size").to_bytes(2, "big")
     if found[5]:
         edges = (block.split(":") for block in found[6].split())
         sack += ((int(left), int(right)) for left, right in edges)
@@ -110,7 +119,7 @@ def _udp(words: Iterator[str]) -> tuple[Udp, list[str]]:
 
 
 def _other(words: Iterator[str]) -> tuple[Other, list[str]]:
-    number = whole(next(words, ""), "a protocol number")
+    number = whole(next(words, ""), "a protocol number", 255)
     return Other(number, _length(next(words, ""))), list(words)
 
 
@@ -128,18 +137,19 @@ def _icmp(words: Iterator[str]) -> tuple[Icmp, list[str]]:
         wants = "wants a" if about is None else "takes no"
         raise Problem(f"{word} {wants} quotation (a packet in brackets, [> A 1:1(0) ack 1])")
     identifier, mtu = _take(rest, "ident", "an identifier"), _take(rest, "mtu", "an MTU")
-    return Icmp(word, identifier or 77, mtu or 0, about), rest
+    return Icmp(word, 77 if identifier is None else identifier, mtu or 0, about), rest
 
 
 def _length(text: str) -> int:
     if not re.fullmatch(r"\(\d+\)", text):
         raise Problem(f"{text or 'nothing'!r} is no length (write it as in (100))")
-    return int(text[1:-1])
+    return whole(text[1:-1], "a length", _LONGEST)
 
 
-def whole(text: str, what: str) -> int:
-    if not re.fullmatch(r"\d+", text):
-        raise Problem(f"{text or 'nothing'!r} is not {what} (write a whole number)")
+def whole(text: str, what: str, most: int = 65_535) -> int:
+    """The number that a word says."""
+    if not re.fullmatch(r"\d+", text) or int(text) > most:
+        raise Problem(f"{text or 'nothing'!r} is not {what} (write a number up to {most})")
     return int(text)
 
 
@@ -150,10 +160,12 @@ def _after(words: list[str], key: str) -> str:
     return words.pop(at) if at < len(words) else ""
 
 
-def _take(words: list[str], key: str, what: str) -> int | None:
-    return whole(_after(words, key), what) if key in words else None
+def _take(words: list[str], key: str, what: str, most: int = 65_535) -> int | None:
+    """Take a key and its number out of the words; None if it is not there."""
+    return whole(_after(words, key), what, most) if key in words else None
 
 
 def nothing_more(words: Iterable[str]) -> None:
+    """All words of a line have been understood."""
     if rest := " ".join(words):
         raise Problem(f"{rest!r} has no meaning here (leave it out)")

@@ -1,4 +1,4 @@
-# A segment that was acknowledged already comes again: it passes, and its number teaches nothing.
+# A segment that was acknowledged already comes again: its ACK was lost behind us.
 kernel = yes
 
 +0    > S   0:0(0) win 5000            accept SYN_SENT
