@@ -11,7 +11,7 @@ from fwemu.config import Config, load
 from fwemu.core.flow import Zone
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_table import State
-from fwemu.errors import ConfigError
+from fwemu.errors import ConfigError, NamespaceError
 from fwemu.scenarios.cast import bytes_of, talk_of, told
 from fwemu.scenarios.stage import Ended, Passed, Released, Seen, Stage
 from fwemu.scenarios.story import Ending, Expected, Packet, Release, Step, Story
@@ -65,8 +65,17 @@ def _located(story: Story, problem: str) -> str:
 
 
 def play(story: Story, version: int, stage: Stage) -> Difference | None:
-    """Tell a story with packets of an IP version; the first difference, or None."""
-    return next((found for step in story.steps for found in _play(step, version, stage)), None)
+    """Tell a story with packets of an IP version; the first difference, or None.
+
+    Raises NamespaceError, with the line, where the stage could not do what the story wants.
+    """
+    for step in story.steps:
+        try:
+            for difference in _play(step, version, stage):
+                return difference
+        except NamespaceError as error:
+            raise NamespaceError(f"{story.path}:{step.line}: {error}") from error
+    return None
 
 
 def _play(step: Step, version: int, stage: Stage) -> Iterator[Difference]:

@@ -327,7 +327,7 @@ def test_a_packet_that_the_kernel_itself_refuses_is_told_as_that(theatre, monkey
     story = parse("+0 > S 0:0(0) ttl 1 accept SYN_SENT", "a.story")
     stage = theatre.stage(config_of(story))
 
-    with pytest.raises(NamespaceError, match="the kernel did not bring a packet to the queue"):
+    with pytest.raises(NamespaceError, match=r"a\.story:1: the kernel did not bring"):
         play(story, 4, stage)
     stage.close()
 
@@ -339,7 +339,7 @@ def test_a_packet_that_is_too_large_for_the_wire_is_told(theatre):
     story = parse("+0 > udp (9000) accept", "a.story")
     stage = theatre.stage(config_of(story))
 
-    with pytest.raises(NamespaceError, match="a packet of 9028 octets cannot be sent"):
+    with pytest.raises(NamespaceError, match=r"a\.story:1: a packet of 9028 octets cannot be sent"):
         play(story, 4, stage)
     stage.close()
 
