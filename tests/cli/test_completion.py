@@ -54,6 +54,9 @@ def labs(nothing):
         ("fwemu set timeouts.udp_u", ["timeouts.udp_unreplied="]),
         ("fwemu set daemon.queue_", []),
         ("fwemu completion z", ["zsh"]),
+        ("fwemu scenario r", ["run"]),
+        ("fwemu scenario show handshake/fas", ["handshake/fast_open"]),
+        ("fwemu scenario run --on q", ["queue"]),
     ],
 )
 def test_words_are_completed(line, words):
