@@ -14,7 +14,7 @@ import pytest
 from fwemu.daemon.client import Client
 from fwemu.lab import Host, Lab, Layout, Topology, register
 from fwemu.lab.lab import remove
-from netns import names
+from netns import Namespace, names, sysctl
 from tests.lab.kit import (
     BASELINE,
     PATIENCE,
@@ -125,6 +125,16 @@ def test_clients_send_through_the_first_and_servers_through_the_second(
         for counts, was in zip(after, before, strict=True)
     )
     assert 100_000 < there < 200_000 < 300_000 < back < 400_000
+
+
+def test_strict_reverse_path_filters_drop_nothing(base: Path) -> None:
+    """A machine may have them on for every new namespace."""
+    settings = ["mode=acl", "default_action.outside=allow"]
+    with Lab(name=unique(), base=base, topology=ASYMMETRIC, settings=settings) as lab:
+        for name in register.entry(base, lab.name).plan.namespaces:
+            sysctl(Namespace.named(name), "net.ipv4.conf.all.rp_filter", 1)
+        with connected(lab) as pair:
+            assert is_answered(pair)
 
 
 @pytest.mark.parametrize(
