@@ -3,8 +3,9 @@
 PYTHON := .venv/bin/python
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 K ?=
+SEED ?=
 
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test check parity bench docs lock clean
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -25,6 +26,10 @@ check:      ## what a reviewer runs: format, lint, types, architecture, tests wi
 	@.venv/bin/lint-imports --no-cache | tail -n 4
 	@$(PYTHON) -m pytest -q -n 2 -m "not kernel" --cov=fwemu.core --cov-branch --cov-report= tests
 	@$(PYTHON) -m coverage report --fail-under=100 --include='fwemu/core/*' | tail -n 1
+
+parity:     ## thousands of conversations, packet by packet, before the engine and the kernel (root)
+	@scripts/setup dev
+	@$(SUDO) $(PYTHON) -m tests.parity $(if $(SEED),--seed $(SEED))
 
 bench:      ## every figure that the README quotes, measured on this machine (needs root)
 	@scripts/setup dev

@@ -6,7 +6,8 @@ FwemuError             something a person can act on                       exit 
 ├── MissingError       the machine lacks a package or a kernel feature     exit 4
 ├── NamespaceError     a namespace, link or lab is missing or not built    exit 5
 ├── QueueError         the kernel refused the NFQUEUE, or it is in use     exit 6
-└── ControlError       the control API cannot be reached, or refused       exit 7
+├── ControlError       the control API cannot be reached, or refused       exit 7
+└── StoryError         a story went otherwise than it says                 exit 8
 
 Broken invariants are not here: they are assertions, and crash with a traceback.
 """
@@ -75,6 +76,13 @@ class ControlError(FwemuError):
     meaning = "the firewall's control API cannot be reached, or it refused"
 
 
+class StoryError(FwemuError):
+    """A story went otherwise than it says."""
+
+    exit_code = 8
+    meaning = "a story went otherwise than it says"
+
+
 class ExitCode(NamedTuple):
     """One row of the table of exit codes."""
 
@@ -95,6 +103,7 @@ EXIT_CODES: Final[tuple[ExitCode, ...]] = (
             NamespaceError,
             QueueError,
             ControlError,
+            StoryError,
         )
     ),
 )

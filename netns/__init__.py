@@ -46,6 +46,7 @@ from netns.links import (
 )
 from netns.listeners import Listener, listeners, wait_for_listener
 from netns.namespace import Namespace, create, exists, names, remove
+from netns.neighbours import add_neighbour, hardware_address
 from netns.network import Network
 from netns.process import Process, spawn
 from netns.sweep import pids_in, stop_all_in
@@ -65,6 +66,7 @@ __all__ = [
     "ProcessError",
     "WaitTimeout",
     "add_address",
+    "add_neighbour",
     "add_route",
     "attach",
     "bridge",
@@ -74,6 +76,7 @@ __all__ = [
     "delete_link",
     "down",
     "exists",
+    "hardware_address",
     "interfaces",
     "listeners",
     "names",

@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "failover": "fwemu.cli.failover",
     "reboot": "fwemu.cli.reboot",
     "profiles": "fwemu.cli.profiles",
+    "scenario": "fwemu.cli.scenario",
     "doctor": "fwemu.cli.doctor",
     "completion": "fwemu.cli.completion",
 }

@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterable
 
 import click
+from click.shell_completion import CompletionItem
 
 from fwemu.cli.group import did_you_mean
 from fwemu.cli.target import hosts_of
@@ -47,6 +48,16 @@ def complete_profiles(ctx: click.Context, parameter: click.Parameter, start: str
     from fwemu.config import profiles
 
     return _beginning(start, profiles.names())
+
+
+def complete_stories(
+    ctx: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """Topics and names of stories; files where there is none."""
+    from fwemu.scenarios import library
+
+    known = _beginning(start, (*library.topics(), *library.names()))
+    return [CompletionItem(name) for name in known] or [CompletionItem(start, type="file")]
 
 
 def complete_settings(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:

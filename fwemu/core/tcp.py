@@ -50,6 +50,10 @@ numbers_of: Final[Callable[[Packet], tuple[int, ...]]] = itemgetter(5, 6, 7, 8)
 """The numbers of a packet, where `Packet` has them; one comparison then compares them all."""
 
 
+_NO_NUMBERS: Final = (-1, -1, -1, -1)
+"""Those of no packet."""
+
+
 class TcpTalk:
     """The TCP side of a session: both ends, and the segment that was last remembered."""
 
@@ -57,6 +61,7 @@ class TcpTalk:
         "awaits_challenge",
         "ends",
         "is_liberal",
+        "is_replied",
         "is_simultaneous",
         "last_direction",
         "last_numbers",
@@ -70,13 +75,15 @@ class TcpTalk:
         """By direction: the end that sends in it."""
         self.is_liberal = False
         """It was picked up in its middle: scaling is not known, nothing can be checked."""
+        self.is_replied = False
+        """Something has passed against the original direction, be it ignored."""
         self.is_simultaneous = False
         """Both ends have sent a SYN."""
         self.awaits_challenge = False
         """A SYN was passed and ignored: the next ACK of the other end may be its challenge."""
         self.last_segment: Segment | None = None
         self.last_direction = _ORIGINAL
-        self.last_numbers: tuple[int, ...] = (0, 0, 0, 0)
+        self.last_numbers: tuple[int, ...] = _NO_NUMBERS
         """Sequence number, acknowledgement, end and window of what was remembered."""
         self.options = b""
         """Those of the last SYN that was ignored."""
@@ -99,7 +106,7 @@ class TcpTalk:
         self.is_liberal = True
         self.awaits_challenge = False
         self.last_segment = None
-        self.last_numbers = (0, 0, 0, 0)
+        self.last_numbers = _NO_NUMBERS
         self.repeats = 0
 
 
@@ -170,7 +177,7 @@ def _meaning_of_rst(talk: TcpTalk, state: State, packet: Packet, direction: Dire
         return _RST
     if packet.seq == 0 and state is not _ESTABLISHED:  # an answer to a SYN that was passed
         return _RST
-    if precedes(packet.seq, expected):
+    if packet.seq - expected & MASK >= HALF:
         return Segment.RST_OLD
     if state is not _ESTABLISHED or packet.seq == expected:
         return _RST
@@ -246,13 +253,16 @@ def track(
     if type(cell) is not State:
         if cell is Cell.IGNORE:
             _remember_ignored(talk, segment, packet, direction)
+            talk.is_replied |= direction is _REPLY
         return cell
-    if segment is not _RST or not _needs_no_window(talk, state, packet):
+    if segment is not _RST or not _needs_no_window(talk, state, packet, direction):
         fitting = _believe(talk, state, segment, packet, direction, check)
         if fitting is Fit.OUTSIDE:
             return Cell.OUTSIDE
         if fitting is not Fit.INSIDE:
+            talk.is_replied |= direction is _REPLY
             return Cell.IGNORE
+    talk.is_replied |= direction is _REPLY
     if segment is Segment.SYN_ACK_SYNC:
         talk.is_liberal = talk.is_simultaneous = talk.awaits_challenge = False
     talk.last_segment = packet.segment
@@ -290,15 +300,14 @@ def _believe(
         before = (sender.state(), receiver.state())
         _begin(talk, segment, packet, sender, receiver)
     ack, sack = acknowledged(receiver, packet)
+    if segment is _RST and packet.seq == 0 and state is State.SYN_SENT:  # it answers the SYN
+        assert sender.next is not None
+        packet = packet._replace(seq=sender.next, end=sender.next)
     if check is not WindowCheck.OFF and not talk.is_liberal:
-        seq, end = packet.seq, packet.end
-        if segment is _RST and seq == 0 and state is State.SYN_SENT:  # it answers the SYN
-            assert sender.next is not None
-            seq = end = sender.next
-        fitting = fit(sender, receiver, seq, end, sack)
+        fitting = fit(sender, receiver, packet.seq, packet.end, sack)
         if fitting is Fit.BEYOND:
             assert sender.next is not None
-            sender.next = later(sender.next, end)
+            sender.next = later(sender.next, packet.end)
             sender.is_unacknowledged = True
         if fitting is not Fit.INSIDE:
             if check is WindowCheck.LIBERAL:
@@ -307,7 +316,7 @@ def _believe(
                 sender.restore(before[0])
                 receiver.restore(before[1])
             return fitting
-    if packet.segment is not _RST:  # its numbers are for the handshake, or nobody may believe it
+    if segment is not Segment.RST_INEXACT:  # anyone may guess that one
         learn(sender, receiver, packet, ack, sack)
         if segment is _ACK:
             _count_repeats(talk, packet, direction)
@@ -328,19 +337,22 @@ def _begin(
             join(sender, receiver, packet, acknowledged(receiver, packet)[1])
 
 
-def _needs_no_window(talk: TcpTalk, state: State, packet: Packet) -> bool:
+def _needs_no_window(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> bool:
     """A RST cannot be checked if it answers what was passed and ignored, or while closing."""
+    if state in _CLOSING:
+        return True
+    if talk.ends[1 - direction].acked is not None and talk.last_segment is not _SYN:
+        return False  # its number could be checked, see `_meaning_of_rst`
     if packet.ack == talk.last_numbers[_END] and (
-        (talk.last_segment is _SYN and talk.ends[_REPLY].packets)
+        (talk.last_segment is _SYN and talk.is_replied)
         or (talk.last_segment is _ACK and state in _OPENING)
     ):
         return True
-    answers_challenge = (
+    return (  # it answers a challenge
         state is State.SYN_SENT
         and talk.last_segment is _ACK
         and packet.seq == talk.last_numbers[_ACK_NUMBER]
     )
-    return answers_challenge or state in _CLOSING
 
 
 def _remember_ignored(

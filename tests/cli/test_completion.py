@@ -42,6 +42,7 @@ def labs(nothing):
         ("fwemu sessions --protocol icm", ["icmp", "icmpv6"]),
         ("fwemu sessions --state est", ["ESTABLISHED"]),
         ("fwemu kill --notify reset-b", ["reset-both"]),
+        ("fwemu up --topology a", ["asymmetric"]),
         ("fwemu failover --state s", ["synchronised"]),
         ("fwemu set --flush standby.", ["standby.state=", "standby.lag="]),
         ("fwemu up --profile cisco-a", ["cisco-asa", "cisco-asa-dcd"]),
@@ -53,6 +54,9 @@ def labs(nothing):
         ("fwemu set timeouts.udp_u", ["timeouts.udp_unreplied="]),
         ("fwemu set daemon.queue_", []),
         ("fwemu completion z", ["zsh"]),
+        ("fwemu scenario r", ["run"]),
+        ("fwemu scenario show handshake/fas", ["handshake/fast_open"]),
+        ("fwemu scenario run --on q", ["queue"]),
     ],
 )
 def test_words_are_completed(line, words):

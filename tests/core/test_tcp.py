@@ -195,6 +195,48 @@ def test_any_rst_in_the_window_ends_a_connection_that_is_opening(play):
     play.client("R", seq=100).moves_to("CLOSE")
 
 
+def test_a_rst_of_an_opening_connection_whose_receiver_has_acknowledged(play):
+    """Its number can be checked then, whatever it acknowledges itself."""
+    play.client("S").opens("SYN_SENT")
+    play.server("SA").moves_to("SYN_RECV")
+    play.server("A").stays("SYN_RECV")
+    play.client("RA", seq=200_000, ack=1).dropped("out_of_window")
+    play.client("RA", seq=1, ack=1).moves_to("CLOSE")
+
+
+def test_a_rst_of_a_simultaneous_open_that_answers_nothing(play):
+    """Number zero is not what was ignored before anything was."""
+    play.client("S").opens("SYN_SENT")
+    play.server("S").moves_to("SYN_SENT2")
+    play.server("R", seq=10**9).dropped("out_of_window")
+
+
+def test_what_an_ignored_answer_has_told(play):
+    """Somebody is there: a RST that acknowledges it ends the connection with any number."""
+    play.client("S").opens("SYN_SENT")
+    play.server("A", seq=5000, ack=1).is_ignored()
+    play.client("S", seq=0).stays("SYN_SENT")
+    answered = play.talk.isn[OUTSIDE] + 5000 - play.talk.isn[INSIDE]
+    play.server("RA", seq=10**9, ack=answered).moves_to("CLOSE")
+
+
+def test_what_a_rst_that_is_believed_has_told(play):
+    """Whatever still comes of that connection may acknowledge it."""
+    play.client("S").opens("SYN_SENT")
+    play.server("SA").moves_to("SYN_RECV")
+    play.client("R", seq=100).moves_to("CLOSE")
+    play.server("A", ack=101).dropped("out_of_window")
+    play.server("A", ack=100).stays("CLOSE")
+
+
+def test_a_rst_half_the_circle_away(play):
+    """It counts as old, as nf_conntrack has it, even where windows are not enforced."""
+    play.under(window="liberal")
+    chatted(play)
+    play.client("R", seq=1001 + 2**31 - 1).stays("ESTABLISHED")
+    play.client("R", seq=1001 + 2**31).dropped("out_of_window")
+
+
 def test_a_number_of_zero_means_nothing_once_the_connection_is_open(play):
     """It is a number like all others, and old."""
     chatted(play)
@@ -461,7 +503,7 @@ def test_a_later_syn_takes_the_place_of_the_first(play):
     play.client("S").opens("SYN_SENT")
     new = anew(play)
     new.client("S").stays("SYN_SENT")
-    play.server("SA").is_ignored().changes_nothing()
+    play.server("SA").is_ignored()
     new.server("SA").moves_to("SYN_RECV")
     new.client("A").moves_to("ESTABLISHED")
     new.server("A", 100).stays("ESTABLISHED")
@@ -491,7 +533,8 @@ def test_an_earlier_syn_that_is_refused(play):
     play.client("S").opens("SYN_SENT")
     new = anew(play, EARLIER)
     new.client("S").is_ignored()
-    new.server("RA", seq=absolute(new, OUTSIDE), ack=1).is_ignored().changes_nothing()
+    new.server("RA", seq=absolute(new, OUTSIDE), ack=1).is_ignored()
+    assert new.state == "SYN_SENT"
 
 
 def test_a_syn_ack_that_acknowledges_what_was_never_sent(play):
@@ -783,7 +826,7 @@ def test_a_talk_that_has_not_begun():
     """Nothing is known."""
     talk = TcpTalk()
     assert (talk.is_liberal, talk.is_simultaneous, talk.awaits_challenge) == (False,) * 3
-    assert (talk.last_segment, talk.last_numbers, talk.options) == (None, (0, 0, 0, 0), b"")
+    assert (talk.last_segment, talk.last_numbers, talk.options) == (None, (-1,) * 4, b"")
     assert talk.repeats == 0
 
 

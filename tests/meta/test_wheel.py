@@ -48,6 +48,17 @@ def test_the_wheel_runs_the_demo_in_an_empty_environment(tmp_path):
     }
     assert lanes["stateful-reset"]["reset_by"] == "firewall"
 
+    stories = subprocess.run(
+        [python.with_name("fwemu"), "scenario", "run", "handshake", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert stories.returncode == 0, stories.stderr
+    assert '"handshake/three_way"' in stories.stdout
+
 
 def constraints(folder: Path) -> Path:
     """The locked versions, without their hashes: pip wants hashes for all or for nothing."""

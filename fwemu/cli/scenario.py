@@ -1,0 +1,161 @@
+"""`fwemu scenario`: the stories, and what becomes of them on each stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fwemu.cli.group import Group, example
+from fwemu.cli.options import as_json
+from fwemu.cli.output import emit, say, table
+from fwemu.cli.words import complete_profiles, complete_stories
+
+if TYPE_CHECKING:
+    from fwemu.scenarios.library import Shelved
+    from fwemu.scenarios.play import Difference, OpensStage
+
+STAGES = ("engine", "queue", "kernel")
+
+
+@click.group(cls=Group, epilog=example("fwemu scenario run close", "fwemu scenario run my.story"))
+def command() -> None:
+    """Tell stories of packets, and see how they go."""
+
+
+@command.command("ls", epilog=example("fwemu scenario ls"))
+@as_json
+def list_stories(as_json: bool) -> None:
+    """List the stories that come with fwemu."""
+    from fwemu.scenarios import library
+
+    shelf = library.find()
+    if as_json:
+        for each in shelf:
+            emit(_record(each))
+        return
+    table(["NAME", "STORY"], [(each.name, each.story.title) for each in shelf])
+
+
+@command.command("show", epilog=example("fwemu scenario show handshake/three_way"))
+@click.argument("name", shell_complete=complete_stories)
+@as_json
+def show_story(name: str, as_json: bool) -> None:
+    """Print a story (or all of a topic)."""
+    from fwemu.scenarios import library
+
+    for number, each in enumerate(library.find([name])):
+        if as_json:
+            emit({**_record(each), "text": "\n".join(each.story.lines)})
+            continue
+        print("\n" * bool(number) + "\n".join(each.story.lines))
+
+
+@command.command(
+    "run", epilog=example("fwemu scenario run", "sudo fwemu scenario run close --on queue")
+)
+@click.argument("what", nargs=-1, metavar="[NAME|TOPIC|FILE|DIRECTORY]...",
+                shell_complete=complete_stories)  # fmt: skip
+@click.option("--on", "stage", type=click.Choice(STAGES), default="engine", show_default=True,
+              help="Where: the core alone, a real queue, or the kernel's connection tracking.",
+)  # fmt: skip
+@click.option("--profile", metavar="NAME", shell_complete=complete_profiles,
+              help="The device to behave like, instead of the one that a story names.",
+)  # fmt: skip
+@as_json
+def run_stories(what: tuple[str, ...], stage: str, profile: str | None, as_json: bool) -> None:
+    """Tell stories, each with packets of the IP versions that it is for.
+
+    Without an argument those that come with fwemu.  Time is virtual: an hour passes at once.  A
+    story that goes otherwise than it says is printed up to the line where it does.  The queue and
+    the kernel need root; for the kernel only stories are told that say `kernel = yes`.
+    """
+    from fwemu.errors import ConfigError, StoryError
+    from fwemu.scenarios import library
+    from fwemu.scenarios.play import config_of
+    from fwemu.scenarios.stages import STAGES
+
+    shelf = library.find(what)
+    for each in shelf:
+        config_of(each.story, profile)  # what is wrong with any of them is said before the first
+    if stage == "kernel":
+        silent = [each.name for each in shelf if not each.story.for_kernel]
+        shelf = [each for each in shelf if each.story.for_kernel]
+        if not shelf:
+            raise ConfigError("none of these is for the kernel (write kernel = yes into it)")
+        if what and silent:
+            say(f"not for the kernel: {', '.join(silent)} (they do not say kernel = yes)")
+    width = max(len(each.name) for each in shelf)
+    failed = 0
+    with STAGES[stage]() as opens:
+        for each in shelf:
+            outcomes = list(_told(each, opens, profile))
+            failed += any(outcome is not None for _, outcome in outcomes)
+            if as_json:
+                for version, outcome in outcomes:
+                    emit(_outcome(each, version, stage, outcome))
+            else:
+                _print(each, width, outcomes)
+    if failed:
+        raise StoryError(f"{failed} of {_stories(len(shelf))} went otherwise than told")
+    say(f"{_stories(len(shelf))}, all as told")
+
+
+Outcomes = Sequence[tuple[int, "Difference | None"]]
+"""By IP version."""
+
+
+def _told(
+    each: Shelved, opens: OpensStage, profile: str | None
+) -> Iterator[tuple[int, Difference | None]]:
+    """Each IP version that the story is for, and where the story went otherwise."""
+    from fwemu.scenarios.play import config_of, play
+
+    config = config_of(each.story, profile)
+    for version in each.story.versions:
+        stage = opens(config)
+        try:
+            yield version, play(each.story, version, stage)
+        finally:
+            stage.close()
+
+
+def _print(each: Shelved, width: int, outcomes: Outcomes) -> None:
+    from fwemu.scenarios.play import conversation
+
+    words = [f"IPv{version} {'FAILED' if other else 'ok'}" for version, other in outcomes]
+    print(f"{each.name:<{width}}  {', '.join(words)}", flush=True)
+    told = None
+    for version, difference in outcomes:
+        if difference is not None and difference != told:  # the same for both is told once
+            told = difference
+            print(f"\n{each.story.path}:{difference.line}: with IPv{version}")
+            print(conversation(each.story, difference) + "\n")
+
+
+def _outcome(
+    each: Shelved, version: int, stage: str, difference: Difference | None
+) -> dict[str, Any]:
+    """One telling, for machines."""
+    record: dict[str, Any] = {"name": each.name, "ip": version, "on": stage}
+    if difference is None:
+        return {**record, "outcome": "passed"}
+    return {**record, "outcome": "failed", **difference._asdict()}
+
+
+def _record(each: Shelved) -> dict[str, Any]:
+    """A story, for machines."""
+    story = each.story
+    return {
+        "name": each.name,
+        "title": story.title,
+        "profile": story.profile,
+        "settings": list(story.settings),
+        "ip": list(story.versions),
+        "kernel": story.for_kernel,
+    }
+
+
+def _stories(number: int) -> str:
+    return "1 story" if number == 1 else f"{number} stories"

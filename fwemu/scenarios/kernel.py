@@ -1,0 +1,206 @@
+"""The kernel's own connection tracking as a stage: the same packets, judged by nf_conntrack.
+
+A namespace forwards between two TUN devices, inside and outside; no host is behind them, so that
+nothing happens but what is put in.  Its rules are the usual ones, which the profile
+`linux-conntrack` stands for: what belongs to a connection passes, new ones pass from the inside,
+the rest is dropped.  Time is virtual: a pause takes its length off the timer of every entry.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from struct import pack_into, unpack_from
+from typing import Final
+
+from fwemu.core.flow import ICMP, ICMPV6, UDP, Flow, Zone, flow_of
+from fwemu.core.instants import SECOND
+from fwemu.core.packet import Kind, Packet, parse
+from fwemu.core.tcp_table import State
+from fwemu.errors import MissingError
+from fwemu.scenarios.stage import Passed, Seen
+from netns import Network, sysctl
+from netns.conntrack import Conntrack, Entry, Tuple
+from netns.tun import Tun
+
+ADDRESSES: Final = {
+    Zone.INSIDE: ("10.0.1.1/24", "fd00:1::1/64"),
+    Zone.OUTSIDE: ("10.0.2.1/24", "fd00:2::1/64"),
+}
+"""Its own; whatever else is in these networks is reached by the device of the zone."""
+
+_RULES: Final = """
+table inet usual {
+    chain forward {
+        type filter hook forward priority filter; policy drop;
+        ct state invalid drop
+        ct state established,related accept
+        iifname "inside" ct state new accept
+    }
+}
+"""
+
+_SYSCTLS: Final = {
+    "net.ipv4.ip_forward": 1,
+    "net.ipv6.conf.all.forwarding": 1,
+    # the engine verifies no checksums, and packets of stories need not have right ones
+    "net.netfilter.nf_conntrack_checksum": 0,
+}
+
+_SECONDS: Final = 10.0
+"""nft takes no longer, even on a busy machine."""
+
+_NUMBERS: Final = itertools.count()
+
+
+class KernelStage:
+    """nf_conntrack in a namespace of its own, which goes when the stage is closed.
+
+    `loose` and `liberal` are tcp_loose and tcp_be_liberal.  Raises NetnsError, or MissingError
+    where nft is not there.
+    """
+
+    def __init__(self, *, loose: bool = True, liberal: bool = False) -> None:
+        self._network = Network()
+        self._known: dict[Tuple, None] = {}
+        """How the packets named their sessions: asking for these is 100 times as quick as listing
+        what the whole machine tracks."""
+        try:
+            self._build(loose, liberal)
+        except BaseException:
+            self._network.close()
+            raise
+
+    def _build(self, loose: bool, liberal: bool) -> None:
+        namespace = self._network.namespace(f"fwemu-parity-{os.getpid()}-{next(_NUMBERS)}")
+        self._tuns: dict[Zone, Tun] = {}
+        for zone, addresses in ADDRESSES.items():
+            tun = self._tuns[zone] = Tun(namespace, zone.word, addresses)
+            self._network.on_close(tun.close)
+        self.table = Conntrack(namespace)
+        self._network.on_close(self.table.close)
+        with namespace.enter():
+            _load(_RULES)
+        for name, value in _SYSCTLS.items():
+            sysctl(namespace, name, value)
+        sysctl(namespace, "net.netfilter.nf_conntrack_tcp_loose", int(loose))
+        sysctl(namespace, "net.netfilter.nf_conntrack_tcp_be_liberal", int(liberal))
+
+    def put(self, packet: bytes, arrival: Zone) -> Seen:
+        """A packet arrives from a zone; an IPv4 header gets the checksum that it needs."""
+        if packet[:1] and packet[0] >> 4 == 4:
+            packet = _with_checksum(packet)
+        self._tuns[arrival].write(packet)
+        passed, spoken = False, []
+        for zone, tun in self._tuns.items():
+            while (sent := tun.read()) is not None:
+                if _is_chatter(sent):
+                    continue
+                if zone is not arrival and _without_hops(sent) == _without_hops(packet):
+                    passed = True
+                else:
+                    spoken.append((zone, sent))
+        entry = self.entry_of(packet)
+        return Seen(passed, None, state_of(entry), tuple(spoken))
+
+    def wait(self, nanoseconds: int) -> Passed:
+        """Let time pass, in whole seconds: the kernel's timers know no smaller unit here."""
+        seconds = nanoseconds // SECOND
+        for entry in self.entries():
+            if entry.remaining > seconds:
+                self.table.set_remaining(entry.original, entry.remaining - seconds)
+            else:
+                self.table.delete(entry.original)
+        return Passed((), None)
+
+    def flush(self) -> None:
+        """Forget all sessions."""
+        self.table.flush()
+        self._known.clear()
+
+    def close(self) -> None:
+        """Remove the namespace and all in it."""
+        self._network.close()
+
+    def entries(self) -> list[Entry]:
+        """What the kernel remembers of the packets put in, each session once."""
+        found = (self.table.get(name) for name in self._known)
+        return list({entry.original: entry for entry in found if entry is not None}.values())
+
+    def entry_of(self, packet: bytes) -> Entry | None:
+        """The kernel's entry for the session of a packet, or of the one that an error quotes."""
+        name = tuple_of(packet)
+        if name is None:
+            return None
+        self._known[name] = None
+        return self.table.get(name)
+
+
+def state_of(entry: Entry | None) -> str | None:
+    """What the core calls the state of this entry."""
+    if entry is None:
+        return None
+    if entry.tcp_state is not None:
+        return State(entry.tcp_state).name
+    if entry.original.protocol == UDP:
+        return (State.UDP_REPLIED if entry.is_replied else State.UDP_UNREPLIED).name
+    queries = (ICMP, ICMPV6)
+    return (State.ICMP if entry.original.protocol in queries else State.OTHER).name
+
+
+def tuple_of(packet: bytes) -> Tuple | None:
+    """How the kernel names the session that a packet belongs to, or is about."""
+    parsed = parse(packet)
+    if not isinstance(parsed, Packet):
+        return None
+    if parsed.kind is Kind.ERROR:
+        return None if parsed.quoted is None else _tuple_of_flow(flow_of(*parsed.quoted))
+    return _tuple_of_flow(flow_of(parsed.protocol, parsed.key))
+
+
+def _tuple_of_flow(flow: Flow) -> Tuple:
+    protocol, source, port, destination, to_port = flow
+    if protocol in (ICMP, ICMPV6):
+        return Tuple(protocol, source, destination, port, to_port << 8)
+    return Tuple(protocol, source, destination, port, to_port)
+
+
+def _is_chatter(packet: bytes) -> bool:
+    """Does the kernel greet its IPv6 neighbours?  (Multicast: no answer to anybody.)"""
+    return packet[0] >> 4 == 6 and packet[24] == 0xFF
+
+
+def _without_hops(packet: bytes) -> bytes:
+    """A packet but for what forwarding changes: hop limit, and the checksum over it."""
+    if packet[0] >> 4 == 6:
+        return packet[:7] + packet[8:]
+    return packet[:8] + packet[9:10] + packet[12:]
+
+
+def _with_checksum(packet: bytes) -> bytes:
+    """With the checksum of its IPv4 header (RFC 1071); Linux drops what has a wrong one."""
+    length = (packet[0] & 0x0F) * 4
+    if len(packet) < length:
+        return packet
+    changed = bytearray(packet)
+    changed[10:12] = b"\0\0"
+    total = sum(unpack_from(f"!{length // 2}H", changed))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    pack_into("!H", changed, 10, total ^ 0xFFFF)
+    return bytes(changed)
+
+
+def _load(rules: str) -> None:
+    try:
+        done = subprocess.run(
+            ["nft", "-f", "-"], input=rules, capture_output=True, text=True, timeout=_SECONDS
+        )
+    except FileNotFoundError:
+        raise MissingError(
+            "nft is not there, and without it the kernel's connection tracking cannot be asked; "
+            "install the package nftables"
+        ) from None
+    if done.returncode:
+        raise MissingError(f"nft refuses rules with `ct state`: {done.stderr.strip()}")

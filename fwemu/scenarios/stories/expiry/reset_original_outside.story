@@ -1,0 +1,10 @@
+# Who opened decides, not the side: here it was the outside.
+set expiry.action=reset-original
+set default_action.outside=allow
+
++0    <  S   0:0(0)        accept opened SYN_SENT
++.01  >  SA  0:0(0) ack 1  accept SYN_RECV
++.01  <  A   1:1(0) ack 1  accept ESTABLISHED
++1h
+      !> RA  1:1(0) ack 1
+      end expired ESTABLISHED

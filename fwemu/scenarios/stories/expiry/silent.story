@@ -1,0 +1,9 @@
+# An hour of quiet, and the firewall has forgotten; whoever speaks next gets no answer.
++0    > S   0:0(0)            accept SYN_SENT
++.01  < SA  0:0(0) ack 1      accept SYN_RECV
++.01  > A   1:1(0) ack 1      accept ESTABLISHED
++3599.999999999
++1ns
+      end expired ESTABLISHED
++0    > PA  1:101(100) ack 1  drop unknown_packet NONE
++0    < PA  1:101(100) ack 1  drop unknown_packet NONE

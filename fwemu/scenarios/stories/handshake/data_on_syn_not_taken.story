@@ -1,0 +1,8 @@
+# A server without Fast Open acknowledges the SYN alone; the client sends its data again.
+kernel = yes
+
++0    > S   0:100(100)        accept SYN_SENT
++.01  < SA  0:0(0) ack 1      accept SYN_RECV
++.01  > A   1:1(0) ack 1      accept ESTABLISHED
++0    > PA  1:101(100) ack 1  accept ESTABLISHED
++.01  < A   1:1(0) ack 101    accept ESTABLISHED

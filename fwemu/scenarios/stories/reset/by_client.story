@@ -1,0 +1,10 @@
+# A RST with exactly the number that the server expects ends the connection at once.
++0    > S   0:0(0)            accept SYN_SENT
++.01  < SA  0:0(0) ack 1      accept SYN_RECV
++.01  > A   1:1(0) ack 1      accept ESTABLISHED
++0    > PA  1:101(100) ack 1  accept ESTABLISHED
++.01  < A   1:1(0) ack 101    accept ESTABLISHED
++.01  > R   101:101(0)        accept CLOSE
++9.999999999
++1ns
+      end closed_by_rst CLOSE

@@ -1,0 +1,9 @@
+# A RST below what its receiver has acknowledged is believed by nobody.
+kernel = yes
+
++0    > S   0:0(0)            accept SYN_SENT
++.01  < SA  0:0(0) ack 1      accept SYN_RECV
++.01  > A   1:1(0) ack 1      accept ESTABLISHED
++0    > PA  1:101(100) ack 1  accept ESTABLISHED
++.01  < A   1:1(0) ack 101    accept ESTABLISHED
++.01  > R   50:50(0)          drop out_of_window ESTABLISHED

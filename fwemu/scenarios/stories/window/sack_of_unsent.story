@@ -1,0 +1,8 @@
+# A block that was never sent cannot be acknowledged selectively either.
+kernel = yes
+
++0    > S   0:0(0) <sackOK>                accept SYN_SENT
++.01  < SA  0:0(0) ack 1 <sackOK>          accept SYN_RECV
++.01  > A   1:1(0) ack 1                   accept ESTABLISHED
++0    > A   1:1001(1000) ack 1             accept ESTABLISHED
++.01  < A   1:1(0) ack 1 <sack 5001:6001>  drop out_of_window ESTABLISHED

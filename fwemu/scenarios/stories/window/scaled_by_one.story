@@ -1,0 +1,8 @@
+# Only one end offers to scale, so neither does: 1,000 are 1,000 (RFC 7323 section 2.2).
+kernel = yes
+
++0    > S   0:0(0) win 1000 <wscale 7>          accept SYN_SENT
++.01  < SA  0:0(0) ack 1 win 1000               accept SYN_RECV
++.01  > A   1:1(0) ack 1 win 1000               accept ESTABLISHED
++0    < A   1:1(0) ack 1 win 1000               accept ESTABLISHED
++0    > A   120001:121001(1000) ack 1 win 1000  drop out_of_window ESTABLISHED
