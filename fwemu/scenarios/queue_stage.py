@@ -53,6 +53,7 @@ PATIENCE: Final = 2.0
 
 _QUEUE: Final = 0
 _MTU: Final = 9000  # no story has to think of it
+_LENGTH: Final = 8192  # as many as a daemon has room for by default
 _INTERFACE: Final = "eth0"
 _ETHERTYPE: Final = {4: 0x0800, 6: 0x86DD}  # linux/if_ether.h
 _EVERYTHING: Final = 0x0003  # ETH_P_ALL
@@ -84,7 +85,7 @@ class Theatre:
             with self.firewall.enter():
                 self.injector = Injector()
                 undo.callback(self.injector.close)
-                self.queue = PacketQueue(_QUEUE, self._on_packet, length=64)
+                self.queue = PacketQueue(_QUEUE, self._on_packet, length=_LENGTH)
                 undo.callback(self.queue.close)
             undo.callback(hooks.install(self.firewall, _QUEUE, fail_open=False).remove)
             self.datapath: Datapath | None = None
