@@ -54,7 +54,7 @@ def _address(
     "--log",
     type=PATH,
     metavar="FILE",
-    help="Write the firewall log there and leave it.",
+    help="Write the firewall log there and leave it; a device log comes beside it.",
 )
 @click.option("-n", "--name", metavar="NAME", help="What to call it (default: daemon-PID).")
 @click.option("--run-dir", type=PATH, hidden=True)

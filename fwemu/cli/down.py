@@ -60,8 +60,14 @@ def _lab(base: Path, name: str) -> Entry:
     from fwemu.lab import register
 
     alone = {about.name: about for about in firewalls(base)}
-    labs = {entry.plan.name for entry in register.entries(base)}
-    if name in alone and name not in labs:
+    entries = register.entries(base)
+    for entry in entries:
+        if name in [firewall.name for firewall in entry.plan.firewalls[1:]]:
+            raise NamespaceError(
+                f"{name!r} is the second firewall of a lab: `fwemu down {entry.plan.name}` removes "
+                "both"
+            )
+    if name in alone and name not in [entry.plan.name for entry in entries]:
         raise NamespaceError(
             f"{name!r} is a firewall without a lab: end it with Ctrl-C where it runs, "
             f"or with `kill {alone[name].pid}`"

@@ -17,6 +17,7 @@ from fwemu.daemon.rundir import About, RunDirectory, default_base, start_time
 from fwemu.errors import ControlError, PrivilegeError
 
 if TYPE_CHECKING:
+    from fwemu.lab.plan import FirewallPlan
     from fwemu.lab.register import Entry
 
 PATIENCE: Final = 2.0
@@ -104,19 +105,23 @@ def command(as_json: bool) -> None:
 def _rows(base: Path) -> Iterator[Row]:
     from fwemu.lab import register
 
-    labs = {lab.plan.name: lab for lab in register.entries(base)}
+    labs = {
+        firewall.name: (lab, firewall)
+        for lab in register.entries(base)
+        for firewall in lab.plan.firewalls
+    }
     others = [path.name for path in base.iterdir()] if base.is_dir() else []
     for name in sorted({*labs, *others}):
-        lab, about = labs.get(name), RunDirectory(base, name).about()
-        if lab is not None:
-            yield _lab(lab, about)
+        about = RunDirectory(base, name).about()
+        if name in labs:
+            yield _lab(*labs[name], about)
         elif about is not None:
             yield _alone(about)
 
 
-def _lab(lab: Entry, about: About | None) -> Row:
-    name, netns, hosts = lab.plan.name, lab.plan.firewall, hosts_of(lab.plan)
-    remove = f"`fwemu down {name}` removes the lab"
+def _lab(lab: Entry, firewall: FirewallPlan, about: About | None) -> Row:
+    name, netns, hosts = firewall.name, firewall.namespace, hosts_of(lab.plan)
+    remove = f"`fwemu down {lab.plan.name}` removes the lab"
     if about is not None and about.is_alive:
         state, statistics = _ask(about)
         stuck = f"process {about.pid} does not answer: {remove}" if statistics is None else None

@@ -80,10 +80,10 @@ def show_profile(name: str, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="What does not differ, too.")
 @as_json
 def compare_profiles(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Lay profiles (or .toml files of yours) side by side: the settings that differ.
+    """Lay profiles side by side: what differs.
 
-    A value that no public document states is marked, and so is one that a profile leaves at fwemu's
-    own default.
+    A path that ends in .toml is a profile of yours.  A value that no public document
+    states is marked, and so is one that a profile leaves at fwemu's own default.
     """
     from fwemu.config import catalogue
     from fwemu.config.profiles import UNVERIFIED

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from fwemu.core.flow import Zone
 from fwemu.daemon import needs
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from fwemu.lab.register import Entry
 
 Found = TypeVar("Found")
-
-FIREWALL: Final = "firewall"
-"""The host in the middle of a lab."""
 
 
 def choose(name: str | None) -> About:
@@ -54,8 +51,7 @@ def connect(name: str | None, control: Path | None) -> Client:
 
 
 def hosts_of(plan: LabPlan) -> dict[str, dict[str, str]]:
-    """Addresses, namespace and zone of each host of a lab; the firewall has its inside's."""
-    ipv4, ipv6 = plan.addresses(Zone.INSIDE, 1)
+    """Addresses, namespace and zone of each host of a lab; a firewall has its inside's."""
     hosts = {
         host.name: {
             "ipv4": host.ipv4,
@@ -65,7 +61,10 @@ def hosts_of(plan: LabPlan) -> dict[str, dict[str, str]]:
         }
         for host in plan.hosts
     }
-    return {**hosts, FIREWALL: {"ipv4": ipv4, "ipv6": ipv6, "netns": plan.firewall}}
+    for firewall in plan.firewalls:
+        ipv4, ipv6 = plan.addresses(Zone.INSIDE, firewall.number)
+        hosts[firewall.host] = {"ipv4": ipv4, "ipv6": ipv6, "netns": firewall.namespace}
+    return hosts
 
 
 def nothing_found(sentence: str) -> FwemuError:

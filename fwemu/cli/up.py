@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 import click
 
@@ -25,6 +26,14 @@ from fwemu.errors import NamespaceError
 )
 @click.option("--clients", default=1, metavar="N", show_default=True, help="Hosts on the inside.")
 @click.option("--servers", default=1, metavar="N", show_default=True, help="Hosts on the outside.")
+@click.option(
+    "--topology",
+    "layout",
+    type=click.Choice(["single", "asymmetric"]),
+    default="single",
+    show_default=True,
+    help="One firewall that sees both directions, or a pair that sees one each.",
+)
 @as_json
 def command(
     profile: str | None,
@@ -33,20 +42,25 @@ def command(
     name: str | None,
     clients: int,
     servers: int,
+    layout: str,
     as_json: bool,
 ) -> None:
-    """Make a lab: client, firewall and server, a namespace for each."""
-    from fwemu.lab import Lab, Topology
+    """Make a lab: client, firewall and server, a namespace for each.
+
+    An asymmetric lab has two firewalls with the same settings: what clients send passes the first,
+    which has the lab's name, and what servers send the second, which has that name and -b.
+    """
+    from fwemu.lab import Lab, Layout, Topology
 
     lab = Lab(
         name=name,
-        topology=Topology(clients, servers),
+        topology=Topology(clients, servers, Layout(layout)),
         config=config,
         profile=profile,
         settings=settings,
     )
     needs.require_privileges()
-    say("making client, firewall and server ...")
+    say(f"making client, {_FIREWALLS[layout]} and server ...")
     with _signals_kept() as kept:
         try:
             lab.up()
@@ -71,19 +85,35 @@ def command(
                 "events": about.events,
                 "device_log": about.device_log,
                 "profile": about.profile,
+                "firewalls": [
+                    {
+                        "name": each.name,
+                        "netns": each.netns,
+                        "control": each.control,
+                        "metrics": each.metrics,
+                        "events": each.events,
+                        "device_log": each.device_log,
+                    }
+                    for each in lab.abouts
+                ],
             }
         )
         return
     print(f"{lab.name} is up, behaving like {about.profile or 'a typical firewall'}")
     for host in lab.hosts.values():
         print(f"  {host.name:<9} {host.ipv4:<15} {host.ipv6:<18} {host.zone.word}")
-    print(f"  metrics   {about.metrics}")
+    for each in lab.abouts:
+        which = "" if each is about else f" of {each.name}, which servers send through"
+        print(f"  metrics   {each.metrics}{which}")
     suffix = f" -n {lab.name}"
     me = program()
     say(
         f"next: {me} shell{suffix} client | {me} exec{suffix} server -- COMMAND | "
         f"{me} sessions{suffix} | {me} down {lab.name}"
     )
+
+
+_FIREWALLS: Final = {"single": "firewall", "asymmetric": "two firewalls"}
 
 
 @contextmanager

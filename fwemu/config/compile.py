@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from fwemu.config.match import Place
 from fwemu.config.schema import Config, RuleSettings
 from fwemu.core.flow import TCP, Zone
+from fwemu.core.fragments import FragmentLimits
 from fwemu.core.policy import Policy, PressurePolicy, ProbePolicy, RefreshPolicy, ShortTimers
 from fwemu.core.rules import Network, Rule
 from fwemu.core.timeouts import SETTING_OF_STATE, lifetimes
@@ -42,6 +43,12 @@ def policy(config: Config) -> Policy:
         reset_numbers=config.expiry.sequence,
         ttl=config.injected.ttl,
         window_check=config.tcp.window,
+        fragments=FragmentLimits(
+            config.fragments.timeout.nanoseconds,
+            config.fragments.per_datagram,
+            # else what waits would keep everything else out of the kernel's queue
+            min(config.fragments.held, config.daemon.queue_length // 2),
+        ),
         rules=tuple(rule(settings) for settings in config.rules),
         default_action={
             Zone.INSIDE: config.default_action.inside,

@@ -122,7 +122,7 @@ _PROFILES_HEAD: Final = """
 A profile is a base of settings that behaves like a known device: `fwemu up --profile cisco-asa`, or
 `profile = "cisco-asa"` in a file. What it does not set stays at the [default](settings.md). A path
 that ends in `.toml` works as well as a name, and a profile of your own may begin with
-`inherits = "cisco-asa"`.
+`inherits = "cisco-asa"`: see [the guide](../guides/profiles.md).
 
 Every value names the public document it comes from; *unverified* marks what no document states.
 Documented defaults are not measurements: devices are configured, and versions differ.

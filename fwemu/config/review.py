@@ -30,9 +30,9 @@ def review(name: str) -> tuple[str, ...]:
 
     Nothing if it is as the shipped ones are.
     """
-    path = profiles.get(name).path if name in profiles.names() else Path(name)
-    path = path.expanduser().absolute()
     try:
+        is_file = name.endswith(".toml")
+        path = Path(name).expanduser().absolute() if is_file else profiles.get(name).path
         read = profiles.parts(path)
     except ConfigError as error:
         return error.problems
@@ -211,12 +211,6 @@ IDLE: Final[tuple[Idle, ...]] = (
         ),
         "is above pressure.start, where early ageing begins, and so counts as that",
         "set it to pressure.start or below",
-    ),
-    Idle(
-        ("refresh.keepalives",),
-        lambda config: config.refresh.keepalives and config.refresh.payload_only,
-        "has no effect with refresh.payload_only, because keepalives carry no data",
-        "leave one of them out",
     ),
 )
 """What `review` looks for beyond errors; the first that fits a setting is told."""

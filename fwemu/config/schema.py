@@ -304,6 +304,33 @@ class Expiry(Section):
     )
 
 
+class Fragments(Section):
+    """Datagrams in fragments: a later one waits for the first one of its datagram, if it must.
+
+    Mode `acl` waits for nothing: it judges each fragment by its addresses alone.
+    """
+
+    timeout: Interval = Field(
+        default=Duration(_CORE.fragments.timeout),
+        description="How long the parts of a datagram may take; what waits then is dropped.",
+    )
+    per_datagram: int = Field(
+        default=_CORE.fragments.per_datagram,
+        strict=True,
+        ge=1,
+        le=8192,
+        description="Fragments that one datagram may have; with more it is refused.",
+    )
+    held: int = Field(
+        default=_CORE.fragments.held,
+        strict=True,
+        ge=0,
+        le=10_000,
+        description="Fragments that may wait at one time, of all datagrams; never more than half of"
+        " `daemon.queue_length`, where they wait.",
+    )
+
+
 class Injected(Section):
     """The packets that the firewall makes itself: RSTs, ICMP errors, probes."""
 
@@ -542,6 +569,7 @@ class Config(Section):
     refresh: RefreshSettings = RefreshSettings()
     pressure: PressureSettings = PressureSettings()
     expiry: Expiry = Expiry()
+    fragments: Fragments = Fragments()
     injected: Injected = Injected()
     unknown: Unknown = Unknown()
     default_action: DefaultAction = DefaultAction()

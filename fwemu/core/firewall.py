@@ -382,7 +382,11 @@ class Firewall:
         earlier: Effects = ()
         if session is not None:
             earlier = self._catch_up(session, now)
-        if session is not None and session.queued >= 0:
+        if (
+            session is not None
+            and session.queued >= 0
+            and session.state not in DISCARDED_STATES  # none of its packets has passed
+        ):
             assert packet.quoted is not None
             quoted = _ORIGINAL if packet.quoted.key == session.key else _REPLY
             went_the_other_way = session.zone_of_end(quoted) is not arrival

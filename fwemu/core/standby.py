@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from fwemu.core.effects import SessionEnded, SessionOpened, StateChanged
+from fwemu.core.effects import Effect, SessionEnded, SessionOpened, StateChanged
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
 
@@ -41,17 +41,16 @@ class Standby:
 
     def __init__(self, lag: int) -> None:
         self.lag: Final = lag
-        self._in_flight: deque[SessionOpened | StateChanged | SessionEnded] = deque(
-            maxlen=IN_FLIGHT
-        )
+        self._in_flight: deque[Any] = deque(maxlen=IN_FLIGHT)
 
-    def follow(self, effects: Iterable[object]) -> None:
+    def follow(self, effects: Iterable[Effect]) -> None:
         """Take note of what has just happened, in its order."""
         in_flight = self._in_flight
         for effect in effects:
-            if isinstance(effect, SessionOpened | StateChanged | SessionEnded):
+            if type(effect) in _UNDO:
                 in_flight.append(effect)
-                while in_flight and in_flight[0].at <= effect.at - self.lag:
+                heard = effect.at - self.lag
+                while in_flight and in_flight[0].at <= heard:
                     in_flight.popleft()
 
     def unheard(self, as_of: int) -> Unheard:

@@ -31,7 +31,7 @@ class BoundedFile:
             room = self._limit - self._size
             end = lines.rfind(b"\n", begin, begin + room) + 1
             if end == 0 and self._size > 0:
-                self.rotate()
+                self._rotate()
                 continue
             if end == 0:  # a line that is larger than a file gets one of its own
                 end = lines.index(b"\n", begin) + 1
@@ -40,15 +40,22 @@ class BoundedFile:
             begin = end
         self._file.flush()
 
-    def rotate(self) -> None:
-        """Begin a new file, unless this one is new."""
-        if self._size == 0:
-            return
+    def begin_anew(self) -> None:
+        """Drop all that was written; whoever follows the file goes on with the new one."""
         self._file.close()
-        self._path.replace(rotated(self._path))
-        self._file = self._path.open("wb")
-        self._size = 0
+        rotated(self._path).unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
+        self._open_new()
 
     def close(self) -> None:
         """Close the file; what was written stays."""
         self._file.close()
+
+    def _rotate(self) -> None:
+        self._file.close()
+        self._path.replace(rotated(self._path))
+        self._open_new()
+
+    def _open_new(self) -> None:
+        self._file = self._path.open("wb")
+        self._size = 0

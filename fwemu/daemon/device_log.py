@@ -18,7 +18,8 @@ from fwemu.daemon.formats.device import Device
 class DeviceLog:
     """Writes what happens as a device would, to a file of at most `limit` octets.
 
-    There is no file before a format is chosen, and none has lines of two.
+    There is no file before a format is chosen; another format begins it anew, so that it never has
+    lines of two.
     """
 
     def __init__(self, path: Path, clock: Clock, limit: int, name: str) -> None:
@@ -48,7 +49,7 @@ class DeviceLog:
         if self._file is None:
             self._file = BoundedFile(self._path, self._limit)
         else:
-            self._file.rotate()
+            self._file.begin_anew()
 
     def write(self, effects: Iterable[Effect]) -> None:
         """Add the lines of these events, in order, and hand them to the system."""

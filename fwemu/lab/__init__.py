@@ -20,11 +20,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fwemu.lab.host import Host
     from fwemu.lab.lab import Lab
-    from fwemu.lab.plan import Topology
+    from fwemu.lab.plan import Layout, Topology
 
-__all__ = ["Host", "Lab", "Topology"]
+__all__ = ["Host", "Lab", "Layout", "Topology"]
 
-_HOME = {"Host": "fwemu.lab.host", "Lab": "fwemu.lab.lab", "Topology": "fwemu.lab.plan"}
+_HOME = {
+    "Host": "fwemu.lab.host",
+    "Lab": "fwemu.lab.lab",
+    "Layout": "fwemu.lab.plan",
+    "Topology": "fwemu.lab.plan",
+}
 
 
 def __getattr__(name: str) -> object:

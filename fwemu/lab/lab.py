@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -56,7 +57,7 @@ class Lab:
         self._base = base or default_base()
         self._arguments = _arguments(config, profile, settings, metrics)
         self._network = Network()
-        self._client: Client | None = None
+        self._clients: list[Client] = []
         self.hosts: dict[str, Host] = {}
 
     @property
@@ -77,26 +78,41 @@ class Lab:
     @property
     def firewall_host(self) -> dict[str, str]:
         """The firewall's own addresses (those of its inside) and namespace."""
-        ipv4, ipv6 = self._entry.plan.addresses(Zone.INSIDE, 1)
-        return {"ipv4": ipv4, "ipv6": ipv6, "netns": self._entry.plan.firewall}
+        firewall = self._entry.plan.firewalls[0]
+        ipv4, ipv6 = self._entry.plan.addresses(Zone.INSIDE, firewall.number)
+        return {"ipv4": ipv4, "ipv6": ipv6, "netns": firewall.namespace}
 
     @property
     def firewall(self) -> Client:
-        """The firewall's control API."""
-        if self._client is None:
-            self._client = Client(Path(self.about.control))
-        return self._client
+        """The control API of the firewall, or of the one that clients send through."""
+        return self.firewalls[0]
+
+    @property
+    def firewalls(self) -> list[Client]:
+        """The control APIs of all its firewalls; the last is the one that servers send through."""
+        if not self._clients:
+            self._clients = [Client(Path(about.control)) for about in self.abouts]
+        return self._clients
+
+    @property
+    def about(self) -> About:
+        """Who the (first) firewall is."""
+        return self.abouts[0]
 
     def up(self) -> Lab:
         """Make it.  Whatever happens on the way, nothing half made is left."""
         self._entry = register.reserve(self._base, self._name, self._topology)
-        self._network.on_close(self._entry.directory.remove)
+        self._network.on_close(self._entry.remove)
+        self.abouts: list[About] = []
+        """Who the firewalls are."""
         try:
             with translated():
                 self._build(self._entry.plan)
-            directory = self._entry.directory
-            self._network.on_close(lambda: _stop_firewall(directory))
-            self.about: About = launch.launch(directory, self._entry.plan.firewall, self._arguments)
+            for directory, firewall in zip(
+                self._entry.directories, self._entry.plan.firewalls, strict=True
+            ):
+                self._network.on_close(partial(_stop_firewall, directory))
+                self.abouts.append(launch.launch(directory, firewall.namespace, self._arguments))
         except BaseException:
             self.close()
             raise
@@ -108,9 +124,8 @@ class Lab:
 
     def close(self) -> None:
         """Remove it."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        while self._clients:
+            self._clients.pop().close()
         with translated():
             self._network.close()
 
@@ -127,34 +142,46 @@ class Lab:
 
     def _build(self, plan: LabPlan) -> None:
         network = self._network
-        firewall = network.namespace(plan.firewall)
-        for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
-            sysctl(firewall, name, 1)
+        firewalls = [network.namespace(firewall.namespace) for firewall in plan.firewalls]
+        for firewall in firewalls:
+            for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+                sysctl(firewall, name, 1)
+        switch = firewalls[0] if plan.switch is None else network.namespace(plan.switch)
         for zone in Zone:
-            gateway = plan.addresses(zone, 1)
-            own = [f"{gateway[0]}/24", f"{gateway[1]}/64"]
             hosts = [host for host in plan.hosts if host.zone is zone]
             interface = _ZONE_INTERFACE[zone]
+            own = [_with_lengths(*plan.addresses(zone, each.number)) for each in plan.firewalls]
+            is_cable = len(hosts) == 1 and plan.switch is None
             ports = []
             for index, host in enumerate(hosts):
                 namespace = network.namespace(host.namespace)
-                port = interface if len(hosts) == 1 else f"{interface}{index + 1}"
-                ports.append(port)
+                ports.append(interface if is_cable else f"{interface}{index + 1}")
                 network.link(
-                    firewall,
-                    port,
+                    switch,
+                    ports[-1],
                     namespace,
                     "eth0",
-                    a_addresses=own if len(hosts) == 1 else [],
-                    b_addresses=[f"{host.ipv4}/24", f"{host.ipv6}/64"],
+                    a_addresses=own[0] if is_cable else [],
+                    b_addresses=_with_lengths(host.ipv4, host.ipv6),
                 )
-                for via in gateway:
+                for via in plan.addresses(zone, plan.gateway(zone).number):
                     add_route(namespace, "default", via)
                 self.hosts[host.name] = Host(host, namespace, network)
-            if len(hosts) > 1:  # a switch between several hosts of a zone and the firewall
-                _keep_bridged_frames_off_the_rules(firewall)
-                network.bridge(firewall, interface, ports)
-                configure(firewall, interface, addresses=own)
+            if is_cable:
+                continue
+            _keep_bridged_frames_off_the_rules(switch)
+            if plan.switch is None:  # it has a port of its own
+                network.bridge(switch, interface, ports)
+                configure(switch, interface, addresses=own[0])
+                continue
+            for number, (firewall, addresses) in enumerate(zip(firewalls, own, strict=True)):
+                ports.append(f"{interface}-f{number + 1}")
+                network.link(switch, ports[-1], firewall, interface, b_addresses=addresses)
+            network.bridge(switch, interface, ports)
+
+
+def _with_lengths(ipv4: str, ipv6: str) -> list[str]:
+    return [f"{ipv4}/24", f"{ipv6}/64"]
 
 
 def _keep_bridged_frames_off_the_rules(firewall: Namespace) -> None:
@@ -172,14 +199,15 @@ def _stop_firewall(directory: RunDirectory) -> None:
 
 def remove(entry: register.Entry, say: Callable[[str], None]) -> None:
     """Take down a lab that this or another process has made, whatever is left of it."""
-    _stop_firewall(entry.directory)
+    for directory in entry.directories:
+        _stop_firewall(directory)
     with translated():
         for name in entry.plan.namespaces:
             with contextlib.suppress(NetnsError):
                 for pid, command in stop_all_in(Namespace.named(name)):
                     say(f"ended process {pid} ({command}) in {name}")
             remove_namespace(name, missing_ok=True)
-    entry.directory.remove()
+    entry.remove()
 
 
 @contextlib.contextmanager

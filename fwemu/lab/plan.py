@@ -4,12 +4,16 @@ A lab has a number that no other running lab has, and its networks carry that nu
 
     10.N.1.0/24   fd77:N:1::/64   inside: the firewall is .1 and ::1, clients from .10 and ::10 on
     10.N.2.0/24   fd77:N:2::/64   outside: servers, the same way
+
+An asymmetric lab has a second firewall between the same networks, .2 and ::2.  Clients send by way
+of the first one, servers by way of the second: each sees one direction of every conversation.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from fwemu.core.flow import Zone
@@ -26,12 +30,22 @@ _NETWORK: Final = {Zone.INSIDE: 1, Zone.OUTSIDE: 2}
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
+class Layout(Enum):
+    """What stands between clients and servers.  The value is that of `--topology`."""
+
+    SINGLE = "single"
+    """One firewall, which sees both directions."""
+    ASYMMETRIC = "asymmetric"
+    """A pair of firewalls, each of which sees one direction."""
+
+
 @dataclass(frozen=True)
 class Topology:
-    """How many hosts there are on each side of the firewall."""
+    """How many hosts there are on each side, and what is between them."""
 
     clients: int = 1
     servers: int = 1
+    layout: Layout = Layout.SINGLE
 
     def __post_init__(self) -> None:
         for what, count in (("clients", self.clients), ("servers", self.servers)):
@@ -61,6 +75,19 @@ class HostPlan:
 
 
 @dataclass(frozen=True)
+class FirewallPlan:
+    """One firewall of a lab."""
+
+    name: str
+    """By which its daemon is found."""
+    host: str
+    """By which it is a host of the lab."""
+    namespace: str
+    number: int
+    """Its host number in both networks."""
+
+
+@dataclass(frozen=True)
 class LabPlan:
     """All that follows from the name, the number and the topology of a lab."""
 
@@ -69,9 +96,27 @@ class LabPlan:
     topology: Topology
 
     @property
-    def firewall(self) -> str:
-        """The firewall's namespace."""
-        return f"fwemu-{self.name}-firewall"
+    def firewalls(self) -> list[FirewallPlan]:
+        """The firewall that clients send through, and the one that servers do if it is another."""
+        suffixes = ("", "-b") if self.topology.layout is Layout.ASYMMETRIC else ("",)
+        return [
+            FirewallPlan(
+                f"{self.name}{suffix}",
+                f"firewall{suffix}",
+                f"fwemu-{self.name}-firewall{suffix}",
+                number,
+            )
+            for number, suffix in enumerate(suffixes, start=1)
+        ]
+
+    @property
+    def switch(self) -> str | None:
+        """The namespace of what connects the networks where there are several firewalls."""
+        return f"fwemu-{self.name}-switch" if len(self.firewalls) > 1 else None
+
+    def gateway(self, zone: Zone) -> FirewallPlan:
+        """The firewall that the hosts of a zone send through."""
+        return self.firewalls[0 if zone is Zone.INSIDE else -1]
 
     @property
     def hosts(self) -> list[HostPlan]:
@@ -87,10 +132,12 @@ class LabPlan:
     @property
     def namespaces(self) -> list[str]:
         """Every namespace of the lab."""
-        return [self.firewall, *(host.namespace for host in self.hosts)]
+        switch = [self.switch] if self.switch is not None else []
+        firewalls = [firewall.namespace for firewall in self.firewalls]
+        return [*firewalls, *switch, *(host.namespace for host in self.hosts)]
 
     def addresses(self, zone: Zone, host: int) -> tuple[str, str]:
-        """The IPv4 and IPv6 address of a host number; the firewall is 1."""
+        """The IPv4 and IPv6 address of a host number."""
         network = _NETWORK[zone]
         return f"10.{self.number}.{network}.{host}", f"fd77:{self.number}:{network}::{host}"
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.errors import ConfigError, NamespaceError
-from fwemu.lab.plan import LAB_NUMBERS, LabPlan, Topology
+from fwemu.lab.plan import LAB_NUMBERS, LabPlan, Layout, Topology, check_name
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,21 @@ class Entry:
         return self.directory.about()
 
     @property
+    def directories(self) -> list[RunDirectory]:
+        """The run directories of its firewalls; the first is that of the lab."""
+        base = self.directory.path.parent
+        return [RunDirectory(base, firewall.name) for firewall in self.plan.firewalls]
+
+    @property
     def has_firewall(self) -> bool:
-        """Does its firewall run?"""
-        about = self.about
-        return about is not None and about.is_alive
+        """Do its firewalls run?"""
+        abouts = [directory.about() for directory in self.directories]
+        return all(about is not None and about.is_alive for about in abouts)
+
+    def remove(self) -> None:
+        """Strike it out: its directories go, the record last."""
+        for directory in reversed(self.directories):
+            directory.remove()
 
 
 def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
@@ -59,7 +70,13 @@ def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
                 "`fwemu ls` shows them, `fwemu down NAME` removes one"
             )
         if name is None:
-            name = next(f"lab{n}" for n in range(1, 10_000) if f"lab{n}" not in names)
+            free = (f"lab{n}" for n in range(1, 10_000))
+            name = next(each for each in free if not names & _needed(each, topology))
+        elif taken_too := names & _needed(name, topology):
+            raise NamespaceError(
+                f"{', '.join(sorted(taken_too))} exists, and the second firewall of {name!r} would "
+                "be called so: choose another --name"
+            )
         directory = RunDirectory(base, name)
         draft = base / f".{name}.new"  # whole or not at all, whenever this process is killed
         shutil.rmtree(draft, ignore_errors=True)
@@ -69,11 +86,20 @@ def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
             "number": number,
             "clients": topology.clients,
             "servers": topology.servers,
+            "layout": topology.layout.value,
             "maker": [pid, start_time(pid)],
         }
         (draft / "lab.json").write_text(json.dumps(record) + "\n")
         draft.rename(directory.path)
-        return _read(directory)
+        entry = _read(directory)
+        for each in entry.directories[1:]:
+            each.path.mkdir(mode=0o700)
+        return entry
+
+
+def _needed(name: str, topology: Topology) -> set[str]:
+    """The names that the firewalls of such a lab have."""
+    return {check_name(firewall.name) for firewall in LabPlan(name, 0, topology).firewalls}
 
 
 def entries(base: Path) -> list[Entry]:
@@ -105,7 +131,9 @@ _NO_LAB: Final = (
 
 def _read(directory: RunDirectory) -> Entry:
     record = json.loads((directory.path / "lab.json").read_text())
-    topology = Topology(record["clients"], record["servers"])
+    topology = Topology(
+        record["clients"], record["servers"], Layout(record.get("layout", "single"))
+    )
     plan = LabPlan(directory.name, record["number"], topology)
     return Entry(plan, directory, tuple(record["maker"]))
 

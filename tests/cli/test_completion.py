@@ -42,6 +42,7 @@ def labs(nothing):
         ("fwemu sessions --protocol icm", ["icmp", "icmpv6"]),
         ("fwemu sessions --state est", ["ESTABLISHED"]),
         ("fwemu kill --notify reset-b", ["reset-both"]),
+        ("fwemu up --topology a", ["asymmetric"]),
         ("fwemu failover --state s", ["synchronised"]),
         ("fwemu set --flush standby.", ["standby.state=", "standby.lag="]),
         ("fwemu up --profile cisco-a", ["cisco-asa", "cisco-asa-dcd"]),

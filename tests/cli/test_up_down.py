@@ -10,7 +10,7 @@ import pytest
 
 from fwemu.daemon.rundir import RunDirectory
 from netns import exists
-from tests.cli.command import fwemu, masked, start
+from tests.cli.command import fwemu, masked, program, start
 from tests.lab.kit import PATIENCE, eventually, unique
 
 pytestmark = pytest.mark.kernel
@@ -56,6 +56,51 @@ def test_machines_learn_addresses_namespaces_and_sockets(nothing, name):
     assert Path(lab["device_log"]).name == "device.log"
     assert lab["metrics"].startswith("http://127.0.0.1:")
     assert gone == {"name": name, "removed": True}
+
+
+def test_an_asymmetric_lab_has_two_firewalls_that_can_be_named(nothing, name):
+    """What one says of the first it says of the second; both go with the lab."""
+    up = fwemu("up", "--name", name, "--topology", "asymmetric")
+    rows = fwemu("ls", "--json").json
+    several = fwemu("sessions")
+    named = [fwemu("sessions", "-n", each).out for each in (name, f"{name}-b")]
+    inside = program("exec", "-n", name, "firewall-b", "--", "ip", "-o", "address").out
+    not_alone = fwemu("down", f"{name}-b")
+    down = fwemu("down", name)
+
+    assert masked(up.out, name).splitlines() == [
+        "LAB is up, behaving like a typical firewall",
+        "  client  10.N.1.10  fd77:N:1::10  inside",
+        "  server  10.N.2.10  fd77:N:2::10  outside",
+        "  metrics  http://127.0.0.1:PORT/metrics",
+        "  metrics  http://127.0.0.1:PORT/metrics of LAB-b, which servers send through",
+    ]
+    assert up.err.startswith("making client, two firewalls and server ...\n")
+    assert [(row["name"], row["kind"], row["state"], row["netns"]) for row in rows] == [
+        (name, "lab", "running", f"fwemu-{name}-firewall"),
+        (f"{name}-b", "lab", "running", f"fwemu-{name}-firewall-b"),
+    ]
+    assert several.code == 2
+    assert f"there are several firewalls ({name}, {name}-b)" in several.err
+    assert named == ["0 sessions\n"] * 2
+    assert ".1.2/24" in inside
+    assert (not_alone.code, not_alone.err) == (
+        5,
+        f"fwemu: '{name}-b' is the second firewall of a lab: `fwemu down {name}` removes both\n",
+    )
+    assert down.out == f"{name} is gone\n"
+    assert os.listdir(nothing) == []
+    assert not exists(f"fwemu-{name}-switch")
+
+
+def test_machines_learn_of_both_firewalls(nothing, name):
+    """Where to reach each."""
+    (lab,) = fwemu("up", "--name", name, "--topology", "asymmetric", "--json").json
+    fwemu("down", name)
+
+    assert [each["name"] for each in lab["firewalls"]] == [name, f"{name}-b"]
+    assert lab["firewalls"][0]["control"] == lab["control"]
+    assert lab["hosts"]["firewall-b"]["ipv4"].endswith(".1.2")
 
 
 def test_down_ends_what_runs_inside_and_says_so(nothing, name):

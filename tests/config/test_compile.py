@@ -122,3 +122,11 @@ def test_established_is_about_tcp_even_if_the_rule_names_no_protocol() -> None:
 def test_a_network_contains_its_addresses(network: str, address: str, is_in: bool) -> None:
     (made,) = only_rule(f'action="allow", to="{network}"').destinations
     assert made.contains(ip_address(address).packed) is is_in
+
+
+@pytest.mark.parametrize(("queue_length", "held"), [(8192, 200), (400, 200), (100, 50), (1, 0)])
+def test_what_waits_never_fills_the_queue(queue_length: int, held: int) -> None:
+    """A flood of halves of datagrams must not stop the whole ones."""
+    settings = ["fragments.timeout=5s", "fragments.per_datagram=24"]
+    limits = policy(load(settings=[*settings, f"daemon.queue_length={queue_length}"])).fragments
+    assert (limits.timeout, limits.per_datagram, limits.held) == (5 * SECOND, 24, held)

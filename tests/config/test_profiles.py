@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fwemu.config import load, policy, profiles, resolve
+from fwemu.config import catalogue, load, policy, profiles, resolve
 from fwemu.config.documentation import leaves
 from fwemu.config.profiles import UNVERIFIED
 from fwemu.config.review import marks, review
@@ -84,6 +85,21 @@ def test_every_source_of_a_profile_is_public_and_used(name: str) -> None:
     for source in profile.sources.values():
         assert source.title
         assert source.address.startswith(("https://", "http://"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_settings_and_profiles_that_notes_name_exist(name: str) -> None:
+    """They are there to be copied."""
+    known = {setting.key for setting in catalogue.settings()}
+    tables = "|".join(
+        {key.partition(".")[0] for key in known if re.match(r"[a-z]+\.", key)} - {"tcp"}
+    )
+    profile = profiles.get(name)
+    for note in profile.notes:
+        plain = re.sub(r"`[^`]*`", "", note)
+        assert set(re.findall(rf"\b(?:{tables})\.[a-z_]+[a-z]", plain)) <= known, note
+        for word in re.findall(r"\bthe profile ([a-z0-9]+(?:-[a-z0-9]+)*)", plain):
+            assert word in SHIPPED, note
 
 
 def test_the_asa_answers_the_inside_and_ignores_the_outside() -> None:

@@ -128,6 +128,11 @@ def test_a_file_that_is_not_there_is_told() -> None:
     assert problem == f"{Path('ours.toml').absolute()}: no such file (check the path)"
 
 
+def test_a_name_that_is_not_known_is_told_as_everywhere() -> None:
+    (problem,) = review("cisco-asb")
+    assert "'cisco-asb' is unknown (did you mean cisco-asa?" in problem
+
+
 @pytest.mark.parametrize(
     ("settings", "key", "why"),
     [
@@ -172,11 +177,6 @@ def test_a_file_that_is_not_there_is_told() -> None:
             '[pressure]\npolicy = "early-ageout"\nstart = 80\nstop = 90',
             "pressure.stop",
             "where early ageing begins",
-        ),
-        (
-            "[refresh]\nkeepalives = true\npayload_only = true",
-            "refresh.keepalives",
-            "carry no data",
         ),
     ],
 )

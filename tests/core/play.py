@@ -122,6 +122,7 @@ def policy(
     default_inside: str = "allow",
     default_outside: str = "deny",
     window: str = "strict",
+    fragments: Mapping[str, int] | None = None,
     trust: str = "at-once",
     longest: str = "never",
     refresh: RefreshPolicy | None = None,
@@ -130,7 +131,6 @@ def policy(
     sequence: str = "exact",
     ttl: int = 64,
     short: Mapping[str, str] | None = None,
-    fragments: Mapping[str, int] | None = None,
     **changes: str,
 ) -> Policy:
     """A policy in the words of the configuration; other names are timeouts."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fwemu.core.effects import PacketInjected
 from fwemu.core.flow import ICMP, ICMPV6, UDP
 from fwemu.core.tcp_table import State
 from tests.core import wire
@@ -199,6 +200,25 @@ def test_an_error_about_an_expired_session_is_refused(established):
     unreachable(play, OUTSIDE, about).accepted("related")
     play.pass_unswept("1ns")
     unreachable(play, OUTSIDE, about).dropped("unrelated_icmp")
+
+
+def test_an_error_about_a_session_whose_ends_are_being_asked(play):
+    """It is alive until they have not answered, whoever notices first that its time is over."""
+    play.under(at_expiry="probe")
+    play.talk.establish()
+    about = play.talk.segment(INSIDE, "A", 1, 1)
+    play.pass_unswept("1h")
+    probed = unreachable(play, OUTSIDE, about).accepted("related")
+    assert [effect.kind for effect in probed.all(PacketInjected)] == ["probe", "probe"]
+    assert unreachable(play, OUTSIDE, about).accepted("related").effects == ()
+
+
+def test_an_error_about_what_was_denied_is_refused(play):
+    """That the denial is remembered lets nothing pass: no packet has, so no error is about it."""
+    play.under(default_inside="deny", tcp_discard="90s")
+    play.client("S").dropped("denied")
+    assert len(play.firewall.table) == 1
+    unreachable(play, OUTSIDE, play.talk.segment(INSIDE, "S", 0, 0)).dropped("unrelated_icmp")
 
 
 def test_an_error_does_not_refresh_the_timer(established):

@@ -6,7 +6,8 @@ from fwemu.core.choices import UnderPressure
 from fwemu.core.firewall import SWEEP
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import PressurePolicy
-from tests.core.play import duration
+from tests.core import wire
+from tests.core.play import INSIDE, OUTSIDE, duration
 
 
 def crowd(play, number, first=1):
@@ -59,6 +60,17 @@ def test_a_packet_never_passes_on_a_session_that_pressure_has_ended(play):
     play.pass_unswept("30m")
     late = talks[3].client("A", 1).dropped("unknown_packet")
     late.expires("ESTABLISHED").ends_ago("0s")
+
+
+def test_no_error_passes_on_a_session_that_pressure_has_ended(play):
+    """It is about a packet of a conversation that nobody remembers."""
+    pressed(play, "accelerate")
+    talks = crowd(play, 8)
+    play.pass_unswept("30m")
+    data = wire.icmp_error(
+        talks[3].address[OUTSIDE], talks[3].address[INSIDE], talks[3].segment(INSIDE, "A", 1, 1)
+    )
+    play.receives(data, OUTSIDE).dropped("unrelated_icmp").expires("ESTABLISHED")
 
 
 def test_the_table_is_walked_once_a_second(play):

@@ -4,13 +4,20 @@ import pytest
 
 from fwemu.core import standby
 from fwemu.core.choices import Refresh, UnderPressure
-from fwemu.core.effects import PacketRefused, SessionOpened, StateChanged, Traffic
+from fwemu.core.effects import (
+    PacketRefused,
+    PacketReleased,
+    SessionOpened,
+    StateChanged,
+    Traffic,
+)
 from fwemu.core.flow import Zone
 from fwemu.core.packet import Packet, flow_of_packet, keys_of, parse, reverse_key
 from fwemu.core.policy import PressurePolicy, RefreshPolicy
 from fwemu.core.standby import Standby
+from fwemu.core.tcp import TcpTalk
 from tests.core import wire
-from tests.core.play import CLIENT, INSIDE, SERVER, rule, snapshot
+from tests.core.play import CLIENT, INSIDE, SERVER, remembered, rule, snapshot
 
 # -- a peer without state --
 
@@ -371,6 +378,79 @@ def test_pressure_is_that_of_the_peers_table(play):
     play.wait("29s").nothing_ends()
 
 
+def test_fuller_again_by_what_comes_back_it_hurries(play):
+    """Three of four, once more: a tenth of thirty seconds is left to each."""
+    rush = PressurePolicy(UnderPressure.ACCELERATE, start=75, factor=10)
+    play.under(lag="1s", capacity=4, pressure=rush, udp_unreplied="30s")
+    for port in (1, 2, 3):
+        play.udp(port=port).client()
+    play.wait("1s")
+    play.flush()
+    play.fail_over().returns(*["UDP_UNREPLIED"] * 3)
+    play.wait("3s").expires("UDP_UNREPLIED")  # then the two others have time again
+
+
+def test_what_had_expired_unnoticed_within_the_lag_is_alive_for_the_peer(play):
+    """It cannot have heard of what nobody had noticed."""
+    play.under(lag="5s")
+    play.udp().client()
+    play.pass_unswept("32s")
+    play.fail_over().ends("expired").ends_ago("2s").returns("UDP_UNREPLIED")
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [(1, "FIN_WAIT"), (2, "CLOSE_WAIT"), (3, "LAST_ACK"), (4, "TIME_WAIT")],
+)
+def test_what_comes_back_while_it_closes_counts_as_answered(play, steps, state):
+    """A full table does not take it for a handshake that was given up."""
+    play.under(lag="1s")
+    play.talk.establish()
+    close = [
+        lambda: play.client("FA"),
+        lambda: play.server("A"),
+        lambda: play.server("FA"),
+        lambda: play.client("A"),
+    ]
+    for step in close[:steps]:
+        step()
+    play.wait("1s")
+    play.kill(play.talk)
+    play.fail_over().returns(state)
+    assert play.talk.session.assured
+
+
+def test_of_a_talk_nothing_is_left_but_that_it_was_picked_up(play):
+    """Not what was ignored, not what was repeated, not who offered what."""
+    play.under(lag="0s")
+    play.talk.establish()
+    for _ in range(3):
+        play.client("A", 10, seq=1)
+    play.client("S", seq=0).is_ignored()
+    play.fail_over()
+    talk, fresh = play.talk.session.talk, TcpTalk()
+    fresh.is_liberal = True
+    fresh.last_direction = talk.last_direction
+    for end in fresh.ends:
+        end.is_selective = True
+    assert remembered(talk) == remembered(fresh)
+    for end, blank in zip(talk.ends, fresh.ends, strict=True):
+        assert end.state() == blank.state()
+
+
+def test_a_keepalive_that_the_other_box_saw_is_not_awaited(play):
+    """The next ACK of its end is one like any other, and restarts the timer."""
+    play.under(lag="0s", refresh=RefreshPolicy(keepalives=False))
+    play.talk.establish()
+    play.server("A", 1)
+    play.client("A")
+    play.client("A", seq=0).probes()
+    play.fail_over()
+    play.wait("30m")
+    play.server("A").stays("ESTABLISHED")
+    play.wait("59m").nothing_ends()
+
+
 # -- what is kept for it --
 
 
@@ -488,6 +568,17 @@ def test_a_peer_that_takes_over_is_up_at_once(play):
     play.fail_over()
     assert play.firewall.next_deadline() is None
     play.client("S").opens("SYN_SENT")
+
+
+def test_a_fragment_that_waits_is_dropped_by_a_reboot(play):
+    """What it waited for would not be let through."""
+    body = wire.udp(40000, 53, bytes(8))
+    later = wire.ip(CLIENT[4], SERVER[4], 17, bytes(8), fragment=(7, 16, False))
+    assert play.receives(later, INSIDE).decision.reason.word == "held"
+    (released,) = play.reboot("1s").all(PacketReleased)
+    assert released.reason.word == "unknown_fragment"
+    first = wire.ip(CLIENT[4], SERVER[4], 17, body, fragment=(7, 0, True))
+    play.receives(first, INSIDE).dropped("rebooting")
 
 
 def test_fragments_of_before_do_not_pass_after_a_reboot(play):

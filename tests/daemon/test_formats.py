@@ -212,6 +212,17 @@ def test_rules_have_names_or_numbers() -> None:
     assert [device.rule(index) for index in (0, 1, 2, None)] == ["web", "rule-2", None, None]
 
 
+@every_device
+def test_no_name_of_a_rule_breaks_a_line(format: Format) -> None:
+    """One event, one line, whatever people write into a file."""
+    policy = Policy(rules=(Rule(Action.ALLOW, "a\nb\x85c\u2028d\te"),))
+    effects = opened()._replace(rule=0), refused(Reason.DENIED)._replace(rule=0)
+    lines = told(format, *effects, policy=policy)
+    assert all(len(line.splitlines()) == 1 for line in lines)
+    names_rules = PacketRefused in format.lines
+    assert any("a b c d e" in line for line in lines) is names_rules
+
+
 def test_the_timeout_of_a_rule_comes_before_the_general_one() -> None:
     """For the open states, as in the firewall itself; never has a number too."""
     rules = (Rule(Action.ALLOW, idle_timeout=9 * SECOND), Rule(Action.ALLOW, idle_timeout=NEVER))

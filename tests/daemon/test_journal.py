@@ -119,17 +119,27 @@ def test_a_log_that_is_there_already_goes_on(tmp_path: Path) -> None:
     assert (tmp_path / "log.1").exists()
 
 
-def test_a_new_file_is_begun_on_demand_unless_there_is_one(tmp_path: Path) -> None:
-    """Lines of another kind are kept apart, and an empty file is no part of a log."""
-    file = BoundedFile(tmp_path / "log", limit=100)
-    file.rotate()
-    assert not (tmp_path / "log.1").exists()
-    file.append(b"one\n")
-    file.rotate()
-    file.append(b"two\n")
+def test_a_file_can_begin_anew_under_the_eyes_of_a_reader(tmp_path: Path) -> None:
+    """Nothing of before is found any more, and whoever follows goes on with what comes."""
+    path = tmp_path / "log"
+    file = BoundedFile(path, limit=12)
+
+    async def story() -> list[bytes]:
+        file.append(b"one\ntwo\nthree\nfour\n")
+        lines = read_lines(path, follow=True)
+        async with asyncio.timeout(5):
+            found = [await anext(lines) for _ in range(2)]
+            file.begin_anew()
+            assert path.read_bytes() == b""
+            file.append(b"five\n")
+            found.append(await anext(lines))
+        await lines.aclose()
+        return found
+
+    assert asyncio.run(story()) == [b"one\n", b"two\n", b"five\n"]
     file.close()
-    assert (tmp_path / "log.1").read_bytes() == b"one\n"
-    assert (tmp_path / "log").read_bytes() == b"two\n"
+    assert path.read_bytes() == b"five\n"
+    assert not path.with_name("log.1").exists()
 
 
 # -- reading ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import fwemu.lab.lab
 import netns.network
 from fwemu.daemon.rundir import start_time
 from fwemu.errors import FwemuError, NamespaceError
-from fwemu.lab import Lab, Topology, launch, register
+from fwemu.lab import Lab, Layout, Topology, launch, register
 from fwemu.lab.lab import remove
 from netns import NetnsError, exists, names
 from netns.namespace import Creation
@@ -100,6 +100,11 @@ def big_lab(name: str, base: Path) -> Lab:
     return Lab(name=name, base=base, topology=Topology(clients=2))
 
 
+def pair_lab(name: str, base: Path) -> Lab:
+    """Two firewalls and the switch between them."""
+    return Lab(name=name, base=base, topology=Topology(layout=Layout.ASYMMETRIC))
+
+
 def test_after_a_failure_the_same_name_works_in_a_known_number_of_steps(
     name: str, tmp_path: Path, interrupting: Interrupting
 ) -> None:
@@ -142,6 +147,24 @@ def test_a_failure_at_any_step_leaves_nothing(
             remove(entry, print)
             left = list(tmp_path.iterdir())
         assert left == []
+
+
+def test_a_failure_at_any_step_leaves_nothing_of_a_pair(
+    name: str, tmp_path: Path, interrupting: Interrupting
+) -> None:
+    """The second firewall may not start, and the first one must go with it."""
+    with pair_lab(name, tmp_path) as lab:
+        assert all(about.is_alive for about in lab.abouts)
+    steps = interrupting.calls
+    interrupting.error = NetnsError("out of cables")
+    for interrupting.at in range(1, steps + 1):
+        interrupting.calls = 0
+        with pytest.raises(Exception, match="out of cables"), pair_lab(name, tmp_path):
+            pytest.fail("it was made")
+        assert interrupting.calls >= interrupting.at
+        assert what_is_left(name) == []
+        assert list(tmp_path.iterdir()) == []
+    assert steps > STEPS
 
 
 def test_a_firewall_that_dies_at_once_is_quoted_and_its_lab_removed(

@@ -6,7 +6,7 @@ import pytest
 
 from fwemu.core.flow import Zone
 from fwemu.errors import ConfigError
-from fwemu.lab.plan import LAB_NUMBERS, MOST_HOSTS, LabPlan, Topology, check_name
+from fwemu.lab.plan import LAB_NUMBERS, MOST_HOSTS, LabPlan, Layout, Topology, check_name
 
 
 def test_hosts_are_named_client_client2_server_server2() -> None:
@@ -43,6 +43,26 @@ def test_labs_with_different_numbers_share_no_network() -> None:
         for zone in Zone
     }
     assert len(networks) == 2 * len(LAB_NUMBERS)
+
+
+def test_a_single_firewall_needs_no_switch() -> None:
+    """It is wired to its hosts, or is the switch itself."""
+    plan = LabPlan("x", 7, Topology(3, 3))
+    assert plan.switch is None
+    assert [each.name for each in plan.firewalls] == ["x"]
+    assert {plan.gateway(zone).number for zone in Zone} == {1}
+
+
+def test_a_pair_stands_between_the_same_networks() -> None:
+    """Clients send through one of them, servers through the other."""
+    plan = LabPlan("x", 7, Topology(layout=Layout.ASYMMETRIC))
+    assert [(each.name, each.host, each.namespace, each.number) for each in plan.firewalls] == [
+        ("x", "firewall", "fwemu-x-firewall", 1),
+        ("x-b", "firewall-b", "fwemu-x-firewall-b", 2),
+    ]
+    assert [plan.gateway(zone).number for zone in (Zone.INSIDE, Zone.OUTSIDE)] == [1, 2]
+    assert plan.switch in plan.namespaces
+    assert len(set(plan.namespaces)) == 5
 
 
 @pytest.mark.parametrize("name", ["a", "shop-test", "7", "a" * 32])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fwemu.errors import NamespaceError
+from fwemu.errors import ConfigError, NamespaceError
 from fwemu.lab import register
-from fwemu.lab.plan import LAB_NUMBERS, Topology
+from fwemu.lab.plan import LAB_NUMBERS, Layout, Topology
 
 
 def written(base: Path, name: str, number: int) -> None:
@@ -51,6 +51,32 @@ def test_the_name_of_a_firewall_without_a_lab_is_taken_as_well(tmp_path: Path) -
     (tmp_path / "daemon-7").mkdir()
     with pytest.raises(NamespaceError, match="exists"):
         register.reserve(tmp_path, "daemon-7", Topology())
+
+
+def test_a_pair_has_the_names_of_both_its_firewalls(tmp_path: Path) -> None:
+    """Each daemon has its directory from the beginning, and both go together."""
+    pair = Topology(layout=Layout.ASYMMETRIC)
+    made = register.reserve(tmp_path, "shop", pair)
+    assert register.entry(tmp_path, "shop").plan.topology == pair
+    assert [directory.name for directory in made.directories] == ["shop", "shop-b"]
+    assert all(directory.path.is_dir() for directory in made.directories)
+    assert [entry.plan.name for entry in register.entries(tmp_path)] == ["shop"]
+    with pytest.raises(NamespaceError, match="exists"):
+        register.reserve(tmp_path, "shop-b", Topology())
+    made.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pair_finds_a_name_whose_second_one_is_free_too(tmp_path: Path) -> None:
+    """Or says which name is in the way."""
+    pair = Topology(layout=Layout.ASYMMETRIC)
+    register.reserve(tmp_path, "lab1-b", Topology())
+    assert register.reserve(tmp_path, None, pair).plan.name == "lab2"
+    register.reserve(tmp_path, "shop-b", Topology())
+    with pytest.raises(NamespaceError, match="shop-b exists, and the second firewall of 'shop'"):
+        register.reserve(tmp_path, "shop", pair)
+    with pytest.raises(ConfigError, match="at most 32"):
+        register.reserve(tmp_path, "a" * 31, pair)
 
 
 def test_numbers_are_those_that_no_other_lab_has(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ LINUX: Final = Device(
 IPVS: Final = Device(
     tcp("15m", ("2m", "1m"), ("2m", "1m", "30s"), ("2m", "10s")) | udp("5m"),
     late_client="reset",
+    late_server="reset",
     strict=False,
 )
 SECURITY_GROUP: Final = Device(

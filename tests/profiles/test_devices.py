@@ -16,7 +16,7 @@ from fwemu.config import load, policy, profiles
 from fwemu.config.documentation import leaves
 from fwemu.core.policy import Policy
 from tests.core import wire
-from tests.core.play import OUTSIDE, Outcome, Play, Talk, duration
+from tests.core.play import INSIDE, OUTSIDE, Outcome, Play, Talk, duration
 from tests.profiles.devices import DEVICES, Device
 
 OPEN: Final = "tcp_established"
@@ -300,9 +300,10 @@ def test_data_after_the_connection_was_forgotten(name: str, end: str) -> None:
 
 @pytest.mark.parametrize("name", those(late_client="picked up", trusts="at once"))
 def test_what_was_picked_up_is_as_good_as_before(name: str) -> None:
-    """Nothing tells that the connection was ever forgotten."""
+    """Nothing tells that the connection was ever forgotten; a full table spares it, too."""
     play = forgotten(name)
     play.client("A", 10).picked_up()
+    assert play.talk.session.assured
     play.server("A").accepted("session").ends_up_alive(within=DEVICES[name].timers[OPEN])
 
 
@@ -446,6 +447,14 @@ def test_data_keeps_a_connection_that_only_data_keeps() -> None:
     play.wait("1s").expires("ESTABLISHED")
 
 
+def test_a_keepalive_with_an_octet_in_it_is_no_data() -> None:
+    """Old stacks send one octet that was sent before; the application balancer is not misled."""
+    play = talked(begun("aws-alb"))
+    play.wait("59s").nothing_ends()
+    play.client("A", 1, seq=100).probes()
+    play.wait("1s").expires("ESTABLISHED")
+
+
 REPEATED: Final[dict[str, tuple[Callable[[Play], None], Callable[[Play], Outcome]]]] = {
     "tcp_syn_sent": (syn_sent, lambda play: play.client("S", seq=0)),
     "tcp_syn_recv": (syn_recv, lambda play: play.server("A")),
@@ -487,6 +496,15 @@ def test_what_a_rst_that_was_not_believed_leaves_behind_is_lifted_by_the_next_pa
         rst_unverified(play)
         after = play.client("A", ack=201).accepted("session")
         after.ends_up_alive(within=DEVICES[name].timers[OPEN])
+
+
+@pytest.mark.parametrize("name", ["linux-conntrack", "kube-proxy", "mikrotik"])
+def test_linux_gives_up_sooner_on_an_end_that_repeats_itself(name: str) -> None:
+    """Three times the same segment: five minutes, however long an idle connection would live."""
+    play = talked(begun(name))
+    for _ in range(2):
+        play.client("A").ends_up_alive(within=DEVICES[name].timers[OPEN])
+    play.client("A").ends_up_alive(within="5m")
 
 
 # -- devices that ask -----------------------------------------------------------------------------
@@ -555,18 +573,22 @@ def test_pf_scales_every_timer_from_60_percent_on(name: str) -> None:
 
 def test_pan_os_runs_twice_as_fast_from_80_percent_on() -> None:
     """An hour becomes half of one, until the table is emptier."""
-    crowded("palo-alto", 7).wait("59m").nothing_ends()
-    play = crowded("palo-alto", 8)
-    play.wait("29m").nothing_ends()
-    assert len(play.wait("1m").effects) >= 1
+    for sessions, reason in ((79, "session"), (80, "unknown_packet")):
+        play = crowded("palo-alto", sessions, of=100)
+        play.pass_unswept("30m")
+        late = play.receives(play.tcp(1000).segment(INSIDE, "A", 1, 1), INSIDE)
+        assert late.decision.reason.word == reason
 
 
 def test_junos_leaves_twenty_seconds_when_the_table_is_full() -> None:
-    """Both watermarks are at 100 percent unless they are set."""
-    crowded("juniper-srx", 9).wait("29m").nothing_ends()
-    play = crowded("juniper-srx", 10)
+    """Both watermarks are at 100 percent unless they are set: one less, and all is as before."""
+    crowded("juniper-srx", 99, of=100).wait("29m").nothing_ends()
+    play = crowded("juniper-srx", 100, of=100)
     play.wait("19s").nothing_ends()
     assert len(play.wait("1s").effects) >= 1
+    play = crowded("juniper-srx", 100, of=100)
+    play.kill(play.tcp(1000))
+    play.wait("29m").nothing_ends()
 
 
 @pytest.mark.parametrize("name", DEVICES)
@@ -598,6 +620,26 @@ def test_a_full_table_evicts_only_what_is_not_assured(name: str) -> None:
     play = crowded(name, 3, of=4)
     play.tcp(1).client("S")
     play.tcp(2).client("S").opens("SYN_SENT").ends("evicted").ends_talks(play.tcp(1))
+
+
+# -- answers by pair of networks ------------------------------------------------------------------
+
+
+def test_a_rule_gives_azure_firewall_both_of_its_personalities() -> None:
+    """East-west by the rule in its notes, north-south by the rest of the profile."""
+    rule = '{action="allow", from="inside", to="10.0.2.0/24", idle_timeout="5m", expiry="silent"}'
+    both = policy(load(profile="azure-firewall", settings=[f"rules=[{rule}]"]))
+    east_west = talked(Play().follows(both))
+    east_west.wait("299s").nothing_ends()
+    east_west.wait("1s").expires("ESTABLISHED").says_nothing()
+
+    elsewhere = policy(
+        load(profile="azure-firewall", settings=[f"rules=[{rule.replace('10.0.2.', '10.9.9.')}]"])
+    )
+    north_south = talked(Play().follows(elsewhere))
+    north_south.wait("239s").nothing_ends()
+    ended = north_south.wait("1s").expires("ESTABLISHED")
+    ended.says("client gets RA seq 201 ack 101", "server gets RA seq 101 ack 201")
 
 
 # -- the router that remembers nothing ------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,9 @@ MONTHS: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
 """As RFC 3164 section 4.1.2 has them, whatever the locale."""
+
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What would end a line, or confuse a terminal: a rule may be called anything."""
 
 LONGEST: Final = 2**32 - 1
 """Seconds that stand for `never` where a device prints a number of 32 bits."""
@@ -109,7 +113,8 @@ class Device:
         rules = self.policy.rules
         if index is None or index >= len(rules):  # a session may outlive its rule
             return None
-        return rules[index].name or f"rule-{index + 1}"
+        name = rules[index].name or f"rule-{index + 1}"
+        return name if name.isprintable() else _UNPRINTABLE.sub(" ", name)
 
     def timeout(self, rule: int | None, state: State) -> int:
         """How long a session may be quiet in a state, as configured: whole seconds."""

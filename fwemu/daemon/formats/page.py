@@ -29,7 +29,7 @@ fwemu events --device-log --follow
 The file is `device.log` beside `events.jsonl` (`device_log` in `fwemu up --json` and `fwemu ls
 --json`); it has the same size bound, `daemon.log_size`, is rotated to `device.log.1`, and goes with
 the firewall unless `--log` keeps the logs. `daemon.device_log` can change while the firewall runs:
-the new lines begin in a file of their own. Tests read the lines with `GET /device-log` or
+another format begins the file anew. Tests read the lines with `GET /device-log` or
 `lab.firewall.device_log()`.
 
 Interfaces and zones are called `inside` and `outside`, the device has the name of the firewall,
