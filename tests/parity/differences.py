@@ -484,6 +484,7 @@ TIMERS: Final = (
     Difference("timer: udp-stream", is_udp_reply),
     Difference("timer: repeated-syn", is_repeated_syn),
     Difference("timer: earlier-syn", is_about_earlier_syn),
+    Difference("timer: simultaneous-anew", is_renewed),
     Difference("timer: simultaneous-anew", is_after_renewal),
     Difference("timer: first-answer", is_first_answer),
     Difference("timer: refused-close", is_refused_close),
