@@ -104,7 +104,7 @@ class TcpTalk:
         for end in self.ends:
             forget(end)
         self.is_liberal = True
-        self.awaits_challenge = False
+        self.is_replied = self.awaits_challenge = False
         self.last_segment = None
         self.last_numbers = _NO_NUMBERS
         self.repeats = 0
