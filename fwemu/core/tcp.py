@@ -92,8 +92,8 @@ class TcpTalk:
 
     @property
     def has_closed_window(self) -> bool:
-        """The last acknowledging segment offered no window."""
-        return self.last_segment is _ACK and self.last_numbers[_WINDOW] == 0
+        """The last segment that was remembered offered no window, or there is none yet."""
+        return self.last_numbers[_WINDOW] <= 0
 
     def open(self, packet: Packet) -> None:
         """Learn from the first segment."""
@@ -104,7 +104,7 @@ class TcpTalk:
         for end in self.ends:
             forget(end)
         self.is_liberal = True
-        self.awaits_challenge = False
+        self.is_replied = self.awaits_challenge = False
         self.last_segment = None
         self.last_numbers = _NO_NUMBERS
         self.repeats = 0
@@ -318,7 +318,7 @@ def _believe(
             return fitting
     if segment is not Segment.RST_INEXACT:  # anyone may guess that one
         learn(sender, receiver, packet, ack, sack)
-        if segment is _ACK:
+        if packet.segment is _ACK:
             _count_repeats(talk, packet, direction)
     return Fit.INSIDE
 
@@ -364,7 +364,10 @@ def _remember_ignored(
         return
     talk.last_segment = packet.segment
     talk.last_direction = direction
-    talk.last_numbers = numbers_of(packet)
+    seq, ack, end, window = numbers_of(packet)
+    if packet.segment is not _ACK:  # nobody has to agree with that; it is no repetition of an ACK
+        ack = talk.last_numbers[_ACK_NUMBER]
+    talk.last_numbers = seq, ack, end, window
     if packet.segment is _SYN:
         talk.options = packet.options
         talk.awaits_challenge = True

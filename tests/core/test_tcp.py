@@ -876,3 +876,32 @@ def test_what_is_outstanding(play):
     assert outstanding() == [True, False]
     play.server("A")
     assert outstanding() == [False, False]
+
+
+def test_the_ack_that_ends_a_simultaneous_open_is_remembered(play):
+    """Its window is known from then on, as that of any other."""
+    both_open(play)
+    assert play.talk.session.talk.has_closed_window
+    play.client("A", window=77).moves_to("ESTABLISHED")
+    assert play.talk.session.talk.last_numbers[3] == 77
+    assert not play.talk.session.talk.has_closed_window
+
+
+def test_a_window_that_nobody_has_told(play):
+    """It counts as closed, as nf_conntrack has it: what was never inside the window taught none."""
+    play.under(window="liberal")
+    play.client("S").opens("SYN_SENT")
+    play.server("SA").moves_to("SYN_RECV")
+    play.client("A", seq=10**9).moves_to("ESTABLISHED")
+    assert play.talk.session.talk.has_closed_window
+
+
+def test_a_keepalive_probe_does_not_repeat_the_syn_ack(play):
+    """An octet at the place of the SYN has the numbers of a SYN-ACK that came late."""
+    play.talk.establish()
+    for _ in range(4):
+        play.client("A", seq=1, ack=1).stays("ESTABLISHED")
+    assert play.talk.session.talk.repeats == 4
+    play.server("SA", seq=0, ack=1).is_ignored()
+    play.server("A", 1, seq=0, ack=1).probes()
+    assert play.talk.session.talk.repeats == 0

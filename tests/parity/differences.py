@@ -21,6 +21,9 @@ from fwemu.core.tcp_window import Fit, WindowCheck, acknowledged, fit, learn
 from tests.parity.moment import Moment
 
 LIBERAL_FLAG: Final = 0x08  # IP_CT_TCP_FLAG_BE_LIBERAL, linux/netfilter/nf_conntrack_tcp.h
+SHORT: Final = 300
+"""Seconds: tcp_timeout_max_retrans and tcp_timeout_unacknowledged."""
+
 RENEWABLE: Final = {State.SYN_SENT, State.SYN_RECV}
 
 
@@ -40,14 +43,16 @@ class Marks:
     """The last segment that the kernel remembers is a FIN or RST that it refused."""
     begun_anew: set[Direction] = field(default_factory=set)
     """Ends that began anew, for the kernel, with a segment that was refused or came late."""
+    counts_anew: bool = False
+    """The kernel has begun to count repeats anew, at a FIN or RST that it refused."""
     has_followed: bool = False
     """The kernel has followed a repeated SYN-ACK back to the handshake."""
     has_offered: bool = False
     """The second SYN of a simultaneous open has offered a window, for the engine."""
     has_renewed: bool = False
     """An end has begun a simultaneous open anew, for the engine."""
-    missed_earlier_syn: bool = False
-    """The kernel has not begun anew where a SYN with an earlier number was answered."""
+    has_passed_earlier_syn: bool = False
+    """A SYN with an earlier number has passed: the engine will follow it if it is answered."""
 
     @property
     def are_set(self) -> bool:
@@ -58,6 +63,11 @@ class Marks:
 def talk_of(moment: Moment) -> TcpTalk | None:
     """What the engine knew of the connection before."""
     return moment.before.talk if moment.before is not None else None
+
+
+def talk_after(moment: Moment) -> TcpTalk | None:
+    """What the engine knows of it now."""
+    return moment.after.talk if moment.after is not None else None
 
 
 def name_of(moment: Moment) -> Segment | None:
@@ -100,6 +110,9 @@ def marked(marks: Marks, moment: Moment) -> Marks:
     if segment is Segment.RST_INEXACT and moment.passed and _would_teach(moment, talk):
         marks.was_taught = True
     if moment.reason == "session" or _is_remembered(moment):
+        marks.counts_anew |= marks.has_noted
+        after = talk_after(moment)
+        marks.counts_anew &= after is not None and after.repeats > 0
         marks.has_noted = False
     elif moment.reason == "out_of_window" and segment in (
         Segment.FIN,
@@ -112,8 +125,11 @@ def marked(marks: Marks, moment: Moment) -> Marks:
     _mark_simultaneous(marks, moment, talk)
     if is_repeated_syn_ack(moment, marks):
         marks.has_followed = True
-    if segment is Segment.SYN_ACK_SYNC and moment.before.state is State.SYN_SENT:
-        marks.missed_earlier_syn = True
+    if moment.before.state is State.SYN_SENT:
+        if segment is Segment.SYN_AGAIN:
+            marks.has_passed_earlier_syn = True
+        elif segment is Segment.SYN_ACK and moment.reason == "session":
+            marks.has_passed_earlier_syn = False
     return marks
 
 
@@ -135,11 +151,16 @@ def _mark_moves(marks: Marks, moment: Moment, talk: TcpTalk) -> None:
 def _mark_simultaneous(marks: Marks, moment: Moment, talk: TcpTalk) -> None:
     """Has the second SYN offered its window, or a third one begun anew?"""
     assert moment.before is not None
-    if moment.direction is Direction.REPLY and moment.reason == "session":
-        if moment.packet.flags & ACK:
-            marks.has_offered &= fit_of(moment) is not Fit.INSIDE
-        elif moment.before.state is State.SYN_SENT and moment.state == "SYN_SENT2":
-            marks.has_offered = True
+    if (
+        moment.direction is Direction.REPLY
+        and moment.before.state is State.SYN_SENT
+        and moment.state == "SYN_SENT2"
+    ):
+        marks.has_offered = True
+    elif marks.has_offered:
+        after = talk_after(moment)
+        limits = [each.ends[Direction.ORIGINAL].limit for each in (talk, after) if each]
+        marks.has_offered = len(set(limits)) == 1 or not moment.packet.flags & ACK
     if is_renewed(moment, marks):
         marks.has_renewed = True
 
@@ -158,7 +179,7 @@ def _would_teach(moment: Moment, talk: TcpTalk) -> bool:
 
 def _is_remembered(moment: Moment) -> bool:
     """Was it ignored by the table (and not for its numbers), so that it is noted?"""
-    talk = moment.after.talk if moment.after is not None else None
+    talk = talk_after(moment)
     return (
         moment.reason == "ignored"
         and talk is not None
@@ -292,7 +313,10 @@ def is_taught(moment: Moment, marks: Marks) -> bool:
 
 def is_noted(moment: Moment, marks: Marks) -> bool:
     """The kernel reads it after a FIN or RST that it has refused, not after what came before."""
-    return marks.has_noted and moment.packet.segment in (Segment.RST, Segment.SYN, Segment.SYN_ACK)
+    return marks.has_noted and (
+        moment.packet.segment in (Segment.RST, Segment.SYN, Segment.SYN_ACK)
+        or name_of(moment) is Segment.ACK_CHALLENGE
+    )
 
 
 def is_begun_anew(moment: Moment, marks: Marks) -> bool:
@@ -306,13 +330,8 @@ def is_followed(moment: Moment, marks: Marks) -> bool:
 
 
 def is_offered(moment: Moment, marks: Marks) -> bool:
-    """It lies in the window that the second SYN of a simultaneous open has offered."""
-    return (
-        marks.has_offered
-        and moment.direction is Direction.ORIGINAL
-        and moment.reason == "session"
-        and fit_of(moment) is Fit.INSIDE
-    )
+    """The second SYN of a simultaneous open has offered a window, which no ACK has outdone yet."""
+    return marks.has_offered
 
 
 def is_renewed(moment: Moment, marks: Marks) -> bool:
@@ -334,8 +353,8 @@ def is_after_renewal(moment: Moment, marks: Marks) -> bool:
 
 
 def is_after_earlier_syn(moment: Moment, marks: Marks) -> bool:
-    """The kernel still knows the numbers of the first SYN, the engine those of the one answered."""
-    return marks.missed_earlier_syn
+    """The kernel still goes by the first SYN, the engine by the one with the earlier number."""
+    return marks.has_passed_earlier_syn
 
 
 class Difference(NamedTuple):
@@ -363,4 +382,118 @@ DIFFERENCES: Final = (
     Difference("taught-by-reset", is_taught),
     Difference("noted-refusal", is_noted),
     Difference("begun-anew", is_begun_anew),
+)
+
+
+# -- timers -------------------------------------------------------------------------------------
+
+
+def is_udp_reply(moment: Moment, marks: Marks) -> bool:
+    """For the kernel a UDP stream is one that is two seconds old, by a clock that none can turn."""
+    return (
+        moment.state == "UDP_REPLIED" and moment.entry is not None and moment.entry.remaining <= 30
+    )
+
+
+def is_repeated_syn(moment: Moment, marks: Marks) -> bool:
+    """A SYN that comes before any answer, of either end, restarts no timer of the kernel."""
+    return (
+        moment.packet.segment is Segment.SYN
+        and moment.before is not None
+        and moment.before.state is State.SYN_SENT
+        and moment.entry_before is not None
+        and not moment.entry_before.is_replied
+        and moment.entry is not None
+        and moment.entry.remaining < moment.left
+    )
+
+
+def is_about_earlier_syn(moment: Moment, marks: Marks) -> bool:
+    """A SYN with an earlier number restarts the kernel's timer once something has been answered."""
+    return is_after_earlier_syn(moment, marks) or name_of(moment) is Segment.SYN_AGAIN
+
+
+def is_first_answer(moment: Moment, marks: Marks) -> bool:
+    """The kernel trusts a connection that was picked up from the packet after its answer on."""
+    talk = talk_of(moment)
+    return (
+        talk is not None
+        and talk.is_liberal
+        and moment.direction is Direction.REPLY
+        and moment.entry_before is not None
+        and not moment.entry_before.is_replied
+        and moment.entry is not None
+        and moment.entry.remaining <= SHORT
+    )
+
+
+def is_refused_close(moment: Moment, marks: Marks) -> bool:
+    """A FIN or RST of each end, both refused, leave the kernel's entry 300 s."""
+    return (
+        moment.reason == "out_of_window"
+        and moment.packet.segment in (Segment.FIN, Segment.RST)
+        and moment.entry is not None
+        and moment.entry.is_assured
+        and SHORT - 2 <= moment.entry.remaining <= SHORT < moment.left
+    )
+
+
+def is_reset_after_repeats(moment: Moment, marks: Marks) -> bool:
+    """A RST after three repeats: the kernel asks for the repeats first."""
+    talk = talk_of(moment)
+    return (
+        talk is not None
+        and moment.packet.segment is Segment.RST
+        and talk.repeats >= 3
+        and moment.entry is not None
+        and SHORT - 2 <= moment.entry.remaining <= SHORT
+    )
+
+
+def is_unlike_picked_up(moment: Moment, marks: Marks) -> bool:
+    """What is unacknowledged or repeated in a connection taken up in its middle."""
+    talk = talk_of(moment)
+    return (
+        talk is not None
+        and talk.is_liberal
+        and moment.state == "ESTABLISHED"
+        and moment.entry is not None
+        and min(moment.entry.remaining, moment.left) <= SHORT
+    )
+
+
+def is_still_unacknowledged(moment: Moment, marks: Marks) -> bool:
+    """The kernel has moved back, and did not believe the acknowledgement of what it moved over."""
+    return (
+        bool(marks.unlearned) or acknowledges_more_than_moved_back(moment, marks)
+    ) and moment.state == "ESTABLISHED"
+
+
+def is_counted_anew(moment: Moment, marks: Marks) -> bool:
+    """The kernel counts repeats anew after a FIN or RST that it refused."""
+    talk = talk_after(moment)
+    return (
+        (marks.has_noted or marks.counts_anew)
+        and moment.packet.segment is Segment.ACK
+        and talk is not None
+        and talk.repeats >= 3
+    )
+
+
+TIMERS: Final = (
+    Difference("timer: udp-stream", is_udp_reply),
+    Difference("timer: repeated-syn", is_repeated_syn),
+    Difference("timer: earlier-syn", is_about_earlier_syn),
+    Difference("timer: simultaneous-anew", is_renewed),
+    Difference("timer: simultaneous-anew", is_after_renewal),
+    Difference("timer: first-answer", is_first_answer),
+    Difference("timer: refused-close", is_refused_close),
+    Difference("timer: reset-after-repeats", is_reset_after_repeats),
+    Difference("timer: picked-up", is_unlike_picked_up),
+    Difference("timer: noted-refusal", is_counted_anew),
+    Difference("timer: taught-by-reset", is_taught),
+    Difference("timer: half-liberal", is_half_liberal),
+    Difference("timer: moved-back", is_still_unacknowledged),
+    Difference("timer: begun-anew", is_begun_anew),
+    Difference("timer: repeated-syn-ack", is_followed),
 )

@@ -17,7 +17,7 @@ from fwemu.core.policy import AtExpiry, Policy
 from fwemu.core.reasons import Verdict
 from fwemu.core.session import Session
 from fwemu.scenarios.kernel import KernelStage
-from tests.parity.differences import DIFFERENCES, Marks, marked
+from tests.parity.differences import DIFFERENCES, TIMERS, Marks, marked
 from tests.parity.moment import Moment
 
 START: Final = 1_000 * SECOND
@@ -76,6 +76,8 @@ class Duel:
         self.pauses = 0
         self.marks = Marks()
         self.explained: Counter[str] = Counter()
+        self._late_timer: str | None = None
+        """Why the timers differ since some packet."""
         kernel.flush()
 
     def put(self, data: bytes, zone: Zone, line: str = "") -> bool:
@@ -112,8 +114,30 @@ class Duel:
         )
         if not moment.agrees:
             self._part(moment)
-        self.marks = marked(self.marks, moment)
+        before, self.marks = self.marks, marked(deepcopy(self.marks), moment)
+        self._compare_timers(moment, before)
         return seen.passed
+
+    def _compare_timers(self, moment: Moment, marks: Marks) -> None:
+        """Raise Parted if the seconds left differ without a reason."""
+        if moment.after is None or moment.entry is None or not moment.agrees:
+            return
+        self.timers_compared += 1
+        moment.left = (moment.after.deadline - self.now) / SECOND
+        if -1 < moment.left - moment.entry.remaining < 2 + self.pauses:
+            self._late_timer = None
+            return
+        has_restarted = moment.after.restarted == self.now or moment.entry_before is None
+        if self._late_timer is not None and not has_restarted:
+            return
+        self.lines.append(f"    {moment.left:.0f} s left   KERNEL: {moment.entry.remaining} s")
+        for difference in TIMERS:
+            if difference.explains(moment, marks):
+                if self._late_timer != difference.word:
+                    self.explained[difference.word] += 1
+                self._late_timer = difference.word
+                return
+        raise Parted(moment, None)
 
     def _part(self, moment: Moment) -> None:
         """Raise Parted, unless the difference is known and can be made good."""

@@ -27,6 +27,8 @@ class Moment:
     entry_before: Entry | None
     entry: Entry | None
     kernel_passed: bool
+    left: float = 0.0
+    """Seconds until the engine forgets the session."""
 
     @property
     def state(self) -> str | None:

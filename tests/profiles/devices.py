@@ -93,9 +93,11 @@ LINUX: Final = Device(
     tcp(FIVE_DAYS, ("2m", "1m"), ("2m", "1m", "30s"), ("2m", "10s"))
     | udp("30s", "2m")
     | {"icmp": "30s", "other": "10m"}
-    | {"tcp_retransmitted": "5m", "tcp_unacknowledged": "5m", "tcp_rst_unverified": "10s"},
+    | {"tcp_retransmitted": "5m", "tcp_unacknowledged": "5m", "tcp_rst_unverified": "10s"}
+    | {"tcp_picked_up": "5m"},
     late_client="picked up",
     late_server="denied",
+    trusts="answered",
 )
 IPVS: Final = Device(
     tcp("15m", ("2m", "1m"), ("2m", "1m", "30s"), ("2m", "10s")) | udp("5m"),

@@ -315,6 +315,16 @@ def test_ovs_trusts_what_it_picked_up_when_the_other_end_answers() -> None:
     play.server("A").accepted("session").ends_up_alive(within="24h")
 
 
+@pytest.mark.parametrize("name", ["linux-conntrack", "kube-proxy", "mikrotik"])
+def test_linux_trusts_what_it_picked_up_when_the_other_end_answers(name: str) -> None:
+    """Five minutes until then, and no protection when the table is full."""
+    play = forgotten(name)
+    play.client("A", 10).picked_up().ends_up_alive(within="5m")
+    assert not play.talk.session.assured
+    play.server("A").accepted("session").ends_up_alive(within=DEVICES[name].timers[OPEN])
+    assert play.talk.session.assured
+
+
 def test_ovs_forgets_what_nobody_answers() -> None:
     """The server is gone, or has never known of it."""
     play = forgotten("ovs-userspace")
