@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from fwemu.config import load
 from fwemu.core.flow import Zone
@@ -87,6 +88,14 @@ class Lab:
             self._client = Client(Path(self.about.control))
         return self._client
 
+    def fast_forward(self, by: str, stop_on: Sequence[str] = ()) -> dict[str, Any]:
+        """Let time pass in a moment, at the firewall and in the kernels of the hosts.
+
+        `by` is a duration, as in "1h 5m".  Returns what happened: `probes` by socket,
+        `sessions_ended`, `connections_lost`, and what was `not_played`.
+        """
+        return self.firewall.fast_forward(by, stop_on)
+
     def up(self) -> Lab:
         """Make it.  Whatever happens on the way, nothing half made is left."""
         self._entry = register.reserve(self._base, self._name, self._topology)
@@ -96,7 +105,9 @@ class Lab:
                 self._build(self._entry.plan)
             directory = self._entry.directory
             self._network.on_close(lambda: _stop_firewall(directory))
-            self.about: About = launch.launch(directory, self._entry.plan.firewall, self._arguments)
+            hosts = [f"--host={host.namespace.name}" for host in self.hosts.values()]
+            arguments = [*self._arguments, *hosts]
+            self.about: About = launch.launch(directory, self._entry.plan.firewall, arguments)
         except BaseException:
             self.close()
             raise
