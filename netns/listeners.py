@@ -1,37 +1,31 @@
 """Which sockets of a namespace listen, and waiting until one does.
 
-Asked of the kernel (sock_diag), so no connection is made and the server sees nothing.  The same
-is in /proc/net/tcp, but reading that walks the machine's whole table of connections: 5 ms on an
-idle machine, where this takes 0.1 ms.
+The kernel is asked (see `diag.py`), so no connection is made and the server sees nothing.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final
 
-from netns.errors import ProcessError, WaitTimeout, translated
+from netns.diag import TCP_CLOSE, TCP_LISTEN, Diag, aligned
+from netns.errors import ProcessError, WaitTimeout
 from netns.namespace import Namespace
 from netns.process import Process
 
 POLL: Final = 0.005  # seconds between two looks
 
-_NETLINK_SOCK_DIAG: Final = 4  # include/uapi/linux/netlink.h
-_SOCK_DIAG_BY_FAMILY: Final = 20  # include/uapi/linux/sock_diag.h
-_NLM_F_REQUEST_DUMP: Final = 0x301
-_NLMSG_ERROR: Final = 2
-_NLMSG_DONE: Final = 3
 _INET_DIAG_SKV6ONLY: Final = 11  # include/uapi/linux/inet_diag.h
 
-# Protocol number, and the state (include/net/tcp_states.h) of a socket that waits for clients:
-# TCP_LISTEN, and for UDP TCP_CLOSE, which means "not connected".
-_PROTOCOLS: Final = {"tcp": (socket.IPPROTO_TCP, 10), "udp": (socket.IPPROTO_UDP, 7)}
+# Protocol number, and the state of a socket that waits for clients; for UDP TCP_CLOSE, which means
+# "not connected".
+_PROTOCOLS: Final = {
+    "tcp": (socket.IPPROTO_TCP, TCP_LISTEN),
+    "udp": (socket.IPPROTO_UDP, TCP_CLOSE),
+}
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,9 @@ class Listener:
 
 def listeners(ns: Namespace, protocol: str = "tcp") -> list[Listener]:
     """Every listening TCP (or bound "udp") socket of the namespace, IPv4 and IPv6."""
-    with _DiagSocket(ns, protocol) as diag:
-        return diag.listeners()
+    number, state = _protocol(protocol)
+    with Diag(ns, number) as diag:
+        return _listeners(diag, state)
 
 
 def wait_for_listener(
@@ -78,10 +73,11 @@ def wait_for_listener(
     `timeout` seconds.  Blocks: in a coroutine, put it in `asyncio.to_thread`.
     """
     deadline = time.monotonic() + timeout
-    with _DiagSocket(ns, protocol) as diag:
+    number, state = _protocol(protocol)
+    with Diag(ns, number) as diag:
         while True:
             is_alive = process is None or process.is_running
-            there = diag.listeners()
+            there = _listeners(diag, state)
             if any(_fits(listener, host, port) for listener in there):
                 return
             where = f"{protocol} port {port}" + (f" of {host}" if host else "")
@@ -103,56 +99,14 @@ def wait_for_listener(
                 process.ends_within(POLL)
 
 
-class _DiagSocket:
-    """A socket of the namespace that lists its TCP or UDP sockets as often as asked."""
+def _protocol(word: str) -> tuple[int, int]:
+    if word not in _PROTOCOLS:
+        raise ValueError(f"the protocol is 'tcp' or 'udp', not {word!r}")
+    return _PROTOCOLS[word]
 
-    def __init__(self, ns: Namespace, protocol: str) -> None:
-        if protocol not in _PROTOCOLS:
-            raise ValueError(f"the protocol is 'tcp' or 'udp', not {protocol!r}")
-        self._protocol, self._state = _PROTOCOLS[protocol]
-        self._action = f"list the {protocol} sockets of namespace {ns.name!r}"
-        with translated(self._action):
-            self._socket = ns.run(
-                lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)
-            )
 
-    def __enter__(self) -> _DiagSocket:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._socket.close()
-
-    def listeners(self) -> list[Listener]:
-        with translated(self._action):
-            return [
-                parse_diag_message(message)
-                for family in (socket.AF_INET, socket.AF_INET6)
-                for message in self._dump(family)
-            ]
-
-    def _dump(self, family: int) -> Iterator[bytes]:
-        # struct inet_diag_req_v2: family, protocol, extensions, padding, states, socket id
-        request = struct.pack("=BBBxI48x", family, self._protocol, 0, 1 << self._state)
-        header = struct.pack(
-            "=IHHII", 16 + len(request), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST_DUMP, 1, 0
-        )
-        self._socket.send(header + request)
-        while True:
-            data = self._socket.recv(1 << 16)
-            while data:
-                length, kind = struct.unpack_from("=IH", data)
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", data, 16)[0]
-                    raise OSError(code, os.strerror(code))
-                yield data[16:length]
-                data = data[_aligned(length) :]
+def _listeners(diag: Diag, state: int) -> list[Listener]:
+    return [parse_diag_message(message) for message in diag.dump(1 << state)]
 
 
 def parse_diag_message(message: bytes) -> Listener:
@@ -167,12 +121,8 @@ def parse_diag_message(message: bytes) -> Listener:
         length, kind = struct.unpack_from("=HH", attributes)
         if kind == _INET_DIAG_SKV6ONLY:
             is_ipv6_only = bool(attributes[4])
-        attributes = attributes[_aligned(length) :]
+        attributes = attributes[aligned(length) :]
     return Listener(host, port, is_ipv6_only)
-
-
-def _aligned(length: int) -> int:
-    return (length + 3) & ~3
 
 
 def _fits(listener: Listener, host: str | None, port: int) -> bool:

@@ -56,6 +56,13 @@ def _address(
     metavar="FILE",
     help="Write the firewall log there and leave it; a device log comes beside it.",
 )
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="NETNS",
+    help="A namespace whose sockets `fwemu fast-forward` plays; may be repeated.",
+)
 @click.option("-n", "--name", metavar="NAME", help="What to call it (default: daemon-PID).")
 @click.option("--run-dir", type=PATH, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Say `ready` as a JSON object.")
@@ -69,6 +76,7 @@ def command(
     control: Path | None,
     metrics: tuple[str, int] | None,
     log: Path | None,
+    hosts: tuple[str, ...],
     name: str | None,
     run_dir: Path | None,
     as_json: bool,
@@ -87,6 +95,7 @@ def command(
     loaded = load(config, profile, [*settings, *zones])
     needs.require_privileges()
     from fwemu.daemon.service import Order, run
+    from fwemu.daemon.travel import Asks, Travels
     from netns import Namespace, NetnsError
 
     try:
@@ -117,8 +126,22 @@ def command(
             if about.metrics:
                 say(f"metrics at {about.metrics}")
 
+    def travel(engine: Asks) -> Travels:
+        from fwemu.lab.travel import Traveller
+
+        return Traveller(engine, hosts)
+
     run(
-        Order(name, namespace, loaded, directory, control or directory.control, log, metrics),
+        Order(
+            name,
+            namespace,
+            loaded,
+            directory,
+            control or directory.control,
+            log,
+            metrics,
+            travel,
+        ),
         say=say,
         on_ready=on_ready,
     )

@@ -31,7 +31,7 @@ _COLOURS: Final = {"survived": "green", "timed-out": "red", "reset": "yellow", N
 @click.command(epilog=example("fwemu demo"))
 @as_json
 def command(as_json: bool) -> None:
-    """Show what happens to a quiet connection behind four firewalls.
+    """Show how four firewalls treat the same quiet connection.
 
     Takes about ten seconds, needs root, and leaves nothing behind.
     """

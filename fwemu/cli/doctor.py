@@ -15,7 +15,7 @@ from fwemu.cli.output import emit, say, table
 @click.command(epilog=example("fwemu doctor"))
 @as_json
 def command(as_json: bool) -> int:
-    """Try what fwemu needs of this machine, and say what is missing.
+    """Try what fwemu needs of this machine, say what is missing.
 
     And how to get it.  It works in network namespaces of its own and removes them.  The exit code
     is 0 if nothing is missing, else that of the first thing that is.

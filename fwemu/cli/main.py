@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "flush": "fwemu.cli.flush",
     "kill": "fwemu.cli.kill",
     "set": "fwemu.cli.set",
+    "fast-forward": "fwemu.cli.fast_forward",
     "failover": "fwemu.cli.failover",
     "reboot": "fwemu.cli.reboot",
     "profiles": "fwemu.cli.profiles",

@@ -45,7 +45,7 @@ def command(
     layout: str,
     as_json: bool,
 ) -> None:
-    """Make a lab: client, firewall and server, a namespace for each.
+    """Make a lab: client, firewall and server, each a namespace.
 
     An asymmetric lab has two firewalls with the same settings: what clients send passes the first,
     which has the lab's name, and what servers send the second, which has that name and -b.

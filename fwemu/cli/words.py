@@ -107,6 +107,11 @@ def duration(ctx: click.Context, parameter: click.Parameter, word: str | None) -
         raise ConfigError(f"{parameter.opts[0]}: {error}") from None
 
 
+def required_duration(ctx: click.Context, parameter: click.Parameter, word: str) -> str:
+    """The same for an argument that must be given."""
+    return duration(ctx, parameter, word) or ""
+
+
 def address(ctx: click.Context, parameter: click.Parameter, word: str | None) -> str | None:
     """The IP address as the API spells it."""
     try:

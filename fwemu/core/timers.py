@@ -114,7 +114,7 @@ class Timers:
             return lifetime
         if talk.repeats >= short.max_retransmissions or talk.has_closed_window:
             lifetime = min(lifetime, short.retransmitted)
-        if packet.segment is Segment.RST:
+        if packet.segment is Segment.RST and session.state is State.ESTABLISHED:
             lifetime = min(lifetime, short.rst_unverified)
         if talk.ends[0].is_unacknowledged or talk.ends[1].is_unacknowledged:
             lifetime = min(lifetime, short.unacknowledged)

@@ -89,6 +89,15 @@ class Client:
         """Forget all sessions and be down for a while; returns how many sessions that were."""
         return int(self._ask("POST", "/reboot", {"outage": outage})["sessions"])
 
+    def fast_forward(self, by: str, stop_on: Sequence[str] = ()) -> Answer:
+        """Let time pass in a moment, at the firewall and in the kernels of its hosts.
+
+        `by` is a duration, `stop_on` any of session-ended, connection-lost, probe-unanswered.
+        Returns what happened, as `fwemu fast-forward --json` prints it.
+        """
+        body = {"by": by, "stop_on": list(stop_on)}
+        return dict(self._ask("POST", "/fast-forward", body, is_slow=True))
+
     def kill(self, *, notify: str = "silent", **which: Any) -> int:
         """End sessions by `ids`, by `match` (a dict as for `sessions`) or by `share`."""
         answer = self._ask("POST", "/sessions/kill", {"notify": notify, **which})
@@ -121,9 +130,13 @@ class Client:
         path: str,
         body: dict[str, Any] | None = None,
         query: dict[str, Any] | None = None,
+        *,
+        is_slow: bool = False,
     ) -> Any:
         with self._explained():
-            response = self._http.request(method, path, json=body, params=query)
+            response = self._http.request(
+                method, path, json=body, params=query, timeout=None if is_slow else self._seconds
+            )
         if response.status_code == 200:
             return orjson.loads(response.content)
         try:

@@ -17,6 +17,11 @@ class Clock:
         """This instant, in nanoseconds."""
         return time.monotonic_ns() + self._offset
 
+    def advance(self, nanoseconds: int) -> None:
+        """Let time have passed that has not; it never goes back."""
+        assert nanoseconds >= 0
+        self._offset += nanoseconds
+
     def wall(self, instant: int) -> datetime:
         """The time of day (UTC) of an instant of this clock."""
         return datetime.fromtimestamp((instant + self._epoch) / 1e9, UTC)

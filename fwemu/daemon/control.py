@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import uvicorn
 from fastapi import FastAPI, Query, Request, Response
@@ -48,15 +48,10 @@ from fwemu.daemon.operations import (
 from fwemu.daemon.operations import Request as EngineRequest
 from fwemu.daemon.records import Record, seconds, session_record, statistics_record
 from fwemu.daemon.rundir import About
+from fwemu.daemon.travel import Asks, StopOn, Travel, Travels
 from fwemu.errors import ConfigError, ControlError, FwemuError
 
 Notify = Literal["silent", "reset-both", "reset-original", "reset-reply"]
-
-
-class Asks(Protocol):
-    """Whoever answers the requests of `operations.Operations`."""
-
-    def ask(self, name: str, **arguments: Any) -> Any: ...
 
 
 class Engine:
@@ -189,7 +184,32 @@ class Reboot(BaseModel, extra="forbid"):
     outage: Delay = Field(description='until packets pass again, as in "30s"')
 
 
-def application(about: About, config: Config, engine: Asks) -> FastAPI:
+class FastForward(BaseModel, extra="forbid"):
+    """How much time is to pass in a moment."""
+
+    by: Delay = Field(description='how long, as in "1h 5m"')
+    stop_on: list[StopOn] = Field(default=[], description="events that end it before its time")
+
+
+class TravelledTime(BaseModel):
+    """What happened on the way."""
+
+    advanced_s: float
+    wall_s: float = Field(description="how long it really took")
+    probes: list[dict[str, Any]] = Field(
+        description="each socket that sent keepalive probes: how many were sent and answered"
+    )
+    sessions_ended: list[dict[str, Any]]
+    connections_lost: list[dict[str, Any]] = Field(
+        description="sockets whose kernel ended the connection, and the error"
+    )
+    not_played: list[dict[str, Any]] = Field(description="what could not be played, by name")
+    stopped_at: StopOn | None
+
+
+def application(
+    about: About, config: Config, engine: Asks, travels: Travels | None = None
+) -> FastAPI:
     """The control API of one firewall."""
     app = FastAPI(
         title="fwemu control API",
@@ -299,6 +319,14 @@ def application(about: About, config: Config, engine: Asks) -> FastAPI:
         """Forget every session and let nothing pass for a while."""
         return Count(sessions=engine.ask("reboot", outage=request.outage.nanoseconds))
 
+    @app.post("/fast-forward")
+    def fast_forward(request: FastForward) -> TravelledTime:
+        """Let time pass in a moment, at the firewall and in the kernels of its hosts."""
+        if travels is None:
+            raise ControlError("fast-forward: nobody here can play the hosts of this firewall")
+        done = travels.fast_forward(request.by.nanoseconds, request.stop_on)
+        return TravelledTime(**done.record)
+
     @app.get("/stats")
     def statistics() -> dict[str, Any]:
         """All counters and gauges, as JSON."""
@@ -381,10 +409,12 @@ def serve(
     metrics: socket.socket | None,
     about: About,
     config: Config,
+    travel: Travel | None,
 ) -> None:
     """Serve until the descriptor `parent_alive` says that the firewall's process is gone."""
     engine = Engine(pipe)
-    servers = [(application(about, config, engine), control)]
+    travels = None if travel is None else travel(engine)
+    servers = [(application(about, config, engine, travels), control)]
     if metrics is not None:
         servers.append((metrics_application(engine), metrics))
     asyncio.run(_serve_all(servers, parent_alive))

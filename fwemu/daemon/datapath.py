@@ -80,6 +80,10 @@ class Datapath:
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
+        self.witness: list[Effect] | None = None
+        """What has happened since somebody began to watch; None while nobody does."""
+        self.spoken = 0
+        """Packets of our own until now."""
         self.standby: Standby | None = None
         """What follows the effects for a peer that hears of them late."""
         self._clock = clock
@@ -118,9 +122,12 @@ class Datapath:
         for effect in effects:
             if type(effect) is PacketInjected:
                 self._injector.send(effect.packet)
+                self.spoken += 1
             elif type(effect) is PacketReleased:
                 self._release(effect)
         self._unpublished += effects
+        if self.witness is not None:
+            self.witness += effects
         if self.standby is not None:
             self.standby.follow(effects)
 
@@ -152,13 +159,17 @@ class Datapath:
             self.carry_out(self.firewall.flush(instant))
         self.carry_out(self.firewall.tick(now))
 
+    def next_event(self) -> int | None:
+        """The instant at which the clock asks for something next; None if it never will."""
+        instants = (self.firewall.next_deadline(), self.schedule.next_flush())
+        return min((instant for instant in instants if instant is not None), default=None)
+
     def milliseconds_to_wait(self) -> int | None:
         """How long the loop may sleep if nothing comes in; None for ever."""
-        instants = (self.firewall.next_deadline(), self.schedule.next_flush())
-        known = [instant for instant in instants if instant is not None]
-        if not known:
+        event = self.next_event()
+        if event is None:
             return None
-        wait = max(0, min(known) - self._now())
+        wait = max(0, event - self._now())
         return min(-(-wait // 1_000_000), 3_600_000)
 
     def run(self, queue: Queue, requests: Connection, operations: Answers, stop: int) -> str:

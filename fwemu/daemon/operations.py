@@ -28,10 +28,14 @@ from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.records import SessionRow, Statistics, row_of, seconds
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
+from fwemu.daemon.travel import Progress
 
 PAGE: Final = 500
 """Sessions listed in one go: well under a millisecond of the engine's time."""
 
+
+_LOOKS: Final = 256
+"""Events that are played in one go: packets never wait for more."""
 
 _LISTING: Final = SECOND
 """How long the numbers of one listing are kept for its next page."""
@@ -151,6 +155,7 @@ class Operations:
             "kill": self.kill,
             "kill_random": self.kill_random,
             "configure": self.configure,
+            "advance": self.advance,
             "fail_over": self.fail_over,
             "reboot": self.reboot,
         }
@@ -209,6 +214,33 @@ class Operations:
         """End this share (0 to 1) of all sessions, chosen by chance."""
         numbers = [session.id for session in self._firewall.table]
         return self.kill(self._chance.sample(numbers, round(len(numbers) * share)), notify)
+
+    def advance(self, to: int | None, watch: bool) -> Progress:
+        """Let time pass until the instant `to`, event by event; None lets none pass.
+
+        Stops where the firewall has said something, so that whoever hears it can answer in time:
+        then `now` is before `to`.  With `watch` the next answer tells what has happened meanwhile.
+        """
+        datapath, clock = self._datapath, self._clock
+        datapath.witness = ([] if datapath.witness is None else datapath.witness) if watch else None
+        looks = _LOOKS
+        while to is not None and clock.now() < to and looks:
+            due = datapath.next_event()
+            clock.advance(max(0, min(to, to if due is None else due) - clock.now()))
+            spoken = datapath.spoken
+            datapath.on_time()
+            looks -= 1
+            if datapath.spoken != spoken:
+                break
+        datapath.publish()
+        happened, datapath.witness = datapath.witness or [], [] if watch else None
+        return Progress(
+            clock.now(),
+            self._started,
+            sum(self._firewall.packets),
+            self._queue.status().waiting,
+            happened,
+        )
 
     def fail_over(self, state: PeerState, lag: int) -> TakenOver:
         """The peer takes over; it knows nothing, or what was so `lag` nanoseconds ago."""

@@ -35,6 +35,7 @@ from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
+from fwemu.daemon.travel import Travel
 from fwemu.daemon.zones import Zones
 from fwemu.errors import ControlError
 from netns import Namespace, sysctl
@@ -56,6 +57,8 @@ class Order:
     """Where to write the log and leave it; by default in the directory, and gone at the end."""
     metrics: tuple[str, int] | None = None
     """Host and port of the metrics; port 0 takes a free one."""
+    travel: Travel | None = None
+    """Who plays the ends when time is to pass in a moment."""
 
 
 Say = Callable[[str], None]
@@ -292,7 +295,7 @@ def _control_process(
             ours.close()
             from fwemu.daemon.control import serve
 
-            serve(theirs, alive, control, metrics, about, order.config)
+            serve(theirs, alive, control, metrics, about, order.config, order.travel)
             code = 0
         except BaseException:
             sys.excepthook(*sys.exc_info())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from fwemu.config import load
 from fwemu.core.flow import Zone
@@ -99,6 +100,22 @@ class Lab:
         """Who the (first) firewall is."""
         return self.abouts[0]
 
+    def fast_forward(self, by: str, stop_on: Sequence[str] = ()) -> dict[str, Any]:
+        """Let time pass in a moment, at the firewall and in the kernels of the hosts.
+
+        `by` is a duration, as in "1h 5m".  Returns what happened: `probes` by socket,
+        `sessions_ended`, `connections_lost`, and what was `not_played`.
+        """
+        return self.firewall.fast_forward(by, stop_on)
+
+    def _played_hosts(self) -> list[str]:
+        """Whose sockets are played when time passes in a moment.
+
+        Nobody's where there are two firewalls: each would move its own clock alone.
+        """
+        hosts = self.hosts.values() if len(self._entry.plan.firewalls) == 1 else ()
+        return [f"--host={host.namespace.name}" for host in hosts]
+
     def up(self) -> Lab:
         """Make it.  Whatever happens on the way, nothing half made is left."""
         self._entry = register.reserve(self._base, self._name, self._topology)
@@ -108,11 +125,12 @@ class Lab:
         try:
             with translated():
                 self._build(self._entry.plan)
+            arguments = [*self._arguments, *self._played_hosts()]
             for directory, firewall in zip(
                 self._entry.directories, self._entry.plan.firewalls, strict=True
             ):
                 self._network.on_close(partial(_stop_firewall, directory))
-                self.abouts.append(launch.launch(directory, firewall.namespace, self._arguments))
+                self.abouts.append(launch.launch(directory, firewall.namespace, arguments))
         except BaseException:
             self.close()
             raise

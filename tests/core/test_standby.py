@@ -429,7 +429,7 @@ def test_of_a_talk_nothing_is_left_but_that_it_was_picked_up(play):
     play.client("S", seq=0).is_ignored()
     play.fail_over()
     talk, fresh = play.talk.session.talk, TcpTalk()
-    fresh.is_liberal = fresh.is_replied = True  # the state of the session says so
+    fresh.is_liberal = True
     fresh.last_direction = talk.last_direction
     for end in fresh.ends:
         end.is_selective = True

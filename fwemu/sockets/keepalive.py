@@ -1,0 +1,77 @@
+"""The keepalive timer of a TCP socket, as its kernel runs it (net/ipv4/tcp_timer.c).
+
+A socket with SO_KEEPALIVE that has heard nothing for TCP_KEEPIDLE asks, and asks again every
+TCP_KEEPINTVL.  It gives up after TCP_KEEPCNT questions without an answer, or, if it has a
+TCP_USER_TIMEOUT, when that has passed since it last heard and one question was asked.  What it does
+not set itself it takes from the sysctls of its namespace.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Final, NamedTuple
+
+from fwemu.core.instants import SECOND
+
+_TCP_INFO: Final = 11  # include/uapi/linux/tcp.h
+_TCP_USER_TIMEOUT: Final = 18
+_MILLISECOND: Final = SECOND // 1000
+
+ESTABLISHED: Final = 1  # include/net/tcp_states.h
+CLOSED: Final = 7
+
+
+class Keepalive(NamedTuple):
+    """How a socket asks whether its peer is still there; times in nanoseconds."""
+
+    is_on: bool
+    idle: int
+    interval: int
+    probes: int
+    """How many questions it asks."""
+    user_timeout: int
+    """0 if there is none."""
+
+    @classmethod
+    def of(cls, tcp: socket.socket) -> Keepalive:
+        """What counts for this socket, from itself or from the sysctls."""
+        option = tcp.getsockopt
+        return cls(
+            bool(option(socket.SOL_SOCKET, socket.SO_KEEPALIVE)),
+            option(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) * SECOND,
+            option(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) * SECOND,
+            option(socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+            option(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT) * _MILLISECOND,
+        )
+
+    def gives_up(self, quiet: int, asked: int) -> bool:
+        """Does it give up instead of asking, after this quiet time and so many questions?"""
+        if self.user_timeout:
+            return quiet >= self.user_timeout and asked > 0
+        return asked >= self.probes
+
+
+class Info(NamedTuple):
+    """What the kernel knows of a connection (TCP_INFO)."""
+
+    state: int
+    asked: int
+    """Questions without an answer."""
+    unacknowledged: int
+    """Segments that the peer has not acknowledged."""
+    quiet: int
+    """Nanoseconds since it last heard anything; the kernel counts in jiffies, 4 ms mostly."""
+    received: int
+    """Segments that have come in, of any kind."""
+
+    @classmethod
+    def of(cls, tcp: socket.socket) -> Info:
+        """As of now."""
+        data = tcp.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 144)  # up to tcpi_segs_in
+        state, asked = data[0], data[3]
+        (unacknowledged,) = struct.unpack_from("=I", data, 24)
+        data_heard, ack_heard = struct.unpack_from("=II", data, 52)
+        (received,) = struct.unpack_from("=I", data, 140)
+        quiet = min(data_heard, ack_heard) * _MILLISECOND
+        return cls(state, asked, unacknowledged, quiet, received)
