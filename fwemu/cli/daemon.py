@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fwemu.cli.group import example
-from fwemu.cli.options import PATH, behaviour
+from fwemu.cli.options import PATH, behaviour, time_scale
 from fwemu.cli.output import emit, say
 from fwemu.daemon import needs
 from fwemu.errors import ConfigError, NamespaceError
@@ -63,6 +63,7 @@ def _address(
     metavar="[NAME=]NETNS",
     help="A host: `fwemu fast-forward` plays the sockets of its namespace; may be repeated.",
 )
+@time_scale
 @click.option("-n", "--name", metavar="NAME", help="What to call it (default: daemon-PID).")
 @click.option("--run-dir", type=PATH, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Say `ready` as a JSON object.")
@@ -77,6 +78,7 @@ def command(
     metrics: tuple[str, int] | None,
     log: Path | None,
     hosts: tuple[str, ...],
+    time_scale: int,
     name: str | None,
     run_dir: Path | None,
     as_json: bool,
@@ -88,11 +90,12 @@ def command(
     """
     from fwemu.config import load
     from fwemu.daemon.rundir import About, RunDirectory, default_base
-    from fwemu.lab.plan import check_name
+    from fwemu.lab.plan import check_name, check_time_scale
 
     zones = [f"daemon.inside={list(inside)}"] if inside else []
     zones += [f"daemon.outside={list(outside)}"] if outside else []
     loaded = load(config, profile, [*settings, *zones])
+    check_time_scale(time_scale, hosts)
     needs.require_privileges()
     from fwemu.daemon.service import Order, run
     from fwemu.daemon.travel import Asks, Travels
@@ -126,11 +129,18 @@ def command(
             if about.metrics:
                 say(f"metrics at {about.metrics}")
 
+    split = (host.rpartition("=") for host in hosts)
+    named = {name or netns: netns for name, _, netns in split}
+    pace = None
+    if time_scale > 1:
+        from fwemu.sockets.scaled import HostPace
+
+        pace = HostPace(named, time_scale)
+
     def travel(engine: Asks) -> Travels:
         from fwemu.lab.travel import Traveller
 
-        named = (host.rpartition("=") for host in hosts)
-        return Traveller(engine, {name or netns: netns for name, _, netns in named})
+        return Traveller(engine, named, pace)
 
     run(
         Order(
@@ -142,6 +152,8 @@ def command(
             log,
             metrics,
             travel,
+            time_scale,
+            pace,
         ),
         say=say,
         on_ready=on_ready,

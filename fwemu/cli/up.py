@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from fwemu.cli.group import example
-from fwemu.cli.options import as_json, behaviour
+from fwemu.cli.options import as_json, behaviour, time_scale
 from fwemu.cli.output import emit, program, say
 from fwemu.cli.target import choose_lab, hosts_of
 from fwemu.daemon import needs
@@ -34,6 +34,7 @@ from fwemu.errors import NamespaceError
     show_default=True,
     help="One firewall that sees both directions, or a pair that sees one each.",
 )
+@time_scale
 @as_json
 def command(
     profile: str | None,
@@ -43,6 +44,7 @@ def command(
     clients: int,
     servers: int,
     layout: str,
+    time_scale: int,
     as_json: bool,
 ) -> None:
     """Make a lab: client, firewall and server, each a namespace.
@@ -58,6 +60,7 @@ def command(
         config=config,
         profile=profile,
         settings=settings,
+        time_scale=time_scale,
     )
     needs.require_privileges()
     say(f"making client, {_FIREWALLS[layout]} and server ...")
@@ -75,6 +78,9 @@ def command(
     if kept:
         signal.raise_signal(kept[0])
     about, hosts = lab.about, hosts_of(choose_lab(lab.name).plan)
+    scaled = lab.time_scale_report if time_scale > 1 else None
+    if scaled is not None:
+        _tell_scale(scaled)
     if as_json:
         emit(
             {
@@ -85,6 +91,8 @@ def command(
                 "events": about.events,
                 "device_log": about.device_log,
                 "profile": about.profile,
+                "time_scale": about.time_scale,
+                "time_scale_report": scaled,
                 "firewalls": [
                     {
                         "name": each.name,
@@ -111,6 +119,18 @@ def command(
         f"next: {me} shell{suffix} client | {me} exec{suffix} server -- COMMAND | "
         f"{me} sessions{suffix} | {me} down {lab.name}"
     )
+
+
+def _tell_scale(report: dict[str, Any]) -> None:
+    """What runs how much faster, each setting once."""
+    say(f"time passes {report['time_scale']} times faster:")
+    for text in dict.fromkeys(each["text"] for each in report["settings"]):
+        say(f"  {text}")
+    for each in report["not_scaled"]:
+        became = ""
+        if "real_s" in each:
+            became = f": {each['real_s']:g} s, as {each['virtual_s']:g} s would be"
+        say(f"  not scaled: {each['what']}{became}")
 
 
 _FIREWALLS: Final = {"single": "firewall", "asymmetric": "two firewalls"}

@@ -69,6 +69,8 @@ class About:
     """Path of the log in the format of a device; nothing is there before one is chosen."""
     profile: str | None
     mode: str
+    time_scale: int = 1
+    """How many times faster its time passes."""
 
     @property
     def is_alive(self) -> bool:

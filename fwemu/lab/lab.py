@@ -17,7 +17,7 @@ from fwemu.daemon.rundir import About, RunDirectory, default_base
 from fwemu.errors import NamespaceError
 from fwemu.lab import launch, register
 from fwemu.lab.host import Host
-from fwemu.lab.plan import LabPlan, Topology, check_name
+from fwemu.lab.plan import LabPlan, Layout, Topology, check_name, check_time_scale
 from netns import (
     LinkError,
     Namespace,
@@ -37,8 +37,8 @@ _ZONE_INTERFACE = {Zone.INSIDE: "inside", Zone.OUTSIDE: "outside"}
 class Lab:
     """Client, firewall and server.  A context manager: at its end nothing is left.
 
-    `config`, `profile` and `settings` are those of `fwemu.config.load`.  Errors in them are
-    raised here, before anything is made.
+    `config`, `profile` and `settings` are those of `fwemu.config.load`.  Time passes `time_scale`
+    times faster than the wall's.  Errors in them are raised here, before anything is made.
     """
 
     def __init__(
@@ -51,12 +51,17 @@ class Lab:
         settings: Sequence[str] = (),
         metrics: bool = True,
         base: Path | None = None,
+        time_scale: int = 1,
     ) -> None:
         load(config, profile, settings)
         self._name = check_name(name) if name is not None else None
         self._topology = topology or Topology()
+        is_single = self._topology.layout is Layout.SINGLE
+        check_time_scale(time_scale, ["its hosts"] if is_single else [])
         self._base = base or default_base()
         self._arguments = _arguments(config, profile, settings, metrics)
+        if time_scale > 1:
+            self._arguments += ["--time-scale", str(time_scale)]
         self._network = Network()
         self._clients: list[Client] = []
         self.hosts: dict[str, Host] = {}
@@ -107,6 +112,11 @@ class Lab:
         `sessions_ended`, `connections_lost`, and what was `not_played`.
         """
         return self.firewall.fast_forward(by, stop_on)
+
+    @property
+    def time_scale_report(self) -> dict[str, Any]:
+        """How exactly the hosts follow its `time_scale`: `settings`, `not_scaled`, `sockets`."""
+        return self.firewall.time_scale()
 
     def _played_hosts(self) -> list[str]:
         """Whose sockets are played when time passes in a moment.
