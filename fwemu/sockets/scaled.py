@@ -9,6 +9,7 @@ changed for a moment: what follows it is not the socket's own.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -78,6 +79,19 @@ class _Known:
             tcp.close()
             raise OSError("the descriptor is that of another file by now")
         return tcp
+
+
+def _set_at_least(tcp: socket.socket, option: int, wanted: int, most: int) -> int:
+    """Set it to that or, where the kernel finds that too little, to more; returns what it was."""
+    while True:
+        try:
+            tcp.setsockopt(socket.IPPROTO_TCP, option, wanted)
+        except OSError as error:
+            if error.errno != errno.EINVAL or wanted >= most:
+                raise
+            wanted = min(2 * wanted, most)  # TCP_RTO_MIN_US: two ticks of the kernel at least
+        else:
+            return wanted
 
 
 class SocketScaler:
@@ -174,7 +188,7 @@ class SocketScaler:
         if value == default and not self._is_own(tcp, option, known, settings):
             return None
         wanted = nearest(value, self._scale, option.least)
-        tcp.setsockopt(socket.IPPROTO_TCP, option.number, wanted)
+        wanted = _set_at_least(tcp, option.number, wanted, value)
         effect = tcp.getsockopt(socket.IPPROTO_TCP, option.number)
         known.written[option.number] = (effect, value)
         return Scaled(option.name, option.unit, value, self._scale, wanted, effect)
