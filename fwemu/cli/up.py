@@ -78,8 +78,12 @@ def command(
     if kept:
         signal.raise_signal(kept[0])
     about, hosts = lab.about, hosts_of(choose_lab(lab.name).plan)
-    scaled = lab.time_scale_report if time_scale > 1 else None
-    if scaled is not None:
+    scaled = None
+    if time_scale > 1:
+        from fwemu.daemon.client import Client
+
+        with Client(Path(about.control)) as client:
+            scaled = client.time_scale()
         _tell_scale(scaled)
     if as_json:
         emit(

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from fwemu.daemon.pace import Note
-from fwemu.errors import ControlError
+from fwemu.errors import ControlError, NamespaceError
 from fwemu.sockets.hosts import RTO_MAX_MS, RTO_MIN_US, HostSettings, constants
 from fwemu.sockets.played import process_name
 from fwemu.sockets.rounding import Scaled, nearest
@@ -226,6 +226,18 @@ class SocketScaler:
         return record
 
 
+def _check_borrowing() -> None:
+    """Can sockets of other processes be reached here?  Else only one clock would run faster."""
+    with socket.socket() as own:
+        try:
+            borrow(Holder(os.getpid(), own.fileno())).close()
+        except OSError as error:
+            raise NamespaceError(
+                f"--time-scale: sockets of other processes cannot be reached ({error.strerror}): "
+                "that needs pidfd_getfd(2), Linux 5.6 or later"
+            ) from error
+
+
 class HostPace:
     """Has hosts run at the pace of a firewall (`fwemu.daemon.pace.Pace`)."""
 
@@ -241,11 +253,23 @@ class HostPace:
 
     @contextmanager
     def scaled_hosts(self) -> Iterator[None]:
-        """Within the block the settings of the hosts are scaled."""
+        """Within the block the settings of the hosts are scaled.
+
+        Raises NamespaceError where they, or values of sockets, cannot be changed.
+        """
         with ExitStack() as undo:
+            _check_borrowing()
             for host, netns in self._netns.items():
-                namespace = Namespace.named(netns)
-                settings = HostSettings(host, namespace)
+                try:
+                    namespace = Namespace.named(netns)
+                    settings = HostSettings(host, namespace)
+                except NetnsError as error:
+                    raise NamespaceError(f"--host: {error}") from error
+                except PermissionError as error:
+                    raise NamespaceError(
+                        f"--time-scale: the settings of {netns} cannot be written "
+                        f"({error.strerror}): run the firewall as root"
+                    ) from error
                 undo.callback(settings.close)
                 undo.callback(settings.restore)
                 self._hosts[namespace] = settings
