@@ -19,7 +19,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -32,17 +32,23 @@ from fwemu.rootless import keeper
 SENTENCE: Final = "not root: working in a user namespace of your own"
 
 
-def enter() -> None:
+def say(text: str) -> None:
+    """A line about what was done, on stderr."""
+    print(f"fwemu: {text}", file=sys.stderr, flush=True)
+
+
+def enter(say: Callable[[str], None] = say) -> None:
     """Make sure of the privileges: root's, or those of a user namespace of this process's own.
 
-    Raises PrivilegeError, which says why the kernel does not allow that and what would change it.
+    `say` gets SENTENCE if it is one.  Raises PrivilegeError, which says why the kernel does not
+    allow that and what would change it; then nothing has changed.
     """
     if os.geteuid() == 0:
         needs.require_privileges()
         return
     _enter_new()
     _keep("process", os.pidfd_open(os.getpid()))
-    _say()
+    say(SENTENCE)
 
 
 def enter_shared() -> None:
@@ -62,7 +68,7 @@ def enter_shared() -> None:
         there = _somebody(base)
         if there is None:
             _enter_new()
-            _say()
+            say(SENTENCE)
         else:
             try:
                 userns.join(there)
@@ -150,7 +156,3 @@ def _keep(kind: str, descriptor: int) -> int:
         pid = int(report.read())
     os.waitpid(child, 0)
     return pid
-
-
-def _say() -> None:
-    print(f"fwemu: {SENTENCE}", file=sys.stderr, flush=True)
