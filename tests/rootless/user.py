@@ -37,7 +37,8 @@ class OrdinaryUser:
         self.uid = _FIRST + os.getpid()
         self.home = home
         self.base = home / "run" / "fwemu"
-        """Where the run directories of this user are."""
+        """Where the run directories of this user are; for the user, below /run/user."""
+        self._run = f"/run/user/{self.uid}"
         (home / "run").mkdir()
         os.chown(home / "run", self.uid, self.uid)
         steps = [line for wall, behind in _walls().items() for line in _opened(wall, behind)]
@@ -45,14 +46,22 @@ class OrdinaryUser:
             ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups",
              "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
         )  # fmt: skip
-        script = "\n".join(["set -e", *_TUN, *steps, f'exec {drop} "$@"'])
+        script = "\n".join(["set -e", *_TUN, *steps, *self._runtime(), f'exec {drop} "$@"'])
         self._before = ["unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh"]
         self._env = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
-            "XDG_RUNTIME_DIR": str(home / "run"),
+            "XDG_RUNTIME_DIR": self._run,
             "PYTHONPATH": str(ROOT),
         }
+
+    def _runtime(self) -> list[str]:
+        """Shell commands that make what a login makes: a place below /run that is the user's."""
+        return [
+            "mount -t tmpfs -o mode=755 none /run",
+            f"mkdir -p {self._run}",
+            f"mount --bind {shlex.quote(str(self.home / 'run'))} {self._run}",
+        ]
 
     def run(self, *words: str, **env: str) -> Done:
         """A command, to its end."""
