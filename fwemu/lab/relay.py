@@ -59,6 +59,8 @@ class Relay:
         try:
             while piece := os.read(self._reader, _PIECE):
                 *lines, self._rest = (self._rest + piece).split(b"\n")
+                if len(self._rest) > _PIECE:  # no text, or nobody's idea of a line
+                    lines, self._rest = [*lines, self._rest], b""
                 self._lines.extend(lines)
                 if self._prefix:
                     self._write(b"".join(self._prefix + line + b"\n" for line in lines))
