@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from fwemu.config import catalogue, profiles, toml
 from fwemu.lab import Lab
-from netns.connections import connections
-from tests.lab.kit import as_new, eventually
+from tests.lab.kit import as_new
 
 HOUR: Final = "timeouts.tcp_established=1h"
 
@@ -61,19 +60,8 @@ def behave_as(lab: Lab, profile: str) -> None:
 
 
 def let_pass(lab: Lab, by: str = "1h 10s") -> dict[str, Any]:
-    """Let this time pass in a moment, as soon as all that was said has been acknowledged."""
-    eventually(lambda: _unacknowledged(lab) == [], what="an acknowledgement of everything")
+    """Let this time pass in a moment; a little more than the hour that the firewall remembers."""
     return lab.fast_forward(by)
-
-
-def _unacknowledged(lab: Lab) -> list[str]:
-    """Connections with data on its way.  A kernel may take 40 ms to acknowledge the last of it."""
-    return [
-        f"{each.local} -> {each.remote}"
-        for host in lab.hosts.values()
-        for each in connections(host.namespace)
-        if each.unacknowledged and each.state == "ESTABLISHED"
-    ]
 
 
 def probes(travelled: dict[str, Any], port: int, host: str = "") -> tuple[int, int]:
