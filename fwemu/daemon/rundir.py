@@ -71,6 +71,8 @@ class About:
     mode: str
     time_scale: int = 1
     """How many times faster its time passes."""
+    api: str | None = None
+    """Address of the control API on TCP, as in http://127.0.0.1:8080; None unless asked for."""
 
     @property
     def is_alive(self) -> bool:
