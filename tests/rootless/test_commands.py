@@ -37,6 +37,19 @@ def test_the_demo_tells_the_same_as_for_root(user):
     assert done.err.splitlines().count(f"fwemu: {SENTENCE}") == 1
 
 
+def test_time_runs_faster_for_anybody(user):
+    """The settings of the hosts belong to namespaces that are the user's own."""
+    up = user.fwemu("up", "--time-scale", "60", "--json")
+    assert up.code == 0, up.err
+    try:
+        setting = "net.ipv4.tcp_keepalive_time"
+        read = user.fwemu("exec", "client", "--", "cat", f"/proc/sys/{setting.replace('.', '/')}")
+    finally:
+        user.fwemu("down", "--all")
+    assert read.out == "120\n"
+    assert "  tcp_keepalive_intvl: 75 s / 60 = 1.25 s, set to 1 s (-20 %)" in up.err.splitlines()
+
+
 def test_a_lab_stands_over_several_commands(user):
     """Each is a process of its own, and finds the namespace that the first has made."""
     up = user.fwemu("up", "--json")
