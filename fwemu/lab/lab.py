@@ -122,6 +122,7 @@ class Lab:
         self._network.on_close(self._entry.remove)
         self.abouts: list[About] = []
         """Who the firewalls are."""
+        launch.prepare()
         try:
             with translated():
                 self._build(self._entry.plan)
