@@ -60,8 +60,8 @@ def _address(
     "--host",
     "hosts",
     multiple=True,
-    metavar="NETNS",
-    help="A namespace whose sockets `fwemu fast-forward` plays; may be repeated.",
+    metavar="[NAME=]NETNS",
+    help="A host: `fwemu fast-forward` plays the sockets of its namespace; may be repeated.",
 )
 @click.option("-n", "--name", metavar="NAME", help="What to call it (default: daemon-PID).")
 @click.option("--run-dir", type=PATH, hidden=True)
@@ -129,7 +129,8 @@ def command(
     def travel(engine: Asks) -> Travels:
         from fwemu.lab.travel import Traveller
 
-        return Traveller(engine, hosts)
+        named = (host.rpartition("=") for host in hosts)
+        return Traveller(engine, {name or netns: netns for name, _, netns in named})
 
     run(
         Order(

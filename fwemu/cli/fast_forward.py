@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from fwemu.cli import words
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json, which_firewall
-from fwemu.cli.output import counted, emit, say
+from fwemu.cli.output import counted, duration, emit, flow, say
 from fwemu.cli.target import connect
+from fwemu.errors import FwemuError
+
+if TYPE_CHECKING:
+    from fwemu.daemon.client import Client
+
+_EVERY: Final = 0.5
+"""Seconds between two looks at how far it is."""
 
 
 @click.command(
@@ -36,29 +45,63 @@ def command(
     keepalive of every TCP socket in the lab's hosts, by real probes from the real kernels. What
     cannot be played is listed.
     """
-    say(f"playing {time} ...")
     with connect(name, control) as client:
-        done = client.fast_forward(time, stop_on)
+        done = _played(client, time, stop_on)
     if as_json:
         emit(done)
         return
     _print(done)
 
 
-def _print(done: dict[str, Any]) -> None:
-    from fwemu.config.duration import Duration
+def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, Any]:
+    """Travel, and say how far it has come; Ctrl-C ends it where it is."""
+    from fwemu.daemon.client import Client
 
-    passed = Duration(round(done["advanced_s"] * 10**9))
-    print(f"{passed} passed in {done['wall_s']:.2f} s")
+    done: list[dict[str, Any] | FwemuError] = []
+
+    def travel() -> None:
+        try:
+            done.append(client.fast_forward(time, stop_on))
+        except FwemuError as error:
+            done.append(error)
+
+    traveller = threading.Thread(target=travel)
+    traveller.start()
+    try:
+        with Client(client.control) as other:
+            _say_how_far(traveller, other, time)
+    except BaseException:
+        with Client(client.control) as other:
+            other.cancel_fast_forward()
+        raise
+    finally:
+        traveller.join()
+    if isinstance(done[0], FwemuError):
+        raise done[0]
+    return done[0]
+
+
+def _say_how_far(traveller: threading.Thread, client: Client, time: str) -> None:
+    """A line that is written anew on a terminal, once only elsewhere."""
+    say(f"playing {time} ...")
+    while traveller.is_alive():
+        traveller.join(_EVERY)
+        passed = client.passed() if traveller.is_alive() else None
+        if passed is not None and sys.stderr.isatty():
+            print(f"\r  {duration(passed)} of {time} \033[K", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _print(done: dict[str, Any]) -> None:
+    print(f"{duration(done['advanced_s'])} passed in {done['wall_s']:.2f} s")
     if done["stopped_at"]:
         print(f"stopped at the first {done['stopped_at'].replace('-', ' ')}")
     for probe in done["probes"]:
         asked = f"sent {counted(probe['sent'], 'keepalive probe')}, {probe['answered']} answered"
         print(f"  {_socket(probe)} {asked}")
     for session in done["sessions_ended"]:
-        ends = f"{session['source']}:{session.get('source_port', '')}"
-        ends += f" -> {session['destination']}:{session.get('destination_port', '')}"
-        print(f"  session {session['session']} {ends}: {session['reason']}")
+        print(f"  session {session['session']} {flow(session)}: {session['reason']}")
     for lost in done["connections_lost"]:
         print(f"  {_socket(lost)} lost: {lost['error']}")
     for missing in done["not_played"]:

@@ -98,6 +98,15 @@ class Client:
         body = {"by": by, "stop_on": list(stop_on)}
         return dict(self._ask("POST", "/fast-forward", body, is_slow=True))
 
+    def passed(self) -> float | None:
+        """Seconds that a travel under way has come; None if there is none."""
+        passed = self._ask("GET", "/fast-forward")["passed_s"]
+        return None if passed is None else float(passed)
+
+    def cancel_fast_forward(self) -> None:
+        """End a travel under way where it is; whoever asked for it gets what has happened."""
+        self._ask("DELETE", "/fast-forward")
+
     def kill(self, *, notify: str = "silent", **which: Any) -> int:
         """End sessions by `ids`, by `match` (a dict as for `sessions`) or by `share`."""
         answer = self._ask("POST", "/sessions/kill", {"notify": notify, **which})

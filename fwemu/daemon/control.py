@@ -191,6 +191,12 @@ class FastForward(BaseModel, extra="forbid"):
     stop_on: list[StopOn] = Field(default=[], description="events that end it before its time")
 
 
+class Passed(BaseModel):
+    """How far a travel in time has come."""
+
+    passed_s: float | None = Field(description="null if there is none")
+
+
 class TravelledTime(BaseModel):
     """What happened on the way."""
 
@@ -326,6 +332,20 @@ def application(
             raise ControlError("fast-forward: nobody here can play the hosts of this firewall")
         done = travels.fast_forward(request.by.nanoseconds, request.stop_on)
         return TravelledTime(**done.record)
+
+    @app.get("/fast-forward")
+    def passed() -> Passed:
+        """How far a travel under way has come."""
+        passed = None if travels is None else travels.passed
+        return Passed(passed_s=None if passed is None else seconds(passed))
+
+    @app.delete("/fast-forward")
+    def cancel() -> Passed:
+        """End a travel under way where it is."""
+        so_far = passed()
+        if travels is not None:
+            travels.cancel()
+        return so_far
 
     @app.get("/stats")
     def statistics() -> dict[str, Any]:

@@ -215,11 +215,12 @@ class Operations:
         numbers = [session.id for session in self._firewall.table]
         return self.kill(self._chance.sample(numbers, round(len(numbers) * share)), notify)
 
-    def advance(self, to: int | None, watch: bool) -> Progress:
+    def advance(self, to: int | None, watch: bool, singly: bool = False) -> Progress:
         """Let time pass until the instant `to`, event by event; None lets none pass.
 
         Stops where the firewall has said something, so that whoever hears it can answer in time:
-        then `now` is before `to`.  With `watch` the next answer tells what has happened meanwhile.
+        then `now` is before `to`.  `singly` stops wherever anything has happened.  With `watch`
+        the next answer tells what has happened meanwhile.
         """
         datapath, clock = self._datapath, self._clock
         datapath.witness = ([] if datapath.witness is None else datapath.witness) if watch else None
@@ -230,7 +231,7 @@ class Operations:
             spoken = datapath.spoken
             datapath.on_time()
             looks -= 1
-            if datapath.spoken != spoken:
+            if datapath.spoken != spoken or (singly and datapath.witness):
                 break
         datapath.publish()
         happened, datapath.witness = datapath.witness or [], [] if watch else None

@@ -53,7 +53,12 @@ class Travelled(Protocol):
 class Travels(Protocol):
     """Plays the firewall and the ends around it."""
 
+    @property
+    def passed(self) -> int | None: ...
+
     def fast_forward(self, by: int, stop_on: Iterable[StopOn] = ()) -> Travelled: ...
+
+    def cancel(self) -> None: ...
 
 
 Travel = Callable[[Asks], Travels]

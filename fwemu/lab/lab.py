@@ -114,7 +114,7 @@ class Lab:
         Nobody's where there are two firewalls: each would move its own clock alone.
         """
         hosts = self.hosts.values() if len(self._entry.plan.firewalls) == 1 else ()
-        return [f"--host={host.namespace.name}" for host in hosts]
+        return [f"--host={host.name}={host.namespace.name}" for host in hosts]
 
     def up(self) -> Lab:
         """Make it.  Whatever happens on the way, nothing half made is left."""

@@ -1,0 +1,379 @@
+"""An hour in a moment, on real sockets: what the kernels would have done in that hour, they do."""
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from fwemu.errors import ConfigError, ControlError
+from fwemu.lab import Lab
+from netns import sysctl
+from tests.lab.kit import (
+    Log,
+    Pair,
+    Wire,
+    as_new,
+    connected,
+    deaf,
+    eventually,
+    say,
+    what_comes,
+)
+
+pytestmark = pytest.mark.kernel
+
+VERSIONS = pytest.mark.parametrize("version", [4, 6], ids=["ipv4", "ipv6"])
+
+HOUR = "timeouts.tcp_established=1h"
+
+
+def keepalive(end: socket.socket, idle: int = 7200, **more: int) -> socket.socket:
+    """Switch it on; `interval`, `probes` and `user_timeout_ms` besides."""
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+    options = {
+        "interval": socket.TCP_KEEPINTVL,
+        "probes": socket.TCP_KEEPCNT,
+        "user_timeout_ms": socket.TCP_USER_TIMEOUT,
+    }
+    for name, value in more.items():
+        end.setsockopt(socket.IPPROTO_TCP, options[name], value)
+    return end
+
+
+def exchanged(lab: Lab, version: int = 4) -> Pair:
+    """A connection on which both ends have spoken."""
+    pair = connected(lab, version)
+    say(pair.client, pair.server)
+    say(pair.server, pair.client)
+    return pair
+
+
+def counts(done: dict[str, list[dict[str, int]]]) -> list[tuple[int, int]]:
+    """How many probes each socket has sent, and how many were answered."""
+    return [(each["sent"], each["answered"]) for each in done["probes"]]
+
+
+# -- the three of them ----------------------------------------------------------------------------
+
+
+@VERSIONS
+def test_two_hours_of_keepalive_behind_one_hour_die(lab: Lab, version: int) -> None:
+    """Linux's default is too late: the session is gone when the first probe comes."""
+    as_new(lab, HOUR)
+    with exchanged(lab, version) as pair:
+        keepalive(pair.client)
+        done = lab.fast_forward("2h 12m")
+        assert counts(done) == [(9, 0)]
+        assert [each["reason"] for each in done["sessions_ended"]] == ["expired"]
+        assert [(each["host"], each["error"]) for each in done["connections_lost"]] == [
+            ("client", "ETIMEDOUT")
+        ]
+        assert what_comes(pair.client) == "ETIMEDOUT"
+
+
+@VERSIONS
+def test_fifteen_minutes_of_keepalive_survive(lab: Lab, version: int) -> None:
+    """Each probe crosses the firewall and restarts its timer; the application notices nothing."""
+    as_new(lab, HOUR)
+    with exchanged(lab, version) as pair:
+        keepalive(pair.client, 900)
+        done = lab.fast_forward("8h 1m")
+        assert counts(done) == [(32, 32)]
+        assert done["sessions_ended"] == done["connections_lost"] == []
+        say(pair.client, pair.server)
+        say(pair.server, pair.client)
+        (session,) = lab.firewall.sessions()
+        assert session["keepalive_probes"] == {"original": 32, "reply": 0}
+        assert session["age_s"] > 8 * 3600
+
+
+@VERSIONS
+def test_without_keepalive_nobody_asks_and_the_connection_dies(lab: Lab, version: int) -> None:
+    """Lowering tcp_keepalive_time does nothing for a socket without SO_KEEPALIVE."""
+    as_new(lab, HOUR, "unknown.inside=reset")
+    sysctl(lab.client.namespace, "net.ipv4.tcp_keepalive_time", 60)
+    try:
+        with exchanged(lab, version) as pair:
+            done = lab.fast_forward("1h 1s")
+            assert done["probes"] == []
+            assert [each["reason"] for each in done["sessions_ended"]] == ["expired"]
+            pair.client.sendall(b"still there?")
+            assert what_comes(pair.client) == "ECONNRESET"
+    finally:
+        sysctl(lab.client.namespace, "net.ipv4.tcp_keepalive_time", 7200)
+
+
+def test_the_same_three_stories_in_real_time(lab: Lab) -> None:
+    """Two seconds instead of two hours behind one and a half: the ends fare the same."""
+    as_new(lab, "timeouts.tcp_established=3s", "unknown.inside=reset")
+    with exchanged(lab) as late, exchanged(lab) as early, exchanged(lab) as never:
+        keepalive(late.client, 5)
+        keepalive(early.client, 1, interval=1)
+        assert what_comes(late.client) == "ECONNRESET"
+        say(early.client, early.server)
+        never.client.sendall(b"still there?")
+        assert what_comes(never.client) == "ECONNRESET"
+
+
+# -- where the settings come from -----------------------------------------------------------------
+
+
+def test_the_sysctls_of_the_host_count(lab: Lab) -> None:
+    """For a socket that sets nothing but SO_KEEPALIVE."""
+    as_new(lab, HOUR)
+    sysctl(lab.server.namespace, "net.ipv4.tcp_keepalive_time", 600)
+    try:
+        with exchanged(lab) as pair:
+            pair.server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            done = lab.fast_forward("61m")
+            assert counts(done) == [(6, 6)]
+            assert done["probes"][0]["host"] == "server"
+            say(pair.server, pair.client)
+    finally:
+        sysctl(lab.server.namespace, "net.ipv4.tcp_keepalive_time", 7200)
+
+
+def test_a_user_timeout_ends_it_sooner(lab: Lab) -> None:
+    """TCP_USER_TIMEOUT takes the place of the number of probes."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 3700, interval=60, probes=9, user_timeout_ms=3_800_000)
+        done = lab.fast_forward("2h")
+        # asked at 3700 s, 3760 s; at 3820 s it has heard nothing for more than 3800 s
+        assert counts(done) == [(2, 0)]
+        assert what_comes(pair.client) == "ETIMEDOUT"
+
+
+def test_a_probe_that_is_answered_by_a_rst_ends_the_connection(lab: Lab) -> None:
+    """The firewall says so in the server's name."""
+    as_new(lab, HOUR, "unknown.inside=reset")
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 4000)
+        done = lab.fast_forward("2h")
+        assert counts(done) == [(1, 0)]
+        assert [each["error"] for each in done["connections_lost"]] == ["ECONNRESET"]
+        assert what_comes(pair.client) == "ECONNRESET"
+
+
+def test_an_interval_longer_than_the_idle_time_counts_between_answered_probes(lab: Lab) -> None:
+    """The kernel sets its timer to TCP_KEEPINTVL after each probe, answered or not."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 60, interval=600)
+        assert counts(lab.fast_forward("50m")) == [(5, 5)]  # 1m, 11m, ... 41m
+
+
+def test_changed_sockets_are_as_they_were(lab: Lab) -> None:
+    """Those that live on, whatever was tried with them."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 900, interval=20, probes=1)  # every question is the last one
+        done = lab.fast_forward("31m")
+        assert counts(done) == [(2, 2)]
+        options = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_USER_TIMEOUT
+        values = [pair.client.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+        assert values == [900, 20, 0]
+        assert sysctl(lab.client.namespace, "net.ipv4.tcp_invalid_ratelimit") == "500"
+        say(pair.client, pair.server)
+
+
+# -- whose sockets --------------------------------------------------------------------------------
+
+CHILD = """
+import os, socket, sys, time
+a = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+b = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+for each in (a, b):
+    each.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1200)
+if os.fork() == 0:
+    c = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    c.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1200)
+    print("ready", flush=True)
+    time.sleep(60)
+time.sleep(60)
+"""
+
+
+def test_sockets_of_children_and_grandchildren_are_played(lab: Lab) -> None:
+    """Several in one process, and one that two processes hold."""
+    as_new(lab, HOUR)
+    lab.server.start([sys.executable, "-m", "fwemu.scenarios.echo", "7"], port=7)
+    child = lab.client.start([sys.executable, "-c", CHILD, lab.server.ip, "7"])
+    eventually(lambda: len(list(lab.firewall.sessions())) == 3, what="three connections")
+    eventually(lambda: all(s["state"] == "ESTABLISHED" for s in lab.firewall.sessions()))
+    time.sleep(0.1)  # the last setsockopt of the grandchild
+    done = lab.fast_forward("41m")
+    assert counts(done) == [(2, 2)] * 3
+    child.stop()
+
+
+def test_both_ends_may_ask(lab: Lab) -> None:
+    """Each has a timer of its own; a probe that is heard restarts nobody's but its sender's."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 900)
+        keepalive(pair.server, 900)
+        done = lab.fast_forward("61m")
+        assert counts(done) == [(4, 4)] * 2
+
+
+# -- between and within travels -------------------------------------------------------------------
+
+
+def test_two_half_hours_are_an_hour(lab: Lab) -> None:
+    """What was skipped is not forgotten: the kernels know nothing of it."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 2600)
+        assert counts(lab.fast_forward("30m")) == []
+        assert counts(lab.fast_forward("30m")) == [(1, 1)]
+        assert counts(lab.fast_forward("30m")) == [(1, 1)]
+        say(pair.client, pair.server)
+        assert counts(lab.fast_forward("30m")) == []
+        assert counts(lab.fast_forward("30m")) == [(1, 1)]
+
+
+def test_a_socket_that_was_quiet_before_it_asked_is_remembered(lab: Lab) -> None:
+    """SO_KEEPALIVE switched on after an hour of quiet: the hour counts."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair:
+        lab.fast_forward("50m")
+        keepalive(pair.client, 3300)
+        assert counts(lab.fast_forward("6m")) == [(1, 1)]
+
+
+def test_the_log_has_each_event_at_its_own_time(lab: Lab) -> None:
+    """An expiry and its RSTs at the hour, not when the travel ended."""
+    as_new(lab, HOUR, "expiry.action=reset-both")
+    log = Log(lab)
+    with exchanged(lab) as pair:
+        before = eventually(lambda: log("built"))[0]["at_s"]
+        done = lab.fast_forward("5h")
+        (ended,) = log("torn_down")
+        assert 3600 <= ended["at_s"] - before < 3605
+        assert ended["idle_s"] == 3600
+        assert {each["at_s"] for each in log("injected")} == {ended["at_s"]}
+        assert [each["host"] for each in done["connections_lost"]] == ["client", "server"]
+        assert what_comes(pair.server) == "ECONNRESET"
+
+
+def test_scheduled_flushes_happen_on_the_way(lab: Lab) -> None:
+    """Each at its time: what was opened before is gone."""
+    as_new(lab, HOUR, 'flush=[{every="20m"}]')
+    with exchanged(lab):
+        done = lab.fast_forward("30m")
+        assert [each["reason"] for each in done["sessions_ended"]] == ["flushed"]
+        assert 1190 < done["sessions_ended"][0]["idle_s"] < 1201
+
+
+def test_dead_connection_detection_asks_in_time(lab: Lab) -> None:
+    """The firewall's own questions are answered by the real ends before time goes on."""
+    as_new(lab, HOUR, "expiry.action=probe", "expiry.retry_interval=15s")
+    log = Log(lab)
+    with exchanged(lab) as pair:
+        done = lab.fast_forward("3h 30m")
+        assert done["sessions_ended"] == []
+        assert len(log("injected", kind="probe")) == 6
+        say(pair.client, pair.server)
+
+
+@pytest.mark.parametrize(
+    ("event", "seconds"),
+    [("session-ended", 3600), ("probe-unanswered", 4000), ("connection-lost", 4020)],
+)
+def test_it_stops_where_it_was_told_to(lab: Lab, event: str, seconds: int) -> None:
+    """At the first such event, with the clock at its time."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 4000, interval=10, probes=2)
+        done = lab.fast_forward("3h", stop_on=[event])
+        assert done["stopped_at"] == event
+        assert seconds - 5 < done["advanced_s"] < seconds + 2
+
+
+# -- what cannot be played ------------------------------------------------------------------------
+
+
+def test_data_on_its_way_is_told(lab: Lab) -> None:
+    """The retransmissions of that hour were not made."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair, deaf(lab.server):
+        keepalive(pair.client, 60)
+        pair.client.sendall(b"lost")
+        done = lab.fast_forward("10m")
+        assert done["probes"] == []
+        (told,) = [each for each in done["not_played"] if "acknowledged" in each["what"]]
+        assert told["what"] == "data that is not acknowledged (1 segments)"
+        assert (told["host"], told["remote"]) == (
+            "client",
+            f"{lab.server.ip}:{pair.server.getsockname()[1]}",
+        )
+
+
+def test_timers_inside_applications_are_told(lab: Lab) -> None:
+    """By the name of the process: nobody can see them."""
+    as_new(lab, HOUR)
+    with exchanged(lab):
+        done = lab.fast_forward("1m")
+        assert [each["what"] for each in done["not_played"]] == ["timers inside the application"]
+        assert "(pid " in done["not_played"][0]["process"]
+
+
+def test_a_peer_that_is_gone_answers_nothing(lab: Lab) -> None:
+    """The probe passes the firewall, and nobody is there: ETIMEDOUT after the last one."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair, deaf(lab.server):
+        keepalive(pair.client, 600, interval=10, probes=3)
+        done = lab.fast_forward("15m")
+        assert counts(done) == [(3, 0)]
+        assert what_comes(pair.client) == "ETIMEDOUT"
+
+
+def test_the_probes_are_those_of_the_kernel(lab: Lab) -> None:
+    """An ACK without data, one below the next number; the other kernel answers it."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair, Wire(lab.client) as wire:
+        keepalive(pair.client, 900)
+        lab.fast_forward("16m")
+        frames = [(frame.outgoing, frame.more[2]) for frame in wire.frames]
+        assert frames == [(True, 0x10), (False, 0x10)]
+
+
+# -- what is refused ------------------------------------------------------------------------------
+
+
+def test_a_firewall_without_hosts_refuses(new_lab: Callable[..., Lab]) -> None:
+    """Moving its clock alone would leave out everything else."""
+    from fwemu.lab.plan import Layout, Topology
+
+    pair = new_lab(topology=Topology(layout=Layout.ASYMMETRIC))
+    with pytest.raises(ControlError, match="hosts of this firewall are not known"):
+        pair.fast_forward("1h")
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1h", "never"])
+def test_a_time_that_is_none_is_refused(lab: Lab, text: str) -> None:
+    """With what would be one."""
+    with pytest.raises(ConfigError):
+        lab.fast_forward(text)
+
+
+def test_a_hundred_sockets_have_an_hour_in_about_a_second(lab: Lab) -> None:
+    """The figure itself is in bench; here it must only not be minutes."""
+    as_new(lab, HOUR)
+    pairs = [connected(lab) for _ in range(100)]
+    try:
+        for pair in pairs:
+            keepalive(pair.client, 900)
+        done = lab.fast_forward("1h")
+        assert counts(done) == [(4, 4)] * 100 or counts(done) == [(3, 3)] * 100
+        assert done["wall_s"] < 20
+        say(pairs[50].client, pairs[50].server)
+    finally:
+        for pair in pairs:
+            pair.close()
