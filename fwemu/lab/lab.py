@@ -173,6 +173,7 @@ class Lab:
 
         Of what is meant (see `evict`), if anything is, in both directions.
         """
+        __tracebackhide__ = True
         proof.assert_traversed(self, which, **match)
 
     def assert_survived(self, which: Any = None, **match: Any) -> None:
@@ -181,6 +182,7 @@ class Lab:
         A connection: its kernel holds it for established, and its session is there.  A port or the
         like (see `evict`): there are such sessions, and none was lost that its ends had not closed.
         """
+        __tracebackhide__ = True
         proof.assert_survived(self, which, **match)
 
     def _power_of(self, host: str) -> Power:

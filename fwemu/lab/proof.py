@@ -1,4 +1,7 @@
-"""What a test may claim about a lab; each raises AssertionError with what happened instead."""
+"""What a test may claim about a lab; each raises AssertionError with what happened instead.
+
+pytest shows the line of the test that claimed it (`__tracebackhide__`).
+"""
 
 from __future__ import annotations
 
@@ -32,20 +35,19 @@ def assert_traversed(lab: Lab, which: Any = None, **match: Any) -> None:
     So that a test does not pass because its client never went that way.  Of a connection (or port
     or host) packets of both directions must have passed; without one, any packet will do.
     """
+    __tracebackhide__ = True
     statistics = lab.firewall.statistics()
     accepted = statistics["packets"]["accept"]
     if which is None and not any(value is not None for value in match.values()):
         if sum(accepted.values()) == 0:
             raise AssertionError(
                 "nothing crossed the firewall; is the client's socket made inside "
-                f"`with lab.client`, and does it go to lab.server?\n{story(lab)}"
+                "`with lab.client`, and does it go to lab.server?"
             )
         return
     wanted = _records(lab, which, match)
     if not any(each["packets"]["original"] and each["packets"]["reply"] for each in wanted):
-        raise AssertionError(
-            f"{_what(which, match)} did not cross the firewall in both directions\n{story(lab)}"
-        )
+        raise AssertionError(f"{_what(which, match)} did not cross the firewall in both directions")
 
 
 def assert_survived(lab: Lab, which: Any = None, **match: Any) -> None:
@@ -55,15 +57,14 @@ def assert_survived(lab: Lab, which: Any = None, **match: Any) -> None:
     established, and the firewall must have a session for it (unless its mode is acl).  With `port`
     or the like: there are such sessions, and none was lost that its ends had not closed.
     """
+    __tracebackhide__ = True
     if which is None and not any(value is not None for value in match.values()):
         match = {"protocol": "tcp"}
     if which is not None and not isinstance(which, int | dict):
         flow = flow_of(which)
         _assert_lives(lab, which, flow)
         if lab.firewall.config()["mode"] != "acl" and not chosen(lab.firewall, which, {}):
-            raise AssertionError(
-                f"{flow} did not survive: {_how_it_ended(lab, flow.owns)}\n{story(lab)}"
-            )
+            raise AssertionError(f"{flow} did not survive: {_how_it_ended(lab, flow.owns)}")
         return
     there = chosen(lab.firewall, which, match)
     wants = _wants(which, match)
@@ -74,16 +75,17 @@ def assert_survived(lab: Lab, which: Any = None, **match: Any) -> None:
     ]
     if lost:
         ends = "; ".join(f"#{each['session']} {named(each)} {ending(each)}" for each in lost[:5])
-        raise AssertionError(f"{_what(which, match)} did not survive: {ends}\n{story(lab)}")
+        raise AssertionError(f"{_what(which, match)} did not survive: {ends}")
     if not there:
         raise AssertionError(
             f"{_what(which, match)}: the firewall has no such session (there are: "
-            f"{what_there_is(lab.sessions)})\n{story(lab)}"
+            f"{what_there_is(lab.sessions)})"
         )
 
 
 def _assert_lives(lab: Lab, connection: Any, flow: Flow) -> None:
     """Does its kernel hold it for established?"""
+    __tracebackhide__ = True
     get = getattr(connection, "get_extra_info", None)
     ours = connection if get is None else get("socket")
     if flow.protocol != "tcp":
@@ -92,7 +94,7 @@ def _assert_lives(lab: Lab, connection: Any, flow: Flow) -> None:
     if flow.remote is None or state != _ESTABLISHED:
         raise AssertionError(
             f"{flow} did not survive: its kernel has closed it, or its peer has; "
-            f"{_how_it_ended(lab, flow.owns)}\n{story(lab)}"
+            f"{_how_it_ended(lab, flow.owns)}"
         )
 
 
