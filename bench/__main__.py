@@ -23,6 +23,7 @@ MEASURES: Final = {
     "packets": True,
     "api": True,
     "startup": True,
+    "travel": True,
     "core": False,
     "memory": False,
 }

@@ -19,9 +19,12 @@ from bench.traffic import (
     udp_exchange,
 )
 from bench.visits import spread
+from fwemu.core import tcp
 from fwemu.core.firewall import Firewall
+from fwemu.core.flow import Direction
 from fwemu.core.instants import SECOND
-from fwemu.core.packet import parse
+from fwemu.core.packet import Packet, parse
+from fwemu.core.tcp_table import Segment
 
 NOW: Final = 1_000 * SECOND
 PACKETS: Final = 20_000
@@ -82,6 +85,25 @@ def _belonging(version: int, sessions: int = 1) -> Trial:
     return _handle(engine, _mixed(some))
 
 
+def _by_flags(version: int) -> Trial:
+    """The same without windows: every segment of an open connection is believed."""
+    trial = _belonging(version)
+
+    def work() -> None:
+        looks = tcp.flows_on
+        tcp.flows_on = _believed
+        try:
+            trial.work()
+        finally:
+            tcp.flows_on = looks
+
+    return Trial(trial.operations, work)
+
+
+def _believed(talk: tcp.TcpTalk, packet: Packet, direction: Direction) -> bool:
+    return packet.segment is Segment.ACK
+
+
 def _mixed(some: Iterable[Connection]) -> list[Arrival]:
     """`PACKETS` in all, one connection's at a time in no particular order."""
     each = list(some)
@@ -123,6 +145,7 @@ TRIALS: Final[dict[str, Callable[[], Trial]]] = {
     "parse a TCP packet, IPv6": lambda: _parse(6),
     "packet of a TCP session, IPv4": lambda: _belonging(4),
     "packet of a TCP session, IPv6": lambda: _belonging(6),
+    "packet of a TCP session, numbers unseen": lambda: _by_flags(4),
     f"packet of one of {MANY:,} TCP sessions": lambda: _belonging(4, MANY),
     "packet of a UDP session": _udp,
     "SYN that opens a session": _opening,

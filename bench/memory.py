@@ -16,7 +16,7 @@ from bench.report import ROOT, Figure
 from bench.run import Run
 from bench.traffic import Connection, firewall
 from bench.visits import spread
-from fwemu.core.firewall import SWEEP
+from fwemu.core.endings import SWEEP
 from fwemu.core.instants import SECOND
 from fwemu.daemon.operations import PAGE
 from fwemu.daemon.records import row_of

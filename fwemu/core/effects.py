@@ -118,12 +118,15 @@ Effect = (
     | PacketInjected
 )
 
+Effects = tuple[Effect, ...]
+"""In the order in which they happened."""
+
 
 class Decision(NamedTuple):
     """The core's whole answer to one packet."""
 
     verdict: Verdict
     reason: Reason
-    effects: tuple[Effect, ...] = ()
+    effects: Effects = ()
     ticket: int = 0
     """Names a packet that is held, until a `PacketReleased` says what becomes of it."""

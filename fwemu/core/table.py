@@ -21,6 +21,7 @@ class SessionTable:
     def __init__(self, when_full: WhenFull, choose: Choose) -> None:
         self._flows: defaultdict[int, dict[bytes, Session]] = defaultdict(dict)
         self._sessions: dict[int, Session] = {}
+        self._last_number = 0
         self._choose = choose
         self.expiry = ExpiryQueue()
         self.set_eviction(when_full)
@@ -42,6 +43,11 @@ class SessionTable:
     def get(self, number: int) -> Session | None:
         """The session with this number."""
         return self._sessions.get(number)
+
+    def new_number(self) -> int:
+        """The number of the next session, which no other has ever had."""
+        self._last_number += 1
+        return self._last_number
 
     def add(self, session: Session) -> None:
         """Take in a new session; there must be room."""

@@ -1,4 +1,4 @@
-"""The reference of metrics and reasons, made from the code that counts and decides.
+"""The reference of metrics, reasons and states, made from the code that counts and decides.
 
 `python -m fwemu.daemon.documentation` writes the files of a checkout; with `--check` it only says
 which of them are stale.
@@ -15,6 +15,7 @@ from fwemu import generated
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.reasons import WHY, WHY_ENDED, Answer, EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
+from fwemu.daemon import states_page as states
 from fwemu.daemon.formats import page as device_logs
 from fwemu.daemon.metrics import HISTOGRAMS, METRICS, MetricKind
 from fwemu.daemon.tally import IDLE_BUCKETS, TRACKED_PROTOCOLS, VERDICT_BUCKETS
@@ -42,7 +43,7 @@ def label_values(metric: str, label: str) -> tuple[str, ...]:
         "state": tuple(state.name for state in State if state),
         "zone": tuple(zone.word for zone in Zone),
         "answer": tuple(answer.word for answer in Answer),
-        "kind": tuple(answer.word for answer in Answer if answer is not Answer.NOTHING),
+        "kind": (*(answer.word for answer in Answer if answer is not Answer.NOTHING), "probe"),
         "direction": tuple(direction.name.lower() for direction in Direction),
         "limit": ("queue_full", "buffer_full"),
     }[label]
@@ -98,11 +99,17 @@ def api_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def states_page() -> str:
+    """docs/reference/states.md"""
+    return states.page(_GENERATED)
+
+
 PAGES: Final[generated.Pages] = {
     "docs/guides/device-logs.md": device_logs.page,
     "docs/reference/api.md": api_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/reasons.md": reasons_page,
+    "docs/reference/states.md": states_page,
 }
 """What is generated, by its path in a checkout."""
 

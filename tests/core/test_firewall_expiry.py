@@ -2,7 +2,7 @@
 
 import pytest
 
-from fwemu.core.firewall import SWEEP
+from fwemu.core.endings import SWEEP
 from tests.core.play import INSIDE, duration
 
 # -- who hears --

@@ -3,7 +3,7 @@
 import pytest
 
 from fwemu.core.choices import UnderPressure
-from fwemu.core.firewall import SWEEP
+from fwemu.core.endings import SWEEP
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import PressurePolicy
 from tests.core import wire
@@ -169,4 +169,4 @@ def test_pressure_follows_the_settings(play):
 def test_without_pressure_nobody_walks(play):
     """An empty policy costs nothing."""
     crowd(play, 2)
-    assert play.firewall._pressure.next_look() is None
+    assert play.firewall._regime.pressure.next_look() is None

@@ -171,6 +171,13 @@ def test_a_rst_that_may_be_believed_or_not_shortens_the_timer(play):
     play.server("A", ack=1).stays("ESTABLISHED").ends_up_alive(within="1h")
 
 
+def test_a_rst_that_is_believed_has_the_timer_of_its_state(play):
+    """The connection is closed; nothing about it is odd any more."""
+    play.under(short={"rst_unverified": "5s"}, tcp_closed="10s")
+    play.talk.establish()
+    play.client("R", seq=1).moves_to("CLOSE").ends_up_alive(within="10s")
+
+
 # -- age --
 
 
@@ -243,7 +250,7 @@ def test_the_idle_timeout_of_a_rule_still_counts(play):
 
 def test_a_session_that_moves_on_without_an_answer_is_plain(play):
     """Policies that ask for nothing special pay for nothing special."""
-    assert play.firewall._timers.is_plain
+    assert play.firewall._regime.timers.is_plain
     play.reconfigure(longest="1h")
-    assert not play.firewall._timers.is_plain
+    assert not play.firewall._regime.timers.is_plain
     assert duration("1h") == play.firewall.policy.longest

@@ -42,11 +42,13 @@ def test_every_command_it_names_exists():
     """Commands get renamed; readers do not know."""
     from fwemu.cli.main import COMMANDS
 
-    named = set(re.findall(r"(?:^|[/ `])fwemu ([a-z]+)", "\n".join(re.findall(r"`[^`]+`", README))))
+    named = set(
+        re.findall(r"(?:^|[/ `])fwemu ([a-z-]+)", "\n".join(re.findall(r"`[^`]+`", README)))
+    )
     named |= {
         match
         for block in re.findall(r"```\n(.*?)```", README, flags=re.DOTALL)
-        for match in re.findall(r"fwemu ([a-z]+)", block)
+        for match in re.findall(r"fwemu ([a-z-]+)", block)
     }
 
     assert named - set(COMMANDS) == set()

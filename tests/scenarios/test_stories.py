@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import fwemu.core.firewall
+import fwemu.core.openings
 import fwemu.core.tcp
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.tcp_table import FLAG_SEGMENTS, NEXT, TCP_STATES, Cell, Segment, State
@@ -122,7 +122,7 @@ def visited(monkeypatch):
     cells = set()
     meanings = []
     meaning, track = fwemu.core.tcp.meaning, fwemu.core.tcp.track
-    flows_on, first_state = fwemu.core.tcp.flows_on, fwemu.core.firewall.first_state
+    flows_on, first_state = fwemu.core.tcp.flows_on, fwemu.core.openings.first_state
 
     def seen_meaning(talk, state, packet, direction, check):
         meanings.append(meaning(talk, state, packet, direction, check))
@@ -148,7 +148,7 @@ def visited(monkeypatch):
     monkeypatch.setattr(fwemu.core.tcp, "meaning", seen_meaning)
     monkeypatch.setattr(fwemu.core.tcp, "track", seen_track)
     monkeypatch.setattr(fwemu.core.tcp, "flows_on", seen_flows_on)
-    monkeypatch.setattr(fwemu.core.firewall, "first_state", seen_first_state)
+    monkeypatch.setattr(fwemu.core.openings, "first_state", seen_first_state)
     return cells
 
 

@@ -1,0 +1,42 @@
+"""How a router's access list decides: the rules see every packet, and nothing is remembered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fwemu.core.arrival import Arrival
+from fwemu.core.effects import Decision
+from fwemu.core.flow import Zone
+from fwemu.core.packet import Fragment, Malformed, Packet
+from fwemu.core.policy import Policy
+from fwemu.core.reasons import Reason, Verdict
+from fwemu.core.refusals import Refusals
+from fwemu.core.rules import Action, judge
+
+_PERMITTED: Final = Decision(Verdict.ACCEPT, Reason.PERMITTED)
+
+
+class AccessList:
+    """The rules of a policy, for each packet by itself."""
+
+    def __init__(self, policy: Policy, refusals: Refusals) -> None:
+        self._rules = policy.rules
+        self._default_action = policy.default_action
+        self._refusals = refusals
+
+    def on_packet(self, packet: Packet, data: bytes, now: int, zone: Zone) -> Decision:
+        """It passes if the first rule that matches allows it."""
+        action, rule = judge(packet, zone, self._rules, self._default_action)
+        if action is Action.ALLOW:
+            return _PERMITTED
+        return self._refusals.by_rule(Arrival(packet, data, now, zone), action, rule)
+
+    def on_fragment(self, fragment: Fragment, data: bytes, now: int, zone: Zone) -> Decision:
+        """It waits for nothing; what hides ports from the rules is refused (RFC 1858, 3128)."""
+        packet = fragment.packet
+        if fragment.cuts_header:
+            arrival = Arrival(packet, data, now, zone)
+            return self._refusals.refuse(arrival, Reason.OVERLAPPING_FRAGMENT)
+        if isinstance(packet, Malformed):
+            return self._refusals.refuse(Arrival(packet, data, now, zone), packet.reason)
+        return self.on_packet(packet, data, now, zone)

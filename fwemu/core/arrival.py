@@ -1,0 +1,35 @@
+"""A packet as it arrives, and who decides about it."""
+
+from __future__ import annotations
+
+from typing import Final, Generic, Protocol, TypeVar
+
+from fwemu.core.effects import Decision
+from fwemu.core.flow import Zone
+from fwemu.core.packet import Malformed, Packet
+
+Arrived = TypeVar("Arrived", contravariant=True)
+Parsed = TypeVar("Parsed", bound=Packet | Malformed, covariant=True)
+
+
+class Judge(Protocol[Arrived]):
+    """Decides about a packet of one kind.
+
+    Its arguments are those of an `Arrival`, which is made only where more than one needs them: a
+    packet of an open session, the most frequent of all, goes without.
+    """
+
+    def __call__(self, packet: Arrived, data: bytes, now: int, zone: Zone, /) -> Decision: ...
+
+
+class Arrival(Generic[Parsed]):
+    """A packet that does not simply pass: what it is, and whence and when it came."""
+
+    __slots__ = ("data", "now", "packet", "zone")
+
+    def __init__(self, packet: Parsed, data: bytes, now: int, zone: Zone) -> None:
+        self.packet: Final = packet
+        self.data: Final = data
+        """The bytes it was parsed from."""
+        self.now: Final = now
+        self.zone: Final = zone

@@ -1,0 +1,167 @@
+"""How sessions end, and who is told: by their timers, for want of room, or because of somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from fwemu.core import forge
+from fwemu.core.choices import AtExpiry
+from fwemu.core.effects import Effect, Effects, PacketInjected, SessionEnded, Traffic
+from fwemu.core.expiry import Looks
+from fwemu.core.flow import TCP, Direction
+from fwemu.core.reasons import EndReason
+from fwemu.core.regime import Regime
+from fwemu.core.session import Session
+from fwemu.core.tcp_table import State
+from fwemu.core.timeouts import END_OF_STATE
+
+SWEEP: Final = 128
+"""Sessions that one `tick` looks at, at the most: packets never wait for a mass expiry."""
+
+RESETS: Final[dict[AtExpiry, tuple[Direction, ...]]] = {
+    AtExpiry.SILENT: (),
+    AtExpiry.RESET_BOTH: (Direction.ORIGINAL, Direction.REPLY),
+    AtExpiry.RESET_ORIGINAL: (Direction.ORIGINAL,),
+    AtExpiry.RESET_REPLY: (Direction.REPLY,),
+    AtExpiry.PROBE: (),
+}
+"""The ends that get a RST."""
+
+_ESTABLISHED: Final = State.ESTABLISHED
+
+
+class Endings:
+    """Ends sessions of the table."""
+
+    def __init__(self, regime: Regime) -> None:
+        self._policy = regime.policy
+        self._table = regime.table
+        self._timers = regime.timers
+        self._pressure = regime.pressure
+
+    # -- one session --------------------------------------------------------------------------
+
+    def end(
+        self,
+        session: Session,
+        at: int,
+        reason: EndReason,
+        resets: Iterable[Direction] = (),
+    ) -> Effects:
+        """Forget a session; tell the named ends by RST."""
+        self._table.remove(session)
+        self._pressure.counted(len(self._table), at)
+        original, reply = session.ends
+        ended = SessionEnded(
+            at,
+            session.id,
+            session.flow,
+            session.zone,
+            reason,
+            session.state,
+            session.opened,
+            session.last_seen,
+            Traffic(original.packets, original.octets, reply.packets, reply.octets),
+            session.rule,
+        )
+        if session.protocol != TCP:
+            return (ended,)
+        ttl, numbers = self._policy.ttl, self._policy.reset_numbers
+        packets = ((toward, forge.reset_of(session, toward, ttl, numbers)) for toward in resets)
+        return (
+            ended,
+            *(
+                PacketInjected(at, packet, session.zone_of_end(toward), "reset", session.id)
+                for toward, packet in packets
+                if packet is not None
+            ),
+        )
+
+    def expire(self, session: Session, at: int | None = None) -> Effects:
+        """Its timer has run out: it ended at its deadline, however late that is noticed.
+
+        With `probe` an established TCP session does not end yet: its ends are asked first.
+        """
+        if at is None:
+            at = session.deadline
+        if self._timers.is_of_age(session, at):
+            return self.end(session, at, EndReason.LIFETIME)
+        if session.state is not _ESTABLISHED:
+            return self.end(session, at, END_OF_STATE[session.state])
+        action = self._policy.at_expiry
+        if session.rule is not None:
+            action = self._policy.rules[session.rule].at_expiry or action
+        if action is not AtExpiry.PROBE:
+            return self.end(session, at, EndReason.EXPIRED, RESETS[action])
+        if session.probes < self._policy.probe.max_retries:
+            probes = self._ask(session, at)
+            if probes:
+                return probes
+        return self.end(session, at, EndReason.UNANSWERED if session.probes else EndReason.EXPIRED)
+
+    def _ask(self, session: Session, at: int) -> Effects:
+        """Ask the ends of a session that have not answered yet; nothing if none can be asked."""
+        waiting = [end for end in Direction if not session.answered & 1 << end]
+        probes = tuple(
+            PacketInjected(at, packet, session.zone_of_end(end), "probe", session.id)
+            for end in waiting
+            if (packet := forge.probe_of(session, end, self._policy.ttl)) is not None
+        )
+        if probes:
+            self._timers.ask_again(session, at, self._policy.probe.retry_interval)
+        return probes
+
+    def catch_up(self, session: Session, now: int) -> Effects:
+        """Do what `sweep` would have done with this session by now; it may be gone afterwards."""
+        effects: Effects = ()
+        while session.queued >= 0:
+            idle, lifetime = now - session.restarted, session.lifetime
+            if idle < lifetime and not (
+                self._pressure.is_on and idle >= self._pressure.cut(lifetime)
+            ):
+                break
+            effects += self.expire(session, min(session.deadline, now))
+        return effects
+
+    # -- many ---------------------------------------------------------------------------------
+
+    def sweep(self, now: int) -> Effects:
+        """End those that are due, looking at no more than `SWEEP` of all."""
+        effects: list[Effect] = []
+        looks = Looks(SWEEP)
+        while (session := self._table.expiry.due(now, looks)) is not None:
+            effects += self.expire(session)
+        for session in self._pressure.over(self._table, now, looks):
+            effects += self.expire(session, now)
+        return tuple(effects)
+
+    def make_room(self, now: int) -> tuple[bool, Effects]:
+        """Room for one more session: those that are due go first, then whom the policy names."""
+        table = self._table
+        if len(table) < self._policy.capacity:
+            return True, ()
+        effects: Effects = ()
+        looks = Looks(SWEEP)
+        while (due := table.expiry.due(now, looks)) is not None:
+            effects += self.expire(due)
+            if len(table) < self._policy.capacity:  # else it is asked whether it still lives
+                return True, effects
+        victim = table.eviction.victim()
+        if victim is None:
+            return False, effects
+        return True, effects + self.end(victim, now, EndReason.EVICTED)
+
+    def end_due(self, now: int) -> Effects:
+        """End all that are due, so that an operator's action never claims or raises the dead."""
+        effects: list[Effect] = []
+        while (session := self._table.expiry.due(now)) is not None:
+            effects += self.expire(session)
+        return tuple(effects)
+
+    def end_all(self, now: int, reason: EndReason) -> Effects:
+        """Empty the table, silently."""
+        effects: list[Effect] = []
+        for session in self._table:
+            effects += self.end(session, now, reason)
+        return tuple(effects)

@@ -1,0 +1,108 @@
+"""What an operator does to the sessions that are open: flush, kill, another policy, a failover.
+
+Sessions that are due end first, at their deadlines: an operator's action never claims the dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fwemu.core.choices import AtExpiry, Mode
+from fwemu.core.effects import Effect, Effects, StateChanged
+from fwemu.core.endings import RESETS, Endings
+from fwemu.core.fragment_verdicts import FragmentVerdicts
+from fwemu.core.openings import Openings
+from fwemu.core.policy import Policy
+from fwemu.core.reasons import EndReason
+from fwemu.core.regime import Regime
+from fwemu.core.standby import Standby, Unheard, take_over
+
+
+class Operators:
+    """What operators may do; `Firewall` says what each of it means."""
+
+    def __init__(
+        self, regime: Regime, endings: Endings, openings: Openings, fragments: FragmentVerdicts
+    ) -> None:
+        self._policy = regime.policy
+        self._table = regime.table
+        self._timers = regime.timers
+        self._pressure = regime.pressure
+        self._endings = endings
+        self._openings = openings
+        self._fragments = fragments
+
+    def flush(self, now: int) -> Effects:
+        """Empty the table, silently, and drop what is held."""
+        ended = self._endings.end_due(now)
+        held = self._fragments.drop_held(now)
+        return held + ended + self._endings.end_all(now, EndReason.FLUSHED)
+
+    def kill(self, numbers: Iterable[int], now: int, notify: AtExpiry) -> Effects:
+        """End these sessions (unknown numbers are passed over), with RSTs where `notify` says."""
+        effects: list[Effect] = [*self._endings.end_due(now)]
+        for number in numbers:
+            session = self._table.get(number)
+            if session is not None:
+                effects += self._endings.end(session, now, EndReason.KILLED, RESETS[notify])
+        return tuple(effects)
+
+    def adopt(self, before: Policy, now: int) -> Effects:
+        """Bring what was opened under another policy under this one, which has just begun."""
+        policy, table = self._policy, self._table
+        effects: list[Effect] = []
+        if policy.mode is not before.mode:
+            effects += self.flush(now)
+        for session in table:
+            if session.rule is not None and session.rule >= len(policy.rules):
+                session.rule = None
+            session.lifetimes = self._timers.lifetimes(session.rule, is_trusted=session.is_trusted)
+            self._timers.begin(session)
+            table.expiry.moved(session)
+            if session.deadline <= now:  # its new timer has run out: now, not before it was set
+                effects += self._endings.expire(session, now)
+        while len(table) > policy.capacity:
+            victim = table.eviction.victim() or table.oldest
+            effects += self._endings.end(victim, now, EndReason.EVICTED)
+        self._pressure.counted(len(table), now)
+        return tuple(effects)
+
+    def fail_over(self, now: int, peer: Standby | None, lag: int) -> Effects:
+        """The table becomes what the peer has of it."""
+        effects = self._endings.end_due(now) + self._fragments.drop_held(now)
+        if peer is None:
+            return effects + self._endings.end_all(now, EndReason.FAILED_OVER)
+        peer.follow(effects)
+        unheard = peer.unheard(now - lag)
+        effects += self._hand_over(unheard, now) + self._restore(unheard, now)
+        self._pressure.counted(len(self._table), now)
+        return effects
+
+    def _hand_over(self, unheard: Unheard, now: int) -> Effects:
+        """The peer has those sessions of the table of which it has heard, in the states of then."""
+        effects: list[Effect] = []
+        known = []
+        for session in self._table:
+            if session.id in unheard.opened:
+                effects += self._endings.end(session, now, EndReason.FAILED_OVER)
+            else:
+                self._table.remove(session)
+                known.append(session)
+        for session in known:
+            before = session.state
+            take_over(session, unheard.states.get(session.id, before), now)
+            self._timers.begin(session)
+            self._table.add(session)
+            if session.state is not before:
+                effects.append(StateChanged(now, session.id, before, session.state, None))
+        return tuple(effects)
+
+    def _restore(self, unheard: Unheard, now: int) -> Effects:
+        """Sessions of whose end it has not heard it still has, as far as there is room."""
+        if self._policy.mode is not Mode.STATEFUL:
+            return ()
+        room = self._policy.capacity - len(self._table)
+        longest = self._policy.longest
+        young = [each for each in unheard.ended.values() if now - each.opened < longest]
+        young.sort(key=lambda ended: ended.id)
+        return tuple(self._openings.restore(each, now) for each in young[:room])

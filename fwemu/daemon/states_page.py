@@ -1,0 +1,126 @@
+"""The page of states: the TCP table as a diagram and cell by cell, made from the table itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fwemu.config.duration import Duration
+from fwemu.core.flow import Direction
+from fwemu.core.policy import DEFAULT_TIMEOUTS
+from fwemu.core.tcp_table import (
+    BY_NUMBERS,
+    FLAG_SEGMENTS,
+    TCP_STATES,
+    TRANSITIONS,
+    Cell,
+    Segment,
+    State,
+)
+from fwemu.core.timeouts import SETTING_OF_STATE
+
+_HEAD: Final = """
+A session has one state for both of its ends, as in nf_conntrack
+([decision 0001](../decisions/0001-joint-tcp-state.md)). This is the table that the firewall
+follows; there is no transition anywhere else.
+"""
+
+_CELLS: Final = {
+    Cell.IGNORE: "passes, and moves nothing: it may be invalid, the endpoint will tell",
+    Cell.REOPEN: "begins a new session on the same addresses and ports",
+    Cell.BAD: "cannot occur in this state: dropped as `invalid_state` (without a session as"
+    " `unknown_packet`)",
+    Cell.OUTSIDE: "its numbers cannot be: dropped as `out_of_window`",
+}
+
+_NUMBERS: Final = {
+    Segment.SYN_AGAIN: "a SYN that may be a new connection or not; only a SYN-ACK will tell",
+    Segment.SYN_ACK_SYNC: "a SYN-ACK that answers a SYN which was passed and ignored",
+    Segment.ACK_BOTH: "an ACK after both ends have sent a SYN",
+    Segment.ACK_CHALLENGE: "the challenge ACK to a SYN that was passed while the last ACK is due",
+    Segment.RST_INEXACT: "a RST in the window, but not on the number expected",
+    Segment.RST_OLD: "a RST below what its receiver has acknowledged",
+}
+
+
+def page(head: str) -> str:
+    """docs/reference/states.md"""
+    lines = [head, "", "# States", "", _HEAD.strip(), "", "## TCP, by flags", ""]
+    lines += _diagram()
+    lines += ["", *_table(), "", "What is not a state in a cell:", ""]
+    lines += [f"- `{cell.value}`: {text}" for cell, text in _CELLS.items()]
+    lines += ["", "## TCP, by numbers", "", _BY_NUMBERS_HEAD.strip(), ""]
+    lines += ["| segment | | leads to |", "|---|---|---|"]
+    lines += [
+        f"| `{segment.name}` | {text} | {_cell(BY_NUMBERS[segment])} |"
+        for segment, text in _NUMBERS.items()
+    ]
+    lines += [
+        "",
+        "## Timers",
+        "",
+        "Each state has a timer, which packets of the session restart",
+        "",
+    ]
+    lines[-2] += " ([refresh](settings.md) says which)."
+    lines += ["| state | setting | default |", "|---|---|---|"]
+    for state, setting in SETTING_OF_STATE.items():
+        if setting is not None:
+            default = Duration(DEFAULT_TIMEOUTS[setting])
+            lines.append(f"| `{state.name}` | `timeouts.{setting}` | {default} |")
+    return "\n".join(lines) + "\n"
+
+
+_BY_NUMBERS_HEAD: Final = """
+Some segments are told by their numbers as well as their flags, before the table is asked. Whatever
+the state, they lead here:
+"""
+
+
+_TIMERS_HEAD: Final = """
+Each state has a timer, which packets of the session restart ([refresh](settings.md) says which).
+"""
+
+
+def _diagram() -> Iterator[str]:
+    """The moves from one state to another; what stays, is ignored or refused is not drawn."""
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    edges: dict[tuple[State, State], list[str]] = {}
+    for (state, direction), row in TRANSITIONS.items():
+        for segment, cell in row.items():
+            after = State.SYN_SENT if cell is Cell.REOPEN else cell
+            if isinstance(after, State) and after is not state:
+                arrow = ">" if direction is Direction.ORIGINAL else "<"
+                edges.setdefault((state, after), []).append(f"{arrow} {segment.name}")
+    for (before, after), labels in edges.items():
+        begin = "[*]" if before is State.NONE else before.name
+        yield f"    {begin} --> {after.name}: {_merged(labels)}"
+    yield "```"
+    yield ""
+    yield "`>` goes in the original direction, `<` in the reply direction, `<>` either way."
+
+
+def _merged(labels: list[str]) -> str:
+    """The same segment in both directions is said once."""
+    segments = dict.fromkeys(label[2:] for label in labels)
+    return ", ".join(
+        f"<> {segment}"
+        if {f"> {segment}", f"< {segment}"} <= set(labels)
+        else next(label for label in labels if label[2:] == segment)
+        for segment in segments
+    )
+
+
+def _table() -> Iterator[str]:
+    yield f"| state | | {' | '.join(segment.name for segment in FLAG_SEGMENTS)} |"
+    yield "|---|---|" + "---|" * len(FLAG_SEGMENTS)
+    for state in TCP_STATES:
+        for direction in Direction:
+            row = TRANSITIONS[state, direction]
+            cells = " | ".join(_cell(row[segment]) for segment in FLAG_SEGMENTS)
+            yield f"| `{state.name}` | {direction.name.lower()} | {cells} |"
+
+
+def _cell(cell: State | Cell) -> str:
+    return cell.name if isinstance(cell, State) else f"*{cell.value}*"
