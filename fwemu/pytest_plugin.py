@@ -34,10 +34,10 @@ LOG_LINES: Final = 40
 """The last lines of the firewall log that a failing test shows."""
 
 _MARKER: Final = (
-    "firewall(profile, profiles, settings, config, topology): what the firewall of the fixture `lab` "
-    "is like: the profile of a device, or several, for each of which the test is run; settings as "
-    '{"timeouts.tcp_established": "5s"} or ["timeouts.tcp_established=5s"]; a configuration file, '
-    'seen from the directory of the test; a topology as in {"clients": 2}'
+    "firewall(profile, profiles, settings, config, topology): what the firewall of the fixture "
+    "`lab` is like: the profile of a device, or several, for each of which the test is run; "
+    'settings as {"timeouts.tcp_established": "5s"} or ["timeouts.tcp_established=5s"]; a '
+    'configuration file, seen from the directory of the test; a topology as in {"clients": 2}'
 )
 _EVENTS: Final = (
     'daemon.log_events=["built", "torn_down", "denied", "injected", "released", "keepalive", '
