@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -256,17 +257,32 @@ def _made(profile: str | None, settings: list[str], config: Path | None, topolog
 
 
 def _lack(item: pytest.Item, made: Lab) -> str | None:
-    """Build it; what this machine or user lacks for that, if anything."""
+    """Build it; what this machine or user lacks for that, if anything.
+
+    A plain `Lab` would take an ordinary user's process into a user namespace.  Not so here: all
+    other tests of the session would leave the machine's network with it.
+    """
+    from fwemu.daemon import needs
     from fwemu.daemon.checks import explained
     from fwemu.errors import MissingError, NamespaceError, PrivilegeError
 
+    command = f"{sys.executable} -m pytest {item.nodeid}"
+    if os.geteuid() != 0:
+        from netns import userns
+
+        if userns.refusal():
+            return f"{needs.PRIVILEGES.missing(needs.without_root())} (as in: sudo {command})"
+        return (
+            "this needs root, or a user namespace of its own for the whole run, as in: "
+            f"sudo {command}, or {sys.executable} -m fwemu.rootless -- {command}"
+        )
     try:
         try:
             made.up()
         except NamespaceError as error:
             raise explained(error) from error
     except PrivilegeError as error:
-        return f"{error} (as in: sudo {sys.executable} -m pytest {item.nodeid})"
+        return f"{error} (as in: sudo {command})"
     except MissingError as error:
         return str(error)
     return None

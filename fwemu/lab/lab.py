@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fwemu import rootless
 from fwemu.config import load
 from fwemu.core.flow import Zone
 from fwemu.daemon import needs
@@ -40,7 +42,8 @@ class Lab:
     """Client, firewall and server.  A context manager: at its end nothing is left.
 
     `config`, `profile` and `settings` are those of `fwemu.config.load`.  Errors in them are
-    raised here, before anything is made.
+    raised here, before anything is made.  `api` is a loopback address and port at which the control
+    API is served too; port 0 takes a free one.
     """
 
     def __init__(
@@ -52,13 +55,14 @@ class Lab:
         profile: str | None = None,
         settings: Sequence[str] = (),
         metrics: bool = True,
+        api: tuple[str, int] | None = None,
         base: Path | None = None,
     ) -> None:
         load(config, profile, settings)
         self._name = check_name(name) if name is not None else None
         self._topology = topology or Topology()
-        self._base = base or default_base()
-        self._arguments = _arguments(config, profile, settings, metrics)
+        self._base = base
+        self._arguments = _arguments(config, profile, settings, metrics, api)
         self._network = Network()
         self._clients: list[Client] = []
         self._powers: dict[str, Power] = {}
@@ -199,8 +203,15 @@ class Lab:
         return [f"--host={host.name}={host.namespace.name}" for host in hosts]
 
     def up(self) -> Lab:
-        """Make it.  Whatever happens on the way, nothing half made is left."""
-        self._entry = register.reserve(self._base, self._name, self._topology)
+        """Make it.  Whatever happens on the way, nothing half made is left.
+
+        Without root this process first moves into a user namespace of its own (`fwemu.rootless`),
+        and stays there.
+        """
+        if os.geteuid() != 0:
+            rootless.enter()
+        base = self._base or default_base()
+        self._entry = register.reserve(base, self._name, self._topology)
         self._network.on_close(self._entry.remove)
         self.abouts: list[About] = []
         """Who the firewalls are."""
@@ -325,7 +336,11 @@ def translated() -> Iterator[None]:
 
 
 def _arguments(
-    config: Path | None, profile: str | None, settings: Sequence[str], metrics: bool
+    config: Path | None,
+    profile: str | None,
+    settings: Sequence[str],
+    metrics: bool,
+    api: tuple[str, int] | None,
 ) -> list[str]:
     arguments = ["--config", str(config.absolute())] if config is not None else []
     if profile is not None:
@@ -334,4 +349,6 @@ def _arguments(
         arguments += ["--set", setting]
     if metrics:
         arguments += ["--metrics", "127.0.0.1:0"]
+    if api is not None:
+        arguments += ["--api", "{}:{}".format(*api)]
     return [*arguments, "--inside", "inside", "--outside", "outside"]
