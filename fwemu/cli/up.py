@@ -12,10 +12,13 @@ from typing import Any, Final
 import click
 
 from fwemu.cli.group import example
+<<<<<<< HEAD
 from fwemu.cli.options import as_json, behaviour, time_scale
+=======
+from fwemu.cli.options import api, as_json, behaviour, must_be_local, topology
+>>>>>>> main
 from fwemu.cli.output import emit, program, say
 from fwemu.cli.target import choose_lab, hosts_of
-from fwemu.daemon import needs
 from fwemu.errors import NamespaceError
 
 
@@ -26,6 +29,7 @@ from fwemu.errors import NamespaceError
 )
 @click.option("--clients", default=1, metavar="N", show_default=True, help="Hosts on the inside.")
 @click.option("--servers", default=1, metavar="N", show_default=True, help="Hosts on the outside.")
+<<<<<<< HEAD
 @click.option(
     "--topology",
     "layout",
@@ -35,6 +39,10 @@ from fwemu.errors import NamespaceError
     help="One firewall that sees both directions, or a pair that sees one each.",
 )
 @time_scale
+=======
+@topology
+@api
+>>>>>>> main
 @as_json
 def command(
     profile: str | None,
@@ -44,7 +52,11 @@ def command(
     clients: int,
     servers: int,
     layout: str,
+<<<<<<< HEAD
     time_scale: int,
+=======
+    api: tuple[str, int] | None,
+>>>>>>> main
     as_json: bool,
 ) -> None:
     """Make a lab: client, firewall and server, each a namespace.
@@ -52,17 +64,23 @@ def command(
     An asymmetric lab has two firewalls with the same settings: what clients send passes the first,
     which has the lab's name, and what servers send the second, which has that name and -b.
     """
+    from fwemu import rootless
     from fwemu.lab import Lab, Layout, Topology
 
+    must_be_local(api)
     lab = Lab(
         name=name,
         topology=Topology(clients, servers, Layout(layout)),
         config=config,
         profile=profile,
         settings=settings,
+<<<<<<< HEAD
         time_scale=time_scale,
+=======
+        api=api,
+>>>>>>> main
     )
-    needs.require_privileges()
+    rootless.enter_shared()
     say(f"making client, {_FIREWALLS[layout]} and server ...")
     with _signals_kept() as kept:
         try:
@@ -92,6 +110,7 @@ def command(
                 "hosts": hosts,
                 "control": about.control,
                 "metrics": about.metrics,
+                "api": about.api,
                 "events": about.events,
                 "device_log": about.device_log,
                 "profile": about.profile,
@@ -103,6 +122,7 @@ def command(
                         "netns": each.netns,
                         "control": each.control,
                         "metrics": each.metrics,
+                        "api": each.api,
                         "events": each.events,
                         "device_log": each.device_log,
                     }
@@ -117,6 +137,8 @@ def command(
     for each in lab.abouts:
         which = "" if each is about else f" of {each.name}, which servers send through"
         print(f"  metrics   {each.metrics}{which}")
+        if each.api:
+            print(f"  api       {each.api}{which}")
     suffix = f" -n {lab.name}"
     me = program()
     say(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fwemu import rootless
 from fwemu.config import load
 from fwemu.core.flow import Zone
 from fwemu.daemon import needs
@@ -37,8 +39,10 @@ _ZONE_INTERFACE = {Zone.INSIDE: "inside", Zone.OUTSIDE: "outside"}
 class Lab:
     """Client, firewall and server.  A context manager: at its end nothing is left.
 
-    `config`, `profile` and `settings` are those of `fwemu.config.load`.  Time passes `time_scale`
-    times faster than the wall's.  Errors in them are raised here, before anything is made.
+    `config`, `profile` and `settings` are those of `fwemu.config.load`.  Errors in them are
+    raised here, before anything is made.  `api` is a loopback address and port at which the control
+    API is served too; port 0 takes a free one.  Time passes `time_scale` times faster than the
+    wall's.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Lab:
         profile: str | None = None,
         settings: Sequence[str] = (),
         metrics: bool = True,
+        api: tuple[str, int] | None = None,
         base: Path | None = None,
         time_scale: int = 1,
     ) -> None:
@@ -58,8 +63,8 @@ class Lab:
         self._topology = topology or Topology()
         is_single = self._topology.layout is Layout.SINGLE
         check_time_scale(time_scale, ["its hosts"] if is_single else [])
-        self._base = base or default_base()
-        self._arguments = _arguments(config, profile, settings, metrics)
+        self._base = base
+        self._arguments = _arguments(config, profile, settings, metrics, api)
         if time_scale > 1:
             self._arguments += ["--time-scale", str(time_scale)]
         self._network = Network()
@@ -127,8 +132,15 @@ class Lab:
         return [f"--host={host.name}={host.namespace.name}" for host in hosts]
 
     def up(self) -> Lab:
-        """Make it.  Whatever happens on the way, nothing half made is left."""
-        self._entry = register.reserve(self._base, self._name, self._topology)
+        """Make it.  Whatever happens on the way, nothing half made is left.
+
+        Without root this process first moves into a user namespace of its own (`fwemu.rootless`),
+        and stays there.
+        """
+        if os.geteuid() != 0:
+            rootless.enter()
+        base = self._base or default_base()
+        self._entry = register.reserve(base, self._name, self._topology)
         self._network.on_close(self._entry.remove)
         self.abouts: list[About] = []
         """Who the firewalls are."""
@@ -250,7 +262,11 @@ def translated() -> Iterator[None]:
 
 
 def _arguments(
-    config: Path | None, profile: str | None, settings: Sequence[str], metrics: bool
+    config: Path | None,
+    profile: str | None,
+    settings: Sequence[str],
+    metrics: bool,
+    api: tuple[str, int] | None,
 ) -> list[str]:
     arguments = ["--config", str(config.absolute())] if config is not None else []
     if profile is not None:
@@ -259,4 +275,6 @@ def _arguments(
         arguments += ["--set", setting]
     if metrics:
         arguments += ["--metrics", "127.0.0.1:0"]
+    if api is not None:
+        arguments += ["--api", "{}:{}".format(*api)]
     return [*arguments, "--inside", "inside", "--outside", "outside"]
