@@ -21,7 +21,7 @@ from fwemu.lab import flows, launch, proof, register
 from fwemu.lab.flows import Session
 from fwemu.lab.host import Host
 from fwemu.lab.outages import CableEnd, Power
-from fwemu.lab.plan import LabPlan, Topology, check_name
+from fwemu.lab.plan import LabPlan, Layout, Topology, check_name, check_time_scale
 from netns import (
     LinkError,
     Namespace,
@@ -43,7 +43,8 @@ class Lab:
 
     `config`, `profile` and `settings` are those of `fwemu.config.load`.  Errors in them are
     raised here, before anything is made.  `api` is a loopback address and port at which the control
-    API is served too; port 0 takes a free one.
+    API is served too; port 0 takes a free one.  Time passes `time_scale` times faster than the
+    wall's.
     """
 
     def __init__(
@@ -57,12 +58,17 @@ class Lab:
         metrics: bool = True,
         api: tuple[str, int] | None = None,
         base: Path | None = None,
+        time_scale: int = 1,
     ) -> None:
         load(config, profile, settings)
         self._name = check_name(name) if name is not None else None
         self._topology = topology or Topology()
+        is_single = self._topology.layout is Layout.SINGLE
+        check_time_scale(time_scale, ["its hosts"] if is_single else [])
         self._base = base
         self._arguments = _arguments(config, profile, settings, metrics, api)
+        if time_scale > 1:
+            self._arguments += ["--time-scale", str(time_scale)]
         self._network = Network()
         self._clients: list[Client] = []
         self._powers: dict[str, Power] = {}
@@ -193,6 +199,11 @@ class Lab:
         if host not in self._powers:
             raise ConfigError(f"{host!r} is no host of this lab: {', '.join(self._powers)}")
         return self._powers[host]
+
+    @property
+    def time_scale_report(self) -> dict[str, Any]:
+        """How exactly the hosts follow its `time_scale`: `settings`, `not_scaled`, `sockets`."""
+        return self.firewall.time_scale()
 
     def _played_hosts(self) -> list[str]:
         """Whose sockets are played when time passes in a moment.
