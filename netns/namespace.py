@@ -245,7 +245,7 @@ class Creation:
             _prepare_directory()
             self._claim()
             unshare_network()
-            _loopback_up()
+            loopback_up()
             mount(OF_THIS_THREAD, path, MS_BIND)
             self.identity = _identity_at(OF_THIS_THREAD)
 
@@ -372,8 +372,8 @@ def _prepare_directory() -> None:
         os.close(lock)
 
 
-def _loopback_up() -> None:
-    """Bring up `lo`: a host without 127.0.0.1 surprises everybody."""
+def loopback_up() -> None:
+    """Bring up `lo` where this thread is: a host without 127.0.0.1 surprises everybody."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
 

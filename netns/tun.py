@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from netns.errors import LinkError, translated
+from netns.errors import LinkError, NotPermitted, translated
 from netns.links import configure
 from netns.namespace import Namespace
 
@@ -68,7 +68,13 @@ class Tun:
 
 def _open(name: str) -> int:
     with translated(f"create the TUN device {name}", LinkError):
-        descriptor = os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except PermissionError as error:
+            # most machines have it open to everybody (50-udev-default.rules of systemd)
+            raise NotPermitted(
+                f"cannot open {_DEVICE}, which only its owner may: sudo chmod 666 {_DEVICE}"
+            ) from error
         try:
             request = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI)
             fcntl.ioctl(descriptor, _TUNSETIFF, request)

@@ -33,12 +33,12 @@ _COLOURS: Final = {"survived": "green", "timed-out": "red", "reset": "yellow", N
 def command(as_json: bool) -> None:
     """Show how four firewalls treat the same quiet connection.
 
-    Takes about ten seconds, needs root, and leaves nothing behind.
+    Takes about ten seconds and leaves nothing behind.
     """
-    from fwemu.daemon.needs import require_privileges
+    from fwemu import rootless
     from fwemu.scenarios.quiet import LANES, Story
 
-    require_privileges()
+    rootless.enter()
     stories = [Story(lane) for lane in LANES]
     say("making four labs: client, firewall and server each ...")
     with _labs(stories) as labs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 
 import click
 
@@ -10,6 +11,7 @@ from fwemu import __version__
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say, table
+from fwemu.errors import PrivilegeError
 
 
 @click.command(epilog=example("fwemu doctor"))
@@ -20,12 +22,15 @@ def command(as_json: bool) -> int:
     And how to get it.  It works in network namespaces of its own and removes them.  The exit code
     is 0 if nothing is missing, else that of the first thing that is.
     """
+    from fwemu import rootless
     from fwemu.daemon.checks import Status, examine
 
     say(
         f"fwemu {__version__}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.release()}"
     )
+    with suppress(PrivilegeError):  # what is missing is among the findings
+        rootless.enter()
     findings = list(examine())
     if as_json:
         for finding in findings:

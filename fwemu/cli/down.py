@@ -11,7 +11,6 @@ from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say
 from fwemu.cli.words import complete_labs
-from fwemu.daemon import needs
 from fwemu.daemon.rundir import default_base, firewalls, start_time
 from fwemu.errors import ConfigError, NamespaceError
 
@@ -27,10 +26,11 @@ if TYPE_CHECKING:
 @as_json
 def command(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Remove labs: firewall, namespaces and the processes inside.  Nothing else is touched."""
+    from fwemu import rootless
     from fwemu.lab import register
     from fwemu.lab.lab import remove
 
-    needs.require_privileges()
+    rootless.enter_shared()
     base = default_base()
     if everything:
         chosen = register.entries(base)

@@ -14,7 +14,6 @@ from fwemu.cli.group import did_you_mean, example
 from fwemu.cli.options import which_lab
 from fwemu.cli.target import choose_lab, hosts_of
 from fwemu.cli.words import complete_hosts
-from fwemu.daemon import needs
 from fwemu.errors import FwemuError, NamespaceError
 
 NOT_FOUND: Final = 127
@@ -49,6 +48,7 @@ def become(
     name: str | None, host: str, words: Sequence[str], env: Mapping[str, str] | None = None
 ) -> NoReturn:
     """Turn this process into a command on a host of a lab."""
+    from fwemu import rootless
     from fwemu.lab.lab import translated
     from netns import Namespace
 
@@ -57,7 +57,7 @@ def become(
     if host not in hosts:
         hint = did_you_mean(host, hosts) or f" (there are: {', '.join(hosts)})"
         raise NamespaceError(f"lab {lab.plan.name} has no host {host!r}{hint}")
-    needs.require_privileges()
+    rootless.enter_shared()
     with translated(), Namespace.named(hosts[host]["netns"]).enter():
         sys.stdout.flush()
         for number in (

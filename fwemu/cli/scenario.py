@@ -68,9 +68,10 @@ def run_stories(what: tuple[str, ...], stage: str, profile: str | None, as_json:
     """Tell stories, each with packets of the IP versions that it is for.
 
     Without an argument those that come with fwemu.  Time is virtual: an hour passes at once.  A
-    story that goes otherwise than it says is printed up to the line where it does.  The queue and
-    the kernel need root; for the kernel only stories are told that say `kernel = yes`.
+    story that goes otherwise than it says is printed up to the line where it does.  For the kernel
+    only stories are told that say `kernel = yes`.
     """
+    from fwemu import rootless
     from fwemu.errors import ConfigError, StoryError
     from fwemu.scenarios import library
     from fwemu.scenarios.play import config_of
@@ -86,6 +87,8 @@ def run_stories(what: tuple[str, ...], stage: str, profile: str | None, as_json:
             raise ConfigError("none of these is for the kernel (write kernel = yes into it)")
         if what and silent:
             say(f"not for the kernel: {', '.join(silent)} (they do not say kernel = yes)")
+    if stage != "engine":
+        rootless.enter()
     width = max(len(each.name) for each in shelf)
     failed = 0
     with STAGES[stage]() as opens:

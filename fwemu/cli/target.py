@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,8 +67,16 @@ def hosts_of(plan: LabPlan) -> dict[str, dict[str, str]]:
 
 
 def nothing_found(sentence: str) -> FwemuError:
-    """The error where nothing runs, or nothing that this user may see: only root runs firewalls."""
-    return NamespaceError(sentence) if os.geteuid() == 0 else needs.PRIVILEGES.missing()
+    """The error where nothing runs, or nothing that this user may see."""
+    if needs.missing_privileges() != ["root"]:
+        return NamespaceError(sentence)
+    from netns import userns
+
+    if userns.refusal() is not None:
+        return needs.PRIVILEGES.missing(needs.without_root())
+    of_root = Path("/run/fwemu")
+    hint = " (root has some: ask with sudo)" if of_root.is_dir() and any(of_root.iterdir()) else ""
+    return NamespaceError(sentence + hint)
 
 
 def _the_one(found: Mapping[str, Found], name: str | None, what: str, nothing: str) -> Found:

@@ -15,7 +15,6 @@ from fwemu.cli.group import example
 from fwemu.cli.options import as_json, behaviour
 from fwemu.cli.output import emit, program, say
 from fwemu.cli.target import choose_lab, hosts_of
-from fwemu.daemon import needs
 from fwemu.errors import NamespaceError
 
 
@@ -50,6 +49,7 @@ def command(
     An asymmetric lab has two firewalls with the same settings: what clients send passes the first,
     which has the lab's name, and what servers send the second, which has that name and -b.
     """
+    from fwemu import rootless
     from fwemu.lab import Lab, Layout, Topology
 
     lab = Lab(
@@ -59,7 +59,7 @@ def command(
         profile=profile,
         settings=settings,
     )
-    needs.require_privileges()
+    rootless.enter_shared()
     say(f"making client, {_FIREWALLS[layout]} and server ...")
     with _signals_kept() as kept:
         try:

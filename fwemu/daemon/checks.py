@@ -15,7 +15,7 @@ from typing import Final
 from fwemu.daemon import needs
 from fwemu.daemon.needs import Need
 from fwemu.errors import FwemuError
-from netns import Namespace, NetnsError, Network, add_address, configure, veth
+from netns import Namespace, NetnsError, Network, add_address, configure, userns, veth
 
 QUEUE: Final = 0
 """The number does not matter: queues belong to their namespace, and nobody else is in ours."""
@@ -112,7 +112,8 @@ def _try(check: Check, scratch: Scratch, cause: str | None) -> Finding:
 
 def _root(scratch: Scratch) -> str:
     needs.require_privileges()
-    return "root, with the capabilities it needs"
+    whose = " of a user namespace" if userns.is_inside() else ""
+    return f"root{whose}, with the capabilities it needs"
 
 
 def _library(scratch: Scratch) -> str:

@@ -91,5 +91,17 @@ def missing_privileges() -> list[str]:
 
 def require_privileges() -> None:
     """Raise the error of PRIVILEGES unless this process has them."""
-    if missing := missing_privileges():
-        raise PRIVILEGES.missing(f"missing: {', '.join(missing)}" if missing != ["root"] else "")
+    missing = missing_privileges()
+    if missing == ["root"]:
+        raise PRIVILEGES.missing(without_root())
+    if missing:
+        raise PRIVILEGES.missing(f"missing: {', '.join(missing)}")
+
+
+def without_root() -> str:
+    """Why an ordinary user's process cannot do without root, as a detail of PRIVILEGES."""
+    from netns import userns
+
+    if refused := userns.refusal():
+        return f"a user namespace would do, but {refused}"
+    return "or as root of the user namespace to which the network namespace belongs: `nsenter -U`"

@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -108,9 +109,12 @@ class PacketQueue:
         require_free(number)
         try:
             self._queue = netfilterqueue.NetfilterQueue()  # loads the kernel's module
-            self._queue.bind(
-                number, on_packet, max_len=length, range=COPIED_OCTETS, sock_len=RECEIVE_BUFFER
-            )
+            with warnings.catch_warnings():
+                # in a user namespace the buffer ends at net.core.rmem_max; losses are counted
+                warnings.filterwarnings("ignore", "Socket rcvbuf limit", RuntimeWarning)
+                self._queue.bind(
+                    number, on_packet, max_len=length, range=COPIED_OCTETS, sock_len=RECEIVE_BUFFER
+                )
         except OSError as error:
             if os.geteuid() != 0:
                 raise PRIVILEGES.missing() from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fwemu import rootless
 from fwemu.config import load
 from fwemu.core.flow import Zone
 from fwemu.daemon import needs
@@ -55,7 +57,7 @@ class Lab:
         load(config, profile, settings)
         self._name = check_name(name) if name is not None else None
         self._topology = topology or Topology()
-        self._base = base or default_base()
+        self._base = base
         self._arguments = _arguments(config, profile, settings, metrics)
         self._network = Network()
         self._clients: list[Client] = []
@@ -117,8 +119,15 @@ class Lab:
         return [f"--host={host.name}={host.namespace.name}" for host in hosts]
 
     def up(self) -> Lab:
-        """Make it.  Whatever happens on the way, nothing half made is left."""
-        self._entry = register.reserve(self._base, self._name, self._topology)
+        """Make it.  Whatever happens on the way, nothing half made is left.
+
+        Without root this process first moves into a user namespace of its own (`fwemu.rootless`),
+        and stays there.
+        """
+        if os.geteuid() != 0:
+            rootless.enter()
+        base = self._base or default_base()
+        self._entry = register.reserve(base, self._name, self._topology)
         self._network.on_close(self._entry.remove)
         self.abouts: list[About] = []
         """Who the firewalls are."""

@@ -22,6 +22,7 @@ from fwemu.daemon.travel import Asks, Progress, StopOn
 from fwemu.errors import NamespaceError
 from fwemu.lab.journey import Journey
 from fwemu.lab.travelled import Travelled
+from fwemu.sockets import probe
 from fwemu.sockets.played import PlayedSocket, Unplayable, look_around, process_name
 from fwemu.sockets.still import NotStill, held_still
 from netns import Namespace, sysctl
@@ -102,6 +103,9 @@ class Traveller:
         began = time.monotonic()
         hosts = {name: Namespace.named(netns) for name, netns in self._hosts.items()}
         for namespace in hosts.values():
+            problem = probe.problem_in(namespace)
+            if problem is not None:
+                raise Unplayable(problem)
             undo.enter_context(_unlimited_answers(namespace))
         undo.callback(self._engine.ask, "advance", to=None, watch=False)
         start: Progress = self._engine.ask("advance", to=None, watch=True)

@@ -41,14 +41,19 @@ def kernel() -> Iterator[OpensStage]:
     from fwemu.core.choices import OnUnknown
     from fwemu.core.tcp_window import WindowCheck
     from fwemu.daemon.needs import require_privileges
+    from fwemu.errors import NamespaceError
     from fwemu.scenarios.kernel import KernelStage
+    from netns import NetnsError
 
     require_privileges()
     with ExitStack() as undo:
 
         @cache
         def made(loose: bool, liberal: bool) -> KernelStage:
-            stage = KernelStage(loose=loose, liberal=liberal)
+            try:
+                stage = KernelStage(loose=loose, liberal=liberal)
+            except NetnsError as error:
+                raise NamespaceError(str(error)) from error
             undo.callback(stage.close)
             return stage
 

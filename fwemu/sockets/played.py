@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -141,7 +142,9 @@ def _borrowed(
             f"the socket {connection.local} of {process_name(held[0].pid)} cannot be looked into"
             f" ({error.strerror}): run the firewall as root"
         ) from error
-    except OSError:
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            raise Unplayable("this kernel has no pidfd_getfd(2): it needs Linux 5.6") from error
         return None
     pids = sorted({holder.pid for holder in held})
     return PlayedSocket(host, connection, tcp, pids, Keepalive.of(tcp))

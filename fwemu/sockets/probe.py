@@ -13,12 +13,25 @@ import socket
 from typing import Final
 
 from fwemu.core.instants import SECOND
+from netns import Namespace
 
 _TCP_USER_TIMEOUT: Final = 18  # include/uapi/linux/tcp.h
 _TCP_REPAIR: Final = 19
 
 LEAST_IDLE: Final = SECOND
 """A socket must have heard nothing for so long before its own timer can be made to fire."""
+
+
+def problem_in(namespace: Namespace) -> str | None:
+    """Why nothing can be sent in this way from the sockets of a namespace; None if it can."""
+    with namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as tcp:
+        try:
+            send_probe(tcp)
+        except PermissionError:
+            return f"TCP_REPAIR needs CAP_NET_ADMIN in {namespace.name}: run the firewall as root"
+        except OSError as error:
+            return f"this kernel has no TCP_REPAIR ({error.strerror}): it needs Linux 3.5 or later"
+    return None
 
 
 def send_probe(tcp: socket.socket) -> None:

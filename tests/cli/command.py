@@ -7,10 +7,12 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from fwemu.cli.main import main
@@ -19,11 +21,12 @@ from fwemu.lab import Lab
 PROGRAM: Final = (sys.executable, "-m", "fwemu")
 
 NOBODY: Final = (
-    "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+    sys.executable, str(Path(__file__).parents[1] / "rootless" / "forbidden.py"),
+    shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
     # or nobody could not even load a Python that belongs to root
     "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
 )  # fmt: skip
-"""In front of a command: runs it as a user without privileges."""
+"""In front of a command: runs it as a user without privileges, and with no way to get any."""
 
 
 @dataclass(frozen=True)

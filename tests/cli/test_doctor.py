@@ -22,6 +22,11 @@ NEED_ROOT = [
     "stats", "flush", "kill 1", "set mode=acl", "failover", "reboot",
 ]  # fmt: skip
 
+WHY_NOT = (
+    "a user namespace would do, but user.max_user_namespaces is 0: "
+    "sudo sysctl -w user.max_user_namespaces=15000"
+)
+
 as_nobody = pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")
 
 
@@ -56,7 +61,7 @@ def test_without_root_it_says_what_it_can():
 
     found = {finding["name"]: (finding["status"], finding["text"]) for finding in done.json}
     assert done.code == 3
-    assert found.pop("root") == ("missing", needs.PRIVILEGES.sentence)
+    assert found.pop("root") == ("missing", f"{needs.PRIVILEGES.sentence} ({WHY_NOT})")
     assert found.pop("library")[0] == "ok"
     assert set(found.values()) == {("not checked", "needs root")}
 
@@ -85,7 +90,7 @@ def unprivileged() -> dict[str, list[Any]]:
 @pytest.mark.parametrize("words", NEED_ROOT)
 def test_without_root_every_command_says_the_sentence_of_doctor(unprivileged, words):
     """With the same exit code, and nothing else."""
-    assert unprivileged[words] == [3, "", f"fwemu: {needs.PRIVILEGES.sentence}\n"]
+    assert unprivileged[words] == [3, "", f"fwemu: {needs.PRIVILEGES.sentence} ({WHY_NOT})\n"]
 
 
 @pytest.mark.kernel
@@ -133,9 +138,7 @@ def test_without_nft_and_iptables_up_says_the_sentence_of_doctor(nothing):
 @as_nobody
 def test_missing_tools_are_seen_without_root():
     """The exit code is that of the first lack."""
-    setpriv = shutil.which("setpriv")
-
-    done = program("doctor", "--json", env={"PATH": "/nonexistent"}, before=(setpriv, *NOBODY[1:]))
+    done = program("doctor", "--json", env={"PATH": "/nonexistent"}, before=NOBODY)
 
     found = {finding["name"]: finding["status"] for finding in done.json}
     assert done.code == 3

@@ -170,7 +170,7 @@ class TestNames:
         assert winner.identity
         remove(winner.name)
 
-    @pytest.mark.parametrize("step", ["unshare_network", "_loopback_up", "mount"])
+    @pytest.mark.parametrize("step", ["unshare_network", "loopback_up", "mount"])
     def test_a_creation_that_fails_half_way_leaves_nothing(self, prefix, monkeypatch, step):
         """Also not the empty file under the name."""
 

@@ -1,0 +1,158 @@
+"""Without root: everything works in a user namespace of one's own, where the kernel allows it.
+
+Two functions make sure of the privileges that labs need.  For root both only look; an ordinary
+user's process moves into a user, mount and network namespace in which it is root:
+
+    enter()          one of this process's own; whatever is left in it ends with the process
+    enter_shared()   the one of this user's standing labs, made with the first of them; every
+                     command that needs it finds it again, until the last lab is gone
+
+Both have to be called while the process has a single thread, and both take it away from the
+machine's network: it has a loopback interface and what it makes itself.  `python -m
+fwemu.rootless -- COMMAND` runs any program after `enter`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from fwemu.daemon import needs
+from fwemu.daemon.rundir import RUN_DIR, default_base, firewalls, start_time
+from fwemu.errors import NamespaceError, PrivilegeError
+from fwemu.rootless import keeper
+
+SENTENCE: Final = "not root: working in a user namespace of your own"
+
+
+def say(text: str) -> None:
+    """A line about what was done, on stderr."""
+    print(f"fwemu: {text}", file=sys.stderr, flush=True)
+
+
+def enter(say: Callable[[str], None] = say) -> None:
+    """Make sure of the privileges: root's, or those of a user namespace of this process's own.
+
+    `say` gets SENTENCE if it is one.  Raises PrivilegeError, which says why the kernel does not
+    allow that and what would change it; then nothing has changed.
+    """
+    if os.geteuid() == 0:
+        needs.require_privileges()
+        return
+    _enter_new()
+    _keep("process", os.pidfd_open(os.getpid()))
+    say(SENTENCE)
+
+
+def enter_shared() -> None:
+    """Make sure of the privileges: root's, or those of this user's shared user namespace.
+
+    Raises PrivilegeError as `enter` does.  Run directories stay where those of this user are, so
+    that commands without privileges find them.
+    """
+    if os.geteuid() == 0:
+        needs.require_privileges()
+        return
+    from netns import NetnsError, userns
+
+    base = default_base()
+    _make(base)
+    with _locked(base):
+        there = _somebody(base)
+        if there is None:
+            _enter_new()
+            say(SENTENCE)
+        else:
+            try:
+                userns.join(there)
+            except NetnsError as error:
+                raise NamespaceError(str(error)) from error
+        if there is None or there != _keeper(base):
+            pid = _keep("labs", os.open(base, os.O_RDONLY | os.O_DIRECTORY))
+            record = {"pid": pid, "started": start_time(pid)}
+            (base / keeper.RECORD).write_text(json.dumps(record) + "\n")
+    os.environ[RUN_DIR] = str(base)
+
+
+def _enter_new() -> None:
+    from netns import NotPermitted, userns
+
+    # inside everybody is root: programs that name files after their user would meet root's
+    os.environ.setdefault("USER", _user())
+    try:
+        userns.enter()
+    except NotPermitted as error:
+        raise needs.PRIVILEGES.missing(needs.without_root()) from error
+
+
+def _user() -> str:
+    """The user's name; the number of one who has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return str(os.geteuid())
+
+
+def _make(base: Path) -> None:
+    """The directory of this user's firewalls, which nobody else may have put there."""
+    way_out = f"set {RUN_DIR} to a directory of your own"
+    try:
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owners = {base: base.stat().st_uid, base.parent: base.parent.stat().st_uid}
+    except OSError as error:
+        raise PrivilegeError(f"{base}: {(error.strerror or '').lower()}: {way_out}") from error
+    for path, owner in owners.items():
+        if owner != os.geteuid() and (path == base or owner != 0):
+            raise PrivilegeError(f"{path} belongs to user {owner}: {way_out}")
+
+
+@contextmanager
+def _locked(base: Path) -> Iterator[None]:
+    """Nobody else makes this user's namespace meanwhile, and its keeper does not end."""
+    descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _keeper(base: Path) -> int | None:
+    """The process that keeps this user's namespace."""
+    try:
+        record = json.loads((base / keeper.RECORD).read_text())
+        pid, started = int(record["pid"]), record["started"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return pid if start_time(pid) == started else None
+
+
+def _somebody(base: Path) -> int | None:
+    """A process inside: the keeper, or if somebody has killed it, a firewall."""
+    return _keeper(base) or next((about.pid for about in firewalls(base)), None)
+
+
+def _keep(kind: str, descriptor: int) -> int:
+    """Start the keeper and forget it: no child of ours, deaf to our terminal.  Its process id."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        grandchild = os.fork()
+        if grandchild:
+            os.write(writer, str(grandchild).encode())
+            os._exit(0)
+        keeper.become(kind, descriptor)
+    os.close(writer)
+    os.close(descriptor)
+    with open(reader) as report:
+        pid = int(report.read())
+    os.waitpid(child, 0)
+    return pid

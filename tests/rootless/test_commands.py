@@ -1,0 +1,131 @@
+"""Every command does for an ordinary user what it does for root, in a user namespace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from fwemu.rootless import SENTENCE
+from tests.lab.kit import eventually
+
+pytestmark = pytest.mark.kernel
+
+
+def test_doctor_finds_all_that_is_needed(user):
+    """It tries in a user namespace what labs will do in one."""
+    done = user.fwemu("doctor", "--json")
+
+    assert (done.code, {finding["status"] for finding in done.json}) == (0, {"ok"}), done
+    assert done.json[0]["text"] == "root of a user namespace, with the capabilities it needs"
+    assert f"fwemu: {SENTENCE}" in done.err.splitlines()
+
+
+def test_the_demo_tells_the_same_as_for_root(user):
+    """Four firewalls, RSTs, retransmissions and keepalive probes: real packets."""
+    done = user.fwemu("demo", "--json")
+
+    assert done.code == 0, done.err
+    assert [story["outcome"] for story in done.json] == [
+        "survived",
+        "timed-out",
+        "reset",
+        "survived",
+    ]
+    assert done.err.splitlines().count(f"fwemu: {SENTENCE}") == 1
+
+
+def test_a_lab_stands_over_several_commands(user):
+    """Each is a process of its own, and finds the namespace that the first has made."""
+    up = user.fwemu("up", "--json")
+    assert up.code == 0, up.err
+    (lab,) = up.json
+    host = lab["hosts"]["client"]["ipv4"]
+    try:
+        ls, exec_ = user.fwemu("ls", "--json"), user.fwemu("exec", "client", "--", "ip", "-br", "a")
+        stats, set_ = user.fwemu("stats", "--json"), user.fwemu("set", "mode=acl")
+        second = user.fwemu("up", "--json")
+    finally:
+        down = user.fwemu("down", "--all")
+
+    assert [row["state"] for row in ls.json] == ["running"]
+    assert host in exec_.out
+    assert [done.code for done in (ls, exec_, stats, set_, second, down)] == [0] * 6
+    assert exec_.err == ""  # only who makes the namespace says so
+    assert second.err.count(SENTENCE) == 0
+    assert down.out.split() == ["lab1", "is", "gone", "lab2", "is", "gone"]
+    # where anything that the user runs finds it, without privileges
+    assert lab["control"] == f"/run/user/{user.uid}/fwemu/lab1/control.sock"
+    eventually(lambda: os.listdir(user.base) == [], what="the end of the keeper's record")
+
+
+def test_what_runs_in_a_lab_ends_with_it(user):
+    """A server that was started by `exec`, and left running."""
+    assert user.fwemu("up").code == 0
+    sleep = user.start(sys.executable, "-m", "fwemu", "exec", "server", "--", "sleep", "1000")
+    eventually(lambda: "sleep 1000 " in user.processes().values(), what="sleep")
+
+    down = user.fwemu("down")
+
+    assert "ended process" in down.err
+    assert sleep.wait(10) == -signal.SIGTERM
+    sleep.communicate()
+
+
+def test_a_lab_is_found_though_its_keeper_was_killed(user):
+    """A firewall is inside as well, and brings a command there."""
+    assert user.fwemu("up").code == 0
+    (keeper,) = (pid for pid, words in user.processes().items() if "keeper.py" in words)
+    os.kill(keeper, signal.SIGKILL)
+    eventually(lambda: keeper not in user.processes())
+
+    inside = user.fwemu("exec", "client", "--", "true")
+    down = user.fwemu("down")
+
+    assert (inside.code, down.code, down.out) == (0, 0, "lab1 is gone\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_a_command_nothing_of_it_is_left(user, number):
+    """Ctrl-C cleans up; and after a SIGKILL, which nobody can, the keeper does."""
+    demo = user.start(sys.executable, "-m", "fwemu", "demo", "--json")
+    eventually(lambda: sum("fwemu daemon" in each for each in user.processes().values()) >= 4)
+
+    demo.send_signal(number)
+
+    demo.communicate(timeout=30)
+    assert demo.returncode in {130, 143, -signal.SIGKILL}
+    eventually(lambda: user.processes() == {}, what="the end of all processes")
+
+
+def test_stories_are_told_on_the_wire(user):
+    """Through a real queue, and to the kernel's own connection tracking."""
+    queue = user.fwemu("scenario", "run", "--on", "queue", "handshake/closed_at_once")
+    kernel = user.fwemu("scenario", "run", "--on", "kernel", "handshake/closed_at_once")
+
+    assert (queue.code, kernel.code) == (0, 0), (queue, kernel)
+
+
+def test_without_labs_it_says_so(user):
+    """And makes no namespace to find that out."""
+    for words in (["ls"], ["sessions"], ["exec", "client", "true"]):
+        done = user.fwemu(*words)
+        assert "runs: `fwemu up`" in done.err or "there is no lab" in done.err
+        assert SENTENCE not in done.err
+    assert not user.base.exists() or os.listdir(user.base) == []
+
+
+def test_a_run_directory_of_somebody_else_is_not_used(user):
+    """In /tmp anybody may have made it, to be asked instead of us."""
+    theirs = user.home / "theirs"
+    theirs.mkdir()
+
+    done = user.fwemu("up", FWEMU_RUN_DIR=str(theirs))
+    unreachable = user.fwemu("up", FWEMU_RUN_DIR=str(theirs / "below"))
+
+    way_out = "set FWEMU_RUN_DIR to a directory of your own"
+    assert (done.code, done.out) == (unreachable.code, unreachable.out) == (3, "")
+    assert done.err == f"fwemu: {theirs} belongs to user 0: {way_out}\n"
+    assert unreachable.err == f"fwemu: {theirs}/below: permission denied: {way_out}\n"

@@ -1,0 +1,127 @@
+"""What an ordinary user of this machine does: processes without any privilege."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from tests.cli.command import Done
+
+ROOT: Final = Path(__file__).parents[2]
+
+_FIRST: Final = 1_000_000
+"""Nobody's id anywhere; the process id is added, so that runs beside each other do not meet."""
+
+
+_TUN: Final = (
+    "mount -t tmpfs -o mode=755 none /dev/net",
+    "mknod -m 666 /dev/net/tun c 10 200",  # Documentation/admin-guide/devices.txt
+)
+"""Shell commands that open /dev/net/tun to everybody, as udev does, where nobody has."""
+
+
+class OrdinaryUser:
+    """Has an id of its own, a home, and no capability in any set.
+
+    Interpreters and checkouts may stand where only root may look (/root).  So these processes
+    have a mount namespace in which every directory on the way there is an empty one that lets
+    everybody pass, with what is needed bound into it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.uid = _FIRST + os.getpid()
+        self.home = home
+        self.base = home / "run" / "fwemu"
+        """Where the run directories of this user are; for the user, below /run/user."""
+        self._run = f"/run/user/{self.uid}"
+        (home / "run").mkdir()
+        os.chown(home / "run", self.uid, self.uid)
+        steps = [line for wall, behind in _walls().items() for line in _opened(wall, behind)]
+        drop = shlex.join(
+            ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups",
+             "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+        )  # fmt: skip
+        script = "\n".join(["set -e", *_TUN, *steps, *self._runtime(), f'exec {drop} "$@"'])
+        self._before = ["unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh"]
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": self._run,
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def _runtime(self) -> list[str]:
+        """Shell commands that make what a login makes: a place below /run that is the user's."""
+        return [
+            "mount -t tmpfs -o mode=755 none /run",
+            f"mkdir -p {self._run}",
+            f"mount --bind {shlex.quote(str(self.home / 'run'))} {self._run}",
+        ]
+
+    def run(self, *words: str, **env: str) -> Done:
+        """A command, to its end."""
+        done = subprocess.run(
+            [*self._before, *words], cwd=self.home, env=self._env | env, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """A command that goes on."""
+        return subprocess.Popen(
+            [*self._before, *words], cwd=self.home, env=self._env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def fwemu(self, *words: str, **env: str) -> Done:
+        """A command of ours, to its end."""
+        return self.run(sys.executable, "-m", "fwemu", *words, **env)
+
+    def python(self, script: str) -> Done:
+        """A program, to its end."""
+        return self.run(sys.executable, "-c", script)
+
+    def processes(self) -> dict[int, str]:
+        """Whatever of this user's runs, zombies apart: ids and command lines."""
+        found = {}
+        for path in Path("/proc").iterdir():
+            with suppress(OSError, ValueError):
+                if path.stat().st_uid == self.uid or _is_of(path, self.uid):
+                    command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    if command:
+                        found[int(path.name)] = command
+        return found
+
+
+def _is_of(process: Path, uid: int) -> bool:
+    status = (process / "status").read_text()
+    return int(status.partition("\nUid:")[2].split()[0]) == uid
+
+
+def _walls() -> dict[Path, list[Path]]:
+    """Directories that only their owner may pass, and what is needed behind each."""
+    walls: dict[Path, list[Path]] = {}
+    needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), ROOT}
+    for path in sorted(needed):
+        shut = [parent for parent in reversed(path.parents) if not parent.stat().st_mode & 0o001]
+        if shut:
+            walls.setdefault(shut[0], []).append(path)
+    return walls
+
+
+def _opened(wall: Path, behind: list[Path]) -> list[str]:
+    """Shell commands that put an open directory in its place, with what is needed bound in."""
+    held = dict(enumerate(behind, 3))
+    lines = [f"exec {number}<{shlex.quote(str(path))}" for number, path in held.items()]
+    lines.append(f"mount -t tmpfs -o mode=755 none {shlex.quote(str(wall))}")
+    for number, path in held.items():
+        place = shlex.quote(str(path))
+        lines.append(f"mkdir -p {place}")
+        lines.append(f"mount -c --rbind /proc/self/fd/{number} {place}")
+        lines.append(f"exec {number}<&-")
+    return lines
