@@ -86,6 +86,7 @@ def command(
     It stays in the foreground, hooks into the forwarding of that namespace and says `ready` when
     packets are being decided.  Ctrl-C or SIGTERM ends it and takes the hook away.
     """
+    from fwemu import rootless
     from fwemu.config import load
     from fwemu.daemon.rundir import About, RunDirectory, default_base
     from fwemu.lab.plan import check_name
@@ -93,7 +94,10 @@ def command(
     zones = [f"daemon.inside={list(inside)}"] if inside else []
     zones += [f"daemon.outside={list(outside)}"] if outside else []
     loaded = load(config, profile, [*settings, *zones])
-    needs.require_privileges()
+    if netns is not None and "/" in netns:
+        rootless.enter_owner(netns)
+    else:
+        needs.require_privileges()
     from fwemu.daemon.service import Order, run
     from fwemu.daemon.travel import Asks, Travels
     from netns import Namespace, NetnsError
