@@ -7,7 +7,9 @@ FwemuError             something a person can act on                       exit 
 ├── NamespaceError     a namespace, link or lab is missing or not built    exit 5
 ├── QueueError         the kernel refused the NFQUEUE, or it is in use     exit 6
 ├── ControlError       the control API cannot be reached, or refused       exit 7
-└── StoryError         a story went otherwise than it says                 exit 8
+├── StoryError         a story went otherwise than it says                 exit 8
+├── RunError           a server of `fwemu run` failed, or time ran out      exit 9
+└── FaultError         what `fwemu run --fail-on` names has happened       exit 10
 
 Broken invariants are not here: they are assertions, and crash with a traceback.
 """
@@ -83,6 +85,20 @@ class StoryError(FwemuError):
     meaning = "a story went otherwise than it says"
 
 
+class RunError(FwemuError):
+    """A server of a run failed, or its client could not start or did not end in time."""
+
+    exit_code = 9
+    meaning = "a server of `fwemu run` failed, or its client was not done in time"
+
+
+class FaultError(FwemuError):
+    """The client of a run was content, but something happened that it must not depend on."""
+
+    exit_code = 10
+    meaning = "the client of `fwemu run` did well, but what --fail-on names has happened"
+
+
 class ExitCode(NamedTuple):
     """One row of the table of exit codes."""
 
@@ -104,6 +120,8 @@ EXIT_CODES: Final[tuple[ExitCode, ...]] = (
             QueueError,
             ControlError,
             StoryError,
+            RunError,
+            FaultError,
         )
     ),
 )

@@ -8,21 +8,10 @@ from pathlib import Path
 import click
 
 from fwemu.cli.group import example
-from fwemu.cli.options import PATH, behaviour
+from fwemu.cli.options import PATH, api, behaviour, host_and_port, must_be_local
 from fwemu.cli.output import emit, say
 from fwemu.daemon import needs
-from fwemu.errors import ConfigError, NamespaceError
-
-
-def _address(
-    ctx: click.Context, parameter: click.Parameter, text: str | None
-) -> tuple[str, int] | None:
-    if text is None:
-        return None
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"--metrics {text!r}: write HOST:PORT, as in 127.0.0.1:9100")
-    return host.strip("[]") or "127.0.0.1", int(port)
+from fwemu.errors import NamespaceError
 
 
 @click.command(epilog=example("fwemu daemon --netns router --inside eth0 --outside eth1"))
@@ -48,8 +37,13 @@ def _address(
     help="Where to put the control socket.",
 )
 @click.option(
-    "--metrics", callback=_address, metavar="HOST:PORT", help="Serve Prometheus metrics there too."
+    "--metrics",
+    callback=host_and_port,
+    metavar="HOST:PORT",
+    help="Serve Prometheus metrics there too.",
 )
+@api
+@click.option("--api-open", is_flag=True, help="Let --api be an address that others can reach.")
 @click.option(
     "--log",
     type=PATH,
@@ -75,6 +69,8 @@ def command(
     outside: tuple[str, ...],
     control: Path | None,
     metrics: tuple[str, int] | None,
+    api: tuple[str, int] | None,
+    api_open: bool,
     log: Path | None,
     hosts: tuple[str, ...],
     name: str | None,
@@ -94,6 +90,8 @@ def command(
     zones = [f"daemon.inside={list(inside)}"] if inside else []
     zones += [f"daemon.outside={list(outside)}"] if outside else []
     loaded = load(config, profile, [*settings, *zones])
+    if not api_open:
+        must_be_local(api)
     if netns is not None and "/" in netns:
         rootless.enter_owner(netns)
     else:
@@ -122,6 +120,7 @@ def command(
                     "name": about.name,
                     "control": about.control,
                     "metrics": about.metrics,
+                    "api": about.api,
                 }
             )
         else:
@@ -129,6 +128,8 @@ def command(
             say(f"control socket {about.control}")
             if about.metrics:
                 say(f"metrics at {about.metrics}")
+            if about.api:
+                say(f"control API at {about.api}")
 
     def travel(engine: Asks) -> Travels:
         from fwemu.lab.travel import Traveller
@@ -145,6 +146,7 @@ def command(
             control or directory.control,
             log,
             metrics,
+            api,
             travel,
         ),
         say=say,

@@ -41,7 +41,11 @@ def page() -> str:
     lines += ["", "## Exit codes", "", "| code | |", "|---|---|"]
     lines += [f"| {row.code} | {row.meaning} |" for row in EXIT_CODES]
     lines += [f"| {INTERRUPTED} | interrupted by Ctrl-C |", ""]
-    lines += ["`fwemu exec` and `fwemu shell` have the exit code of what they run."]
+    lines += [
+        "`fwemu exec`, `shell` and `run` have the exit code of what they run; one that a signal "
+        "ended counts as 128 and its number. `fwemu run` says on stderr when a code is its own; "
+        "127 and 126 mean that there is no such client, or that it cannot be run."
+    ]
     lines += ["", "## Environment", "", "| variable | |", "|---|---|"]
     lines += [
         f"| `{RUN_DIR}` | Where running firewalls leave their sockets and logs; default "

@@ -65,6 +65,7 @@ class Row:
             "pid": about and about.pid,
             "control": about and about.control,
             "metrics": about and about.metrics,
+            "api": about and about.api,
             "events": about and about.events,
             "device_log": about and about.device_log,
             "hosts": self.hosts,

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "ls": "fwemu.cli.ls",
     "exec": "fwemu.cli.exec",
     "shell": "fwemu.cli.shell",
+    "run": "fwemu.cli.run",
     "daemon": "fwemu.cli.daemon",
     "sessions": "fwemu.cli.sessions",
     "events": "fwemu.cli.events",
@@ -86,7 +87,8 @@ def _epilog() -> str:
     return "\n\n".join(
         [
             example("fwemu up --profile cisco-asa", "fwemu sessions", "fwemu down"),
-            "\b\nExit codes (`exec` and `shell` have that of their command):\n" + "\n".join(rows),
+            "\b\nExit codes (`exec`, `shell` and `run` have that of their command):\n"
+            + "\n".join(rows),
             f"\b\nEnvironment:\n  {RUN_DIR}  where running firewalls leave their sockets and "
             "logs\n                 (default /run/fwemu)",
         ]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from fwemu.cli import words
+from fwemu.errors import ConfigError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -18,6 +19,41 @@ PATH = click.Path(path_type=Path, readable=False)
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line, for machines."
 )
+
+
+def host_and_port(
+    ctx: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[str, int] | None:
+    """An address to listen at, as in 127.0.0.1:9100; without a host the loopback address."""
+    if text is None:
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{parameter.opts[0]} {text!r}: write HOST:PORT, as in 127.0.0.1:9100")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def must_be_local(address: tuple[str, int] | None) -> None:
+    """Raise ConfigError if the API would be served at an address that others can reach."""
+    from fwemu.daemon.doorkeeper import is_loopback
+
+    if address is not None and not is_loopback(address[0]):
+        raise ConfigError(
+            f"--api {address[0]}: whoever reaches it can steer the firewall; write 127.0.0.1 "
+            "(or let `fwemu daemon` have it with --api-open)"
+        )
+
+
+api = click.option(
+    "--api", callback=host_and_port, metavar="HOST:PORT",
+    help="Serve the control API on a loopback port of this machine too (0: a free one).",
+)  # fmt: skip
+
+topology = click.option(
+    "--topology", "layout", type=click.Choice(["single", "asymmetric"]), default="single",
+    show_default=True,
+    help="One firewall that sees both directions, or a pair that sees one each.",
+)  # fmt: skip
 
 which_lab = click.option(
     "-n", "--name", metavar="NAME", shell_complete=words.complete_labs,

@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from fwemu.cli.group import example
-from fwemu.cli.options import as_json, behaviour
+from fwemu.cli.options import api, as_json, behaviour, must_be_local, topology
 from fwemu.cli.output import emit, program, say
 from fwemu.cli.target import choose_lab, hosts_of
 from fwemu.errors import NamespaceError
@@ -25,14 +25,8 @@ from fwemu.errors import NamespaceError
 )
 @click.option("--clients", default=1, metavar="N", show_default=True, help="Hosts on the inside.")
 @click.option("--servers", default=1, metavar="N", show_default=True, help="Hosts on the outside.")
-@click.option(
-    "--topology",
-    "layout",
-    type=click.Choice(["single", "asymmetric"]),
-    default="single",
-    show_default=True,
-    help="One firewall that sees both directions, or a pair that sees one each.",
-)
+@topology
+@api
 @as_json
 def command(
     profile: str | None,
@@ -42,6 +36,7 @@ def command(
     clients: int,
     servers: int,
     layout: str,
+    api: tuple[str, int] | None,
     as_json: bool,
 ) -> None:
     """Make a lab: client, firewall and server, each a namespace.
@@ -52,12 +47,14 @@ def command(
     from fwemu import rootless
     from fwemu.lab import Lab, Layout, Topology
 
+    must_be_local(api)
     lab = Lab(
         name=name,
         topology=Topology(clients, servers, Layout(layout)),
         config=config,
         profile=profile,
         settings=settings,
+        api=api,
     )
     rootless.enter_shared()
     say(f"making client, {_FIREWALLS[layout]} and server ...")
@@ -82,6 +79,7 @@ def command(
                 "hosts": hosts,
                 "control": about.control,
                 "metrics": about.metrics,
+                "api": about.api,
                 "events": about.events,
                 "device_log": about.device_log,
                 "profile": about.profile,
@@ -91,6 +89,7 @@ def command(
                         "netns": each.netns,
                         "control": each.control,
                         "metrics": each.metrics,
+                        "api": each.api,
                         "events": each.events,
                         "device_log": each.device_log,
                     }
@@ -105,6 +104,8 @@ def command(
     for each in lab.abouts:
         which = "" if each is about else f" of {each.name}, which servers send through"
         print(f"  metrics   {each.metrics}{which}")
+        if each.api:
+            print(f"  api       {each.api}{which}")
     suffix = f" -n {lab.name}"
     me = program()
     say(

@@ -25,6 +25,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from fwemu import __version__
 from fwemu.config import Config, apply, policy, to_settings
@@ -33,6 +34,7 @@ from fwemu.config.values import Delay
 from fwemu.core.choices import AtExpiry, PeerState
 from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
 from fwemu.core.tcp_table import State
+from fwemu.daemon.doorkeeper import for_programs_only, is_loopback
 from fwemu.daemon.journal_reader import read_events, read_lines
 from fwemu.daemon.metrics import Collector
 from fwemu.daemon.operations import (
@@ -427,6 +429,7 @@ def serve(
     parent_alive: int,
     control: socket.socket,
     metrics: socket.socket | None,
+    api: socket.socket | None,
     about: About,
     config: Config,
     travel: Travel | None,
@@ -434,7 +437,10 @@ def serve(
     """Serve until the descriptor `parent_alive` says that the firewall's process is gone."""
     engine = Engine(pipe)
     travels = None if travel is None else travel(engine)
-    servers = [(application(about, config, engine, travels), control)]
+    app = application(about, config, engine, travels)
+    servers: list[tuple[ASGIApp, socket.socket]] = [(app, control)]
+    if api is not None:
+        servers.append((for_programs_only(app, is_local=is_loopback(api.getsockname()[0])), api))
     if metrics is not None:
         servers.append((metrics_application(engine), metrics))
     asyncio.run(_serve_all(servers, parent_alive))
@@ -448,7 +454,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve_all(served: list[tuple[FastAPI, socket.socket]], parent_alive: int) -> None:
+async def _serve_all(served: list[tuple[ASGIApp, socket.socket]], parent_alive: int) -> None:
     servers = []
     for app, _ in served:
         config = uvicorn.Config(

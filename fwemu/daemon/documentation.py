@@ -127,8 +127,9 @@ def main(arguments: Sequence[str]) -> int:
 
 _API_HEAD: Final = """
 HTTP with JSON on a unix socket that only its owner may open: `fwemu ls --json` and `fwemu up
---json` name it as `control`. Every command of `fwemu` on a running firewall goes through it, and
-so can a test in any language. `GET /openapi.json` describes it all, with types.
+--json` name it as `control`. With `--api 127.0.0.1:8080` (`fwemu up`, `run` and `daemon`) it is
+served on that port of this machine too. Every command of `fwemu` on a running firewall goes
+through it, and so can a test in any language. `GET /openapi.json` describes it all, with types.
 
 ```
 S=/run/fwemu/lab1/control.sock

@@ -57,6 +57,8 @@ class Order:
     """Where to write the log and leave it; by default in the directory, and gone at the end."""
     metrics: tuple[str, int] | None = None
     """Host and port of the metrics; port 0 takes a free one."""
+    api: tuple[str, int] | None = None
+    """Host and port of the control API on TCP; port 0 takes a free one."""
     travel: Travel | None = None
     """Who plays the ends when time is to pass in a moment."""
 
@@ -76,11 +78,12 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         order.directory.make()
         undo.callback(order.directory.withdraw, keep_log=order.log is not None)
         control = undo.enter_context(_unix_listener(order.control))
-        metrics = undo.enter_context(_tcp_listener(order.metrics)) if order.metrics else None
-        about = _about(order, metrics)
+        metrics = _tcp_listener("metrics", order.metrics, undo)
+        api = _tcp_listener("api", order.api, undo)
+        about = _about(order, metrics, api)
 
         # before any thread, and before the queue: the child must not hold it open
-        requests = undo.enter_context(_control_process(order, about, control, metrics))
+        requests = undo.enter_context(_control_process(order, about, control, metrics, api))
         control.close()
 
         clock = Clock()
@@ -155,13 +158,9 @@ def _device_log(order: Order) -> Path:
     return usual.device_log if log == usual.events else log.with_suffix(".device.log")
 
 
-def _about(order: Order, metrics: socket.socket | None) -> About:
+def _about(order: Order, metrics: socket.socket | None, api: socket.socket | None) -> About:
     started = start_time(os.getpid())
     assert started is not None
-    address = None
-    if metrics is not None:
-        host, port = metrics.getsockname()[:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics"
     return About(
         name=order.name,
         pid=os.getpid(),
@@ -169,12 +168,18 @@ def _about(order: Order, metrics: socket.socket | None) -> About:
         netns=order.namespace.name,
         queue=order.config.daemon.queue,
         control=str(order.control),
-        metrics=address,
+        metrics=None if metrics is None else f"{_address(metrics)}/metrics",
         events=str(_log(order)),
         device_log=str(_device_log(order)),
         profile=order.config.profile,
         mode=order.config.mode.value,
+        api=None if api is None else _address(api),
     )
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _comment(order: Order, zones: Zones, say: Say) -> None:
@@ -258,8 +263,11 @@ def _answers(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-@contextlib.contextmanager
-def _tcp_listener(address: tuple[str, int]) -> Iterator[socket.socket]:
+def _tcp_listener(
+    what: str, address: tuple[str, int] | None, undo: ExitStack
+) -> socket.socket | None:
+    if address is None:
+        return None
     host, port = address
     try:
         listener = socket.create_server(
@@ -268,16 +276,19 @@ def _tcp_listener(address: tuple[str, int]) -> Iterator[socket.socket]:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         raise ControlError(
-            f"metrics: cannot listen on {host}:{port} ({reason}): "
-            "give another --metrics HOST:PORT, port 0 for a free one"
+            f"{what}: cannot listen on {host}:{port} ({reason}): "
+            f"give another --{what} HOST:PORT, port 0 for a free one"
         ) from error
-    with listener:
-        yield listener
+    return undo.enter_context(listener)
 
 
 @contextlib.contextmanager
 def _control_process(
-    order: Order, about: About, control: socket.socket, metrics: socket.socket | None
+    order: Order,
+    about: About,
+    control: socket.socket,
+    metrics: socket.socket | None,
+    api: socket.socket | None,
 ) -> Iterator[Connection]:
     """The process that serves HTTP; yields the pipe on which it asks."""
     ours, theirs = Pipe()
@@ -295,7 +306,7 @@ def _control_process(
             ours.close()
             from fwemu.daemon.control import serve
 
-            serve(theirs, alive, control, metrics, about, order.config, order.travel)
+            serve(theirs, alive, control, metrics, api, about, order.config, order.travel)
             code = 0
         except BaseException:
             sys.excepthook(*sys.exc_info())

@@ -9,6 +9,7 @@ from fwemu.core.flow import Zone
 from fwemu.lab.plan import HostPlan
 from netns import Namespace, Network, Process, wait_for_listener
 from netns.namespace import Entered
+from netns.process import Destination, Source
 
 
 class Host:
@@ -35,13 +36,18 @@ class Host:
         port: int | None = None,
         timeout: float = 10.0,
         env: Mapping[str, str] | None = None,
+        stdin: Source = None,
+        stdout: Destination = None,
+        stderr: Destination = None,
     ) -> Process:
-        """A program on this host; it ends with the lab.
+        """A program on this host; it ends with the lab.  What its streams may be: `netns.process`.
 
         With `port` this returns when something listens there, and raises the program's last words
         if it ends before, or WaitTimeout after `timeout` seconds.
         """
-        process = self._network.spawn(self.namespace, argv, env=env)
+        process = self._network.spawn(
+            self.namespace, argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr
+        )
         if port is not None:
             wait_for_listener(self.namespace, port, timeout=timeout, process=process)
         return process

@@ -40,7 +40,8 @@ class Lab:
     """Client, firewall and server.  A context manager: at its end nothing is left.
 
     `config`, `profile` and `settings` are those of `fwemu.config.load`.  Errors in them are
-    raised here, before anything is made.
+    raised here, before anything is made.  `api` is a loopback address and port at which the control
+    API is served too; port 0 takes a free one.
     """
 
     def __init__(
@@ -52,13 +53,14 @@ class Lab:
         profile: str | None = None,
         settings: Sequence[str] = (),
         metrics: bool = True,
+        api: tuple[str, int] | None = None,
         base: Path | None = None,
     ) -> None:
         load(config, profile, settings)
         self._name = check_name(name) if name is not None else None
         self._topology = topology or Topology()
         self._base = base
-        self._arguments = _arguments(config, profile, settings, metrics)
+        self._arguments = _arguments(config, profile, settings, metrics, api)
         self._network = Network()
         self._clients: list[Client] = []
         self.hosts: dict[str, Host] = {}
@@ -249,7 +251,11 @@ def translated() -> Iterator[None]:
 
 
 def _arguments(
-    config: Path | None, profile: str | None, settings: Sequence[str], metrics: bool
+    config: Path | None,
+    profile: str | None,
+    settings: Sequence[str],
+    metrics: bool,
+    api: tuple[str, int] | None,
 ) -> list[str]:
     arguments = ["--config", str(config.absolute())] if config is not None else []
     if profile is not None:
@@ -258,4 +264,6 @@ def _arguments(
         arguments += ["--set", setting]
     if metrics:
         arguments += ["--metrics", "127.0.0.1:0"]
+    if api is not None:
+        arguments += ["--api", "{}:{}".format(*api)]
     return [*arguments, "--inside", "inside", "--outside", "outside"]

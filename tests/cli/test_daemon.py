@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,52 @@ def test_machines_learn_where_to_ask(router, nothing):
     assert masked(ready["metrics"]) == "http://127.0.0.1:PORT/metrics"
     assert done.code == 0
     assert os.listdir(nothing) == []
+
+
+def test_the_api_is_served_on_a_loopback_port_if_asked(router, nothing):
+    """For languages that know no unix sockets: the same answers, by the same application."""
+    process, line = running("--netns", router.name, "--api", "127.0.0.1:0", "--json")
+    try:
+        address = json.loads(line)["api"]
+        with urllib.request.urlopen(f"{address}/status", timeout=PATIENCE) as answer:
+            status = json.load(answer)
+        listed = fwemu("ls", "--json").json[0]["api"]
+    finally:
+        done = end(process)
+
+    assert masked(address) == "http://127.0.0.1:PORT"
+    assert (status["api"], listed) == (address, address)
+    assert f"control API at {address}" not in done.err  # the JSON object has said it
+
+
+def test_the_api_can_be_opened_to_others_on_purpose_only(router, nothing):
+    """Whoever reaches it steers the firewall."""
+    refused = fwemu("daemon", "--netns", router.name, "--api", "0.0.0.0:0")
+    process, line = running(
+        "--netns", router.name, "--api", "0.0.0.0:0", "--api-open", "--json"
+    )  # fmt: skip
+    done = end(process)
+
+    assert (refused.code, refused.err) == (
+        2,
+        "fwemu: --api 0.0.0.0: whoever reaches it can steer the firewall; write 127.0.0.1 "
+        "(or let `fwemu daemon` have it with --api-open)\n",
+    )
+    assert json.loads(line)["api"].startswith("http://0.0.0.0:")
+    assert done.code == 0
+
+
+def test_an_api_port_that_is_taken_is_refused(router, nothing):
+    """With the way out."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = fwemu("daemon", "--netns", router.name, "--api", f"127.0.0.1:{port}")
+
+    assert (done.code, done.err) == (
+        7,
+        f"fwemu: api: cannot listen on 127.0.0.1:{port} (Address already in use): "
+        "give another --api HOST:PORT, port 0 for a free one\n",
+    )
 
 
 def test_a_killed_one_is_shown_until_it_is_started_again(router, nothing):

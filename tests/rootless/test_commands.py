@@ -100,6 +100,25 @@ def test_whatever_ends_a_command_nothing_of_it_is_left(user, number):
     eventually(lambda: user.processes() == {}, what="the end of all processes")
 
 
+def test_a_lab_for_the_length_of_one_command(user):
+    """Server and client are programs of the user, and the exit code is the client's."""
+    done = user.fwemu(
+        *("run", "--server", f"{sys.executable} -m fwemu.scenarios.echo 7", "--server-port", "7"),
+        *("--", sys.executable, "-c", _ASKS),
+    )
+
+    assert (done.code, done.out) == (7, "b'hello'\n"), done.err
+
+
+_ASKS = """
+import os, socket, sys
+with socket.create_connection((os.environ["FWEMU_SERVER_IP"], 7), timeout=10) as connection:
+    connection.sendall(b"hello")
+    print(connection.recv(100))
+sys.exit(7)
+"""
+
+
 def test_stories_are_told_on_the_wire(user):
     """Through a real queue, and to the kernel's own connection tracking."""
     queue = user.fwemu("scenario", "run", "--on", "queue", "handshake/closed_at_once")
