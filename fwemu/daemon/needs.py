@@ -110,4 +110,4 @@ def without_root() -> str:
 
     if refused := userns.refusal():
         return f"a user namespace would do, but {refused}"
-    return "or as root of the user namespace to which the network namespace belongs: `nsenter -U`"
+    return "the network namespace belongs to no user namespace of yours"
