@@ -105,7 +105,8 @@ def test_a_tcp_keepalive_of_the_server_keeps_it(lab: Lab, nginx: Process, behavi
 
 
 def test_a_tcp_keepalive_of_the_client_keeps_it(lab: Lab, nginx: Process, behaviour: str) -> None:
-    """httpx does not ask either, unless it is told to."""
+    """httpx does not ask either, unless it is told to; and it hangs up by itself after 5 s."""
+    assert httpx.Limits().keepalive_expiry == 5
     with lab.client, run_snippet("httpx-keepalive", httpx=httpx, socket=socket) as http:
         here = ask(http, lab, HOURS)
         assert probes(let_pass(lab), here, "client") == (4, 4)
