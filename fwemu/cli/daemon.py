@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fwemu.cli.group import example
-from fwemu.cli.options import PATH, api, behaviour, host_and_port, must_be_local
+from fwemu.cli.options import PATH, api, behaviour, host_and_port, must_be_local, time_scale
 from fwemu.cli.output import emit, say
 from fwemu.daemon import needs
 from fwemu.errors import NamespaceError
@@ -57,6 +57,7 @@ from fwemu.errors import NamespaceError
     metavar="[NAME=]NETNS",
     help="A host: `fwemu fast-forward` plays the sockets of its namespace; may be repeated.",
 )
+@time_scale
 @click.option("-n", "--name", metavar="NAME", help="What to call it (default: daemon-PID).")
 @click.option("--run-dir", type=PATH, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Say `ready` as a JSON object.")
@@ -73,6 +74,7 @@ def command(
     api_open: bool,
     log: Path | None,
     hosts: tuple[str, ...],
+    time_scale: int,
     name: str | None,
     run_dir: Path | None,
     as_json: bool,
@@ -84,11 +86,12 @@ def command(
     """
     from fwemu.config import load
     from fwemu.daemon.rundir import About, RunDirectory, default_base
-    from fwemu.lab.plan import check_name
+    from fwemu.lab.plan import check_name, check_time_scale
 
     zones = [f"daemon.inside={list(inside)}"] if inside else []
     zones += [f"daemon.outside={list(outside)}"] if outside else []
     loaded = load(config, profile, [*settings, *zones])
+    check_time_scale(time_scale, hosts)
     if not api_open:
         must_be_local(api)
     needs.require_privileges()
@@ -127,11 +130,18 @@ def command(
             if about.api:
                 say(f"control API at {about.api}")
 
+    split = (host.rpartition("=") for host in hosts)
+    named = {name or netns: netns for name, _, netns in split}
+    pace = None
+    if time_scale > 1:
+        from fwemu.sockets.scaled import HostPace
+
+        pace = HostPace(named, time_scale)
+
     def travel(engine: Asks) -> Travels:
         from fwemu.lab.travel import Traveller
 
-        named = (host.rpartition("=") for host in hosts)
-        return Traveller(engine, {name or netns: netns for name, _, netns in named})
+        return Traveller(engine, named, pace)
 
     run(
         Order(
@@ -144,6 +154,8 @@ def command(
             metrics,
             api,
             travel,
+            time_scale,
+            pace,
         ),
         say=say,
         on_ready=on_ready,

@@ -82,6 +82,12 @@ def behaviour(command: Command) -> Command:
     return command
 
 
+time_scale = click.option(
+    "--time-scale", type=int, default=1, metavar="N",
+    help="Time passes N times faster, at the firewall and in the kernels of the hosts.",
+)  # fmt: skip
+
+
 def which_firewall(command: Command) -> Command:
     """--name and --control: the firewall that is meant."""
     for option in (

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from fwemu.cli.group import example
-from fwemu.cli.options import api, as_json, behaviour, must_be_local, topology
+from fwemu.cli.options import api, as_json, behaviour, must_be_local, time_scale, topology
 from fwemu.cli.output import emit, program, say
 from fwemu.cli.target import choose_lab, hosts_of
 from fwemu.errors import NamespaceError
@@ -27,6 +27,7 @@ from fwemu.errors import NamespaceError
 @click.option("--servers", default=1, metavar="N", show_default=True, help="Hosts on the outside.")
 @topology
 @api
+@time_scale
 @as_json
 def command(
     profile: str | None,
@@ -37,6 +38,7 @@ def command(
     servers: int,
     layout: str,
     api: tuple[str, int] | None,
+    time_scale: int,
     as_json: bool,
 ) -> None:
     """Make a lab: client, firewall and server, each a namespace.
@@ -54,6 +56,7 @@ def command(
         config=config,
         profile=profile,
         settings=settings,
+        time_scale=time_scale,
         api=api,
     )
     rootless.enter_shared()
@@ -72,6 +75,13 @@ def command(
     if kept:
         signal.raise_signal(kept[0])
     about, hosts = lab.about, hosts_of(choose_lab(lab.name).plan)
+    scaled = None
+    if time_scale > 1:
+        from fwemu.daemon.client import Client
+
+        with Client(Path(about.control)) as client:
+            scaled = client.time_scale()
+        _tell_scale(scaled)
     if as_json:
         emit(
             {
@@ -83,6 +93,8 @@ def command(
                 "events": about.events,
                 "device_log": about.device_log,
                 "profile": about.profile,
+                "time_scale": about.time_scale,
+                "time_scale_report": scaled,
                 "firewalls": [
                     {
                         "name": each.name,
@@ -112,6 +124,18 @@ def command(
         f"next: {me} shell{suffix} client | {me} exec{suffix} server -- COMMAND | "
         f"{me} sessions{suffix} | {me} down {lab.name}"
     )
+
+
+def _tell_scale(report: dict[str, Any]) -> None:
+    """What runs how much faster, each setting once."""
+    say(f"time passes {report['time_scale']} times faster:")
+    for text in dict.fromkeys(each["text"] for each in report["settings"]):
+        say(f"  {text}")
+    for each in report["not_scaled"]:
+        became = ""
+        if "real_s" in each:
+            became = f": {each['real_s']:g} s, as {each['virtual_s']:g} s would be"
+        say(f"  not scaled: {each['what']}{became}")
 
 
 _FIREWALLS: Final = {"single": "firewall", "asymmetric": "two firewalls"}

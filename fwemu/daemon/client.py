@@ -98,6 +98,10 @@ class Client:
         body = {"by": by, "stop_on": list(stop_on)}
         return dict(self._ask("POST", "/fast-forward", body, is_slow=True))
 
+    def time_scale(self) -> Answer:
+        """How fast time passes there: `time_scale`, `settings`, `not_scaled`, `sockets`."""
+        return dict(self._ask("GET", "/time-scale"))
+
     def passed(self) -> float | None:
         """Seconds that a travel under way has come; None if there is none."""
         passed = self._ask("GET", "/fast-forward")["passed_s"]

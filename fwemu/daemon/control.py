@@ -48,6 +48,7 @@ from fwemu.daemon.operations import (
     pair,
 )
 from fwemu.daemon.operations import Request as EngineRequest
+from fwemu.daemon.pace import Pace
 from fwemu.daemon.records import Record, seconds, session_record, statistics_record
 from fwemu.daemon.rundir import About
 from fwemu.daemon.travel import Asks, StopOn, Travel, Travels
@@ -199,6 +200,19 @@ class Passed(BaseModel):
     passed_s: float | None = Field(description="null if there is none")
 
 
+class TimeScale(BaseModel):
+    """How fast time passes, and how exactly the hosts follow."""
+
+    time_scale: int = Field(description="seconds of the firewall in a real one")
+    settings: list[dict[str, Any]] = Field(
+        description="settings of the hosts: what was asked, what is exact, what was set, the error"
+    )
+    not_scaled: list[dict[str, Any]] = Field(description="what goes on in real time")
+    sockets: dict[str, Any] = Field(
+        description="how many had values of their own, and those that had to be rounded"
+    )
+
+
 class TravelledTime(BaseModel):
     """What happened on the way."""
 
@@ -216,7 +230,11 @@ class TravelledTime(BaseModel):
 
 
 def application(
-    about: About, config: Config, engine: Asks, travels: Travels | None = None
+    about: About,
+    config: Config,
+    engine: Asks,
+    travels: Travels | None = None,
+    pace: Pace | None = None,
 ) -> FastAPI:
     """The control API of one firewall."""
     app = FastAPI(
@@ -349,6 +367,13 @@ def application(
             travels.cancel()
         return so_far
 
+    @app.get("/time-scale")
+    def time_scale() -> TimeScale:
+        """How fast time passes here, and what of the hosts does not follow exactly."""
+        if pace is None:
+            return TimeScale(time_scale=about.time_scale, settings=[], not_scaled=[], sockets={})
+        return TimeScale(**pace.report)
+
     @app.get("/stats")
     def statistics() -> dict[str, Any]:
         """All counters and gauges, as JSON."""
@@ -433,17 +458,23 @@ def serve(
     about: About,
     config: Config,
     travel: Travel | None,
+    pace: Pace | None = None,
 ) -> None:
     """Serve until the descriptor `parent_alive` says that the firewall's process is gone."""
     engine = Engine(pipe)
     travels = None if travel is None else travel(engine)
-    app = application(about, config, engine, travels)
+    app = application(about, config, engine, travels, pace)
     servers: list[tuple[ASGIApp, socket.socket]] = [(app, control)]
     if api is not None:
         servers.append((for_programs_only(app, is_local=is_loopback(api.getsockname()[0])), api))
     if metrics is not None:
         servers.append((metrics_application(engine), metrics))
-    asyncio.run(_serve_all(servers, parent_alive))
+
+    def note(event: str, fields: dict[str, Any]) -> None:
+        engine.ask("note", event=event, fields=fields)
+
+    with contextlib.nullcontext() if pace is None else pace.watched_sockets(note):
+        asyncio.run(_serve_all(servers, parent_alive))
 
 
 class _Server(uvicorn.Server):

@@ -25,7 +25,7 @@ from fwemu.daemon.tally import SAMPLED, Tally
 _ACCEPT, _DROP = Verdict.ACCEPT, Verdict.DROP
 
 TURN: Final = SECOND // 200
-"""Nanoseconds that packets may keep the loop from its other work."""
+"""Real nanoseconds that packets may keep the loop from its other work."""
 
 
 class QueuedPacket(Protocol):
@@ -88,6 +88,9 @@ class Datapath:
         """What follows the effects for a peer that hears of them late."""
         self._clock = clock
         self._now = clock.now
+        self._turn = TURN * clock.scale
+        self._millisecond = SECOND // 1000 * clock.scale
+        """A real one, by the firewall's clock."""
         self._zones = zones
         self._injector = injector
         self._logs = (journal, *logs)
@@ -111,7 +114,7 @@ class Datapath:
             self._held[decision.ticket] = packet
         self._count += 1
         if self._count % SAMPLED == 0:
-            self._tally.time_to_verdict.observe((self._now() - now) / SECOND)
+            self._tally.time_to_verdict.observe((self._now() - now) / (1000 * self._millisecond))
         if decision.effects:
             self.carry_out(decision.effects)
         if now >= self._turn_ends:
@@ -165,12 +168,12 @@ class Datapath:
         return min((instant for instant in instants if instant is not None), default=None)
 
     def milliseconds_to_wait(self) -> int | None:
-        """How long the loop may sleep if nothing comes in; None for ever."""
+        """How long the loop may really sleep if nothing comes in; None for ever."""
         event = self.next_event()
         if event is None:
             return None
         wait = max(0, event - self._now())
-        return min(-(-wait // 1_000_000), 3_600_000)
+        return min(-(-wait // self._millisecond), 3_600_000)
 
     def run(self, queue: Queue, requests: Connection, operations: Answers, stop: int) -> str:
         """Work until the descriptor `stop` becomes readable or the requests' other end is gone.
@@ -189,7 +192,7 @@ class Datapath:
         while True:
             ready = {descriptor for descriptor, _ in poll.poll(self.milliseconds_to_wait())}
             if queue.fd in ready:
-                self._turn_ends = self._now() + TURN
+                self._turn_ends = self._now() + self._turn
                 queue.drain()
             self.on_time()
             self.publish()

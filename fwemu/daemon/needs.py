@@ -44,6 +44,12 @@ NAMESPACES: Final = Need(
     "use a kernel with CONFIG_NET_NS, and in a container add --privileged",
     MissingError,
 )
+FAST_FORWARD: Final = Need(
+    "fast-forward",
+    "fast-forward cannot play the sockets of applications here",
+    "use Linux 5.6 or later, and in a container add --privileged",
+    MissingError,
+)
 LINKS: Final = Need(
     "links",
     "this kernel has no veth pairs (CONFIG_VETH)",

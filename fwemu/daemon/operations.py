@@ -156,6 +156,7 @@ class Operations:
             "kill_random": self.kill_random,
             "configure": self.configure,
             "advance": self.advance,
+            "note": self.note,
             "fail_over": self.fail_over,
             "reboot": self.reboot,
         }
@@ -170,7 +171,7 @@ class Operations:
         limit = min(limit, PAGE)
         if after == 0 or now > self._listed_until:
             self._listing = table.numbers()
-        self._listed_until = now + _LISTING
+        self._listed_until = now + _LISTING * self._clock.scale
         page, following = table.page(self._listing, after, limit)
         if following is None and table.newest > (self._listing[-1] if self._listing else 0):
             self._listing = table.numbers()  # more were opened meanwhile
@@ -221,8 +222,12 @@ class Operations:
         Stops where the firewall has said something, so that whoever hears it can answer in time:
         then `now` is before `to`.  `singly` stops wherever anything has happened.  With `watch`
         the next answer tells what has happened meanwhile.
+
+        While somebody watches, a clock that is scaled runs as slowly as others: what is played
+        takes real time, and sixty times that would be passed over.
         """
         datapath, clock = self._datapath, self._clock
+        clock.run_at(1 if watch else clock.scale)
         datapath.witness = ([] if datapath.witness is None else datapath.witness) if watch else None
         looks = _LOOKS
         while to is not None and clock.now() < to and looks:
@@ -242,6 +247,11 @@ class Operations:
             self._queue.status().waiting,
             happened,
         )
+
+    def note(self, event: str, fields: dict[str, Any]) -> None:
+        """Log what the control process has done at the ends."""
+        self._datapath.publish()
+        self._journal.note(event, self._clock.now(), **fields)
 
     def fail_over(self, state: PeerState, lag: int) -> TakenOver:
         """The peer takes over; it knows nothing, or what was so `lag` nanoseconds ago."""

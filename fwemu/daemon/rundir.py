@@ -69,6 +69,8 @@ class About:
     """Path of the log in the format of a device; nothing is there before one is chosen."""
     profile: str | None
     mode: str
+    time_scale: int = 1
+    """How many times faster its time passes."""
     api: str | None = None
     """Address of the control API on TCP, as in http://127.0.0.1:8080; None unless asked for."""
 

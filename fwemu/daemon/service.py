@@ -25,12 +25,13 @@ from typing import Final
 from fwemu.config import Config, WhenDown, policy
 from fwemu.core.firewall import Firewall
 from fwemu.daemon import hooks, needs
-from fwemu.daemon.clock import Clock
+from fwemu.daemon.clock import clock as clock_of
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.operations import Operations, flushes, logged, pair
+from fwemu.daemon.pace import Pace
 from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.daemon.schedule import FlushSchedule
@@ -61,6 +62,10 @@ class Order:
     """Host and port of the control API on TCP; port 0 takes a free one."""
     travel: Travel | None = None
     """Who plays the ends when time is to pass in a moment."""
+    time_scale: int = 1
+    """How many times faster time passes."""
+    pace: Pace | None = None
+    """Who has the ends run as fast."""
 
 
 Say = Callable[[str], None]
@@ -81,12 +86,14 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         metrics = _tcp_listener("metrics", order.metrics, undo)
         api = _tcp_listener("api", order.api, undo)
         about = _about(order, metrics, api)
+        if order.pace is not None:
+            undo.enter_context(order.pace.scaled_hosts())
 
         # before any thread, and before the queue: the child must not hold it open
         requests = undo.enter_context(_control_process(order, about, control, metrics, api))
         control.close()
 
-        clock = Clock()
+        clock = clock_of(order.time_scale)
         seed = order.config.table.seed
         seed = secrets.randbits(32) if seed is None else seed
         chance = random.Random(seed)
@@ -130,7 +137,8 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
             pair(order.config),
         )
 
-        journal.note("started", clock.now(), name=order.name, netns=about.netns, seed=seed)
+        pace = {} if order.time_scale == 1 else {"time_scale": order.time_scale}
+        journal.note("started", clock.now(), name=order.name, netns=about.netns, seed=seed, **pace)
         _comment(order, zones, say)  # not before: where it cannot start, only the error counts
         order.directory.announce(about)
         on_ready(about)
@@ -173,6 +181,7 @@ def _about(order: Order, metrics: socket.socket | None, api: socket.socket | Non
         device_log=str(_device_log(order)),
         profile=order.config.profile,
         mode=order.config.mode.value,
+        time_scale=order.time_scale,
         api=None if api is None else _address(api),
     )
 
@@ -306,7 +315,9 @@ def _control_process(
             ours.close()
             from fwemu.daemon.control import serve
 
-            serve(theirs, alive, control, metrics, api, about, order.config, order.travel)
+            serve(
+                theirs, alive, control, metrics, api, about, order.config, order.travel, order.pace
+            )
             code = 0
         except BaseException:
             sys.excepthook(*sys.exc_info())

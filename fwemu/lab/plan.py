@@ -12,11 +12,13 @@ of the first one, servers by way of the second: each sees one direction of every
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from fwemu.core.flow import Zone
+from fwemu.daemon.pace import SCALES
 from fwemu.errors import ConfigError
 
 LAB_NUMBERS: Final = range(1, 255)
@@ -140,6 +142,20 @@ class LabPlan:
         """The IPv4 and IPv6 address of a host number."""
         network = _NETWORK[zone]
         return f"10.{self.number}.{network}.{host}", f"fd77:{self.number}:{network}::{host}"
+
+
+def check_time_scale(scale: int, hosts: Sequence[str]) -> None:
+    """Raises ConfigError where time cannot pass that much faster."""
+    if scale not in SCALES:
+        raise ConfigError(
+            f"--time-scale {scale}: a whole number from {SCALES[0]} to {SCALES[-1]}, as in 60"
+        )
+    if scale > 1 and not hosts:
+        raise ConfigError(
+            f"--time-scale {scale}: the hosts of this firewall are not known (or it is one of a "
+            "pair), and its clock alone must not run faster "
+            "(start it with --host NETNS for each of them)"
+        )
 
 
 def check_name(name: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Final, NamedTuple
 
 from fwemu.core.instants import SECOND
@@ -24,6 +24,7 @@ from fwemu.lab.journey import Journey
 from fwemu.lab.travelled import Travelled
 from fwemu.sockets import probe
 from fwemu.sockets.played import PlayedSocket, Unplayable, look_around, process_name
+from fwemu.sockets.scaled import HostPace
 from fwemu.sockets.still import NotStill, held_still
 from netns import Namespace, sysctl
 
@@ -55,9 +56,16 @@ class _Leap(NamedTuple):
 class Traveller:
     """Plays time for one firewall and the hosts around it; one travel at a time."""
 
-    def __init__(self, engine: Asks, hosts: Mapping[str, str]) -> None:
-        """`hosts` are the names of the namespaces by what people call them."""
+    def __init__(
+        self, engine: Asks, hosts: Mapping[str, str], pace: HostPace | None = None
+    ) -> None:
+        """`hosts` are the names of the namespaces by what people call them.
+
+        At a time scale, `pace` is what has the hosts follow it.
+        """
         self._engine = engine
+        self._scale = 1 if pace is None else pace.scale
+        self._alone: AbstractContextManager[object] = nullcontext() if pace is None else pace.alone
         self._hosts = hosts
         self._memory: dict[int, _Memory] = {}
         self._leaps: list[_Leap] = []
@@ -80,7 +88,7 @@ class Traveller:
         if not self._is_free.acquire(blocking=False):
             raise NamespaceError("fast-forward: another one is under way (wait for its end)")
         try:
-            with ExitStack() as undo:
+            with self._alone, ExitStack() as undo:
                 return self._travel(by, frozenset(stop_on), undo)
         except (Unplayable, NotStill) as error:
             raise NamespaceError(f"fast-forward: {error}") from error
@@ -113,7 +121,7 @@ class Traveller:
         known: set[int] = set()
 
         def find(now: int) -> list[PlayedSocket]:
-            there = look_around(hosts, undo, frozenset(known))
+            there = look_around(hosts, undo, frozenset(known), self._scale)
             with held_still(there.pids):  # better now than half way
                 pass
             _wait_for_acknowledgements(there.sockets)
@@ -150,7 +158,8 @@ class Traveller:
 
     def _remember(self, journey: Journey, began: float, start: int) -> None:
         """The kernels know nothing of the time that was skipped: keep what they do not know."""
-        self._leaps.append(_Leap(began, journey.now - start))
+        played = round((time.monotonic() - began) * SECOND) * (self._scale - 1)
+        self._leaps.append(_Leap(began, journey.now - start - played))
         self._memory = {}
         for each in journey.sockets:
             if not each.is_over:
@@ -167,7 +176,7 @@ class Traveller:
             each.heard, each.asked, each.last_asked = known[:3]
             return
         skipped = sum(leap.skipped for leap in self._leaps if heard_at < leap.began)
-        each.heard, each.asked = now - info.quiet - skipped, info.asked
+        each.heard, each.asked = now - info.quiet * self._scale - skipped, info.asked
         if info.asked:
             asking = keepalive.idle + (info.asked - 1) * keepalive.interval
             each.last_asked = each.heard + asking

@@ -45,6 +45,14 @@ class Keepalive(NamedTuple):
             option(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT) * _MILLISECOND,
         )
 
+    def scaled(self, scale: int) -> Keepalive:
+        """The same times where each second of the kernel is `scale` seconds."""
+        return self._replace(
+            idle=self.idle * scale,
+            interval=self.interval * scale,
+            user_timeout=self.user_timeout * scale,
+        )
+
     def gives_up(self, quiet: int, asked: int) -> bool:
         """Does it give up instead of asking, after this quiet time and so many questions?"""
         if self.user_timeout:

@@ -31,6 +31,8 @@ class PlayedSocket:
     pids: list[int]
     """Who holds it."""
     keepalive: Keepalive
+    scale: int = 1
+    """What its kernel's second is in the time that is played."""
     heard: int = 0
     """The instant of the firewall's clock at which it last heard anything."""
     asked: int = 0
@@ -83,7 +85,7 @@ class PlayedSocket:
     def restore(self) -> None:
         """Give it its own TCP_KEEPIDLE back."""
         if self.has_fired:
-            probe.restore(self.tcp, self.keepalive.idle)
+            probe.restore(self.tcp, self.keepalive.idle // self.scale)
             self.has_fired = False
 
     @property
@@ -108,10 +110,14 @@ class There(NamedTuple):
 
 
 def look_around(
-    hosts: Mapping[str, Namespace], undo: ExitStack, known: frozenset[int] = frozenset()
+    hosts: Mapping[str, Namespace],
+    undo: ExitStack,
+    known: frozenset[int] = frozenset(),
+    scale: int = 1,
 ) -> There:
     """Borrow every TCP connection of the hosts, but for those with a `known` cookie.
 
+    What lasts a second for their kernels is `scale` seconds of the time that is played.
     They are given back by `undo`.  Raises Unplayable where we may not look into a process.
     """
     there = [
@@ -126,13 +132,13 @@ def look_around(
         if connection.state in ("SYN_SENT", "SYN_RECV"):
             opening.append((name, connection))
         elif connection.inode in held:
-            played = _borrowed(name, connection, held[connection.inode], undo)
+            played = _borrowed(name, connection, held[connection.inode], undo, scale)
             found += [] if played is None else [played]
     return There(found, opening, sorted({each.pid for some in held.values() for each in some}))
 
 
 def _borrowed(
-    host: str, connection: Connection, held: list[Holder], undo: ExitStack
+    host: str, connection: Connection, held: list[Holder], undo: ExitStack, scale: int
 ) -> PlayedSocket | None:
     """A socket as one of ours; None if it is gone."""
     try:
@@ -147,7 +153,7 @@ def _borrowed(
             raise Unplayable("this kernel has no pidfd_getfd(2): it needs Linux 5.6") from error
         return None
     pids = sorted({holder.pid for holder in held})
-    return PlayedSocket(host, connection, tcp, pids, Keepalive.of(tcp))
+    return PlayedSocket(host, connection, tcp, pids, Keepalive.of(tcp).scaled(scale), scale)
 
 
 def process_name(pid: int) -> str:

@@ -222,3 +222,17 @@ def test_a_machine_without_nft_and_iptables(router):
     assert done.code == 4
     assert done.err.startswith(f"fwemu: {needs.HOOK.sentence} (")
     assert done.err.count("\n") == 1
+
+
+def test_a_clock_that_would_run_faster_alone_is_refused(router, nothing):
+    """Without hosts nobody's keepalive would follow it."""
+    done = fwemu("daemon", "--netns", router.name, "--time-scale", "60")
+    assert done.code == 2
+    assert "start it with --host NETNS for each of them" in done.err
+
+
+def test_a_host_that_is_none_is_told_at_a_time_scale(router, nothing):
+    """In one line, before anything has started."""
+    done = fwemu("daemon", "--netns", router.name, "--time-scale", "60", "--host", "nowhere-at-all")
+    assert done.err.startswith("fwemu: --host: no network namespace is named 'nowhere-at-all'")
+    assert os.listdir(nothing) == []

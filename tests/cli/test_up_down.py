@@ -44,6 +44,20 @@ def test_a_lab_comes_and_goes(nothing, name):
     assert os.listdir(nothing) == []
 
 
+def test_time_runs_faster_and_what_is_rounded_is_told(nothing, name):
+    """On stderr for people, as data for machines; what is exact is told as well."""
+    up = fwemu("up", "--name", name, "--time-scale", "60", "--json")
+    fwemu("down", name)
+
+    said = up.err.splitlines()
+    assert "time passes 60 times faster:" in said
+    assert "  tcp_keepalive_intvl: 75 s / 60 = 1.25 s, set to 1 s (-20 %)" in said
+    assert "  not scaled: TIME_WAIT: 60 s, as 3600 s would be" in said
+    assert len(said) == len(set(said))
+    (lab,) = up.json
+    assert lab["time_scale"] == lab["time_scale_report"]["time_scale"] == 60
+
+
 def test_machines_learn_addresses_namespaces_and_sockets(nothing, name):
     """What a script needs to drive a lab."""
     (lab,) = fwemu("up", "--name", name, "--json").json

@@ -31,6 +31,8 @@ MIDNIGHT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 class StillClock:
     """Midnight of a new year until somebody moves it."""
 
+    scale = 1
+
     def __init__(self) -> None:
         self.instant_now = 1000 * SECOND
         self._start = self.instant_now

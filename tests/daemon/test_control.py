@@ -200,6 +200,16 @@ def test_the_metrics_port_has_one_route(world: World) -> None:
     assert "fwemu_sessions_capacity 65536.0" in answer.text
 
 
+def test_time_that_is_not_scaled_has_nothing_to_report(world: World) -> None:
+    """One second is one second, everywhere."""
+    assert world.ask("GET", "/time-scale").json() == {
+        "time_scale": 1,
+        "settings": [],
+        "not_scaled": [],
+        "sockets": {},
+    }
+
+
 def test_status_says_who_it_is(world: World) -> None:
     """Including the version, for bug reports."""
     status = world.ask("GET", "/status").json()

@@ -221,6 +221,12 @@ class Frame:
     """TCP: source port, destination port, flags.  ICMP: type, code."""
     ttl: int
     """Time to live, or hop limit."""
+    numbers: tuple[int, int] = (0, 0)
+    """TCP: sequence and acknowledgement number."""
+    length: int = 0
+    """TCP: octets of data."""
+    at: int = 0
+    """Real time in nanoseconds, from the kernel."""
 
     @property
     def is_rst(self) -> bool:
@@ -247,6 +253,7 @@ class Wire:
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
         self._socket.bind(("eth0", 3))  # ETH_P_ALL
         self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._frames: list[Frame] = []
 
     @property
@@ -254,8 +261,10 @@ class Wire:
         """What has been seen until now."""
         with suppress(BlockingIOError):
             while True:
-                data, origin = self._socket.recvfrom(256)
-                frame = _frame(data, origin[2] == socket.PACKET_OUTGOING)
+                data, ((_, _, stamp),), _, origin = self._socket.recvmsg(256, 64)
+                seconds, nanoseconds = struct.unpack("=qq", stamp)
+                at = seconds * 10**9 + nanoseconds
+                frame = _frame(data, origin[2] == socket.PACKET_OUTGOING, at)
                 if frame is not None and not frame.is_housekeeping:
                     self._frames.append(frame)
         return list(self._frames)
@@ -279,7 +288,10 @@ class Wire:
         self._socket.close()
 
 
-def _frame(data: bytes, outgoing: bool) -> Frame | None:
+_SO_TIMESTAMPNS: Final = 35  # include/uapi/asm-generic/socket.h, with 64 bits of time
+
+
+def _frame(data: bytes, outgoing: bool, at: int) -> Frame | None:
     version = data[0] >> 4
     if version == 4:
         size, protocol, ttl = (data[0] & 15) * 4, data[9], data[8]
@@ -290,13 +302,17 @@ def _frame(data: bytes, outgoing: bool) -> Frame | None:
     else:
         return None
     body = data[size:]
+    whole = int.from_bytes(data[2:4]) if version == 4 else 40 + int.from_bytes(data[4:6])
+    numbers, length = (0, 0), 0
     more: tuple[int, ...] = ()
     if protocol == socket.IPPROTO_TCP and len(body) >= 14:
         more = (*struct.unpack("!HH", body[:4]), body[13])
+        numbers = struct.unpack("!II", body[4:12])
+        length = whole - size - (body[12] >> 4) * 4
     elif protocol in (1, 58) and len(body) >= 2:
         more = tuple(body[:2])
     words = (socket.inet_ntop(family(version), part) for part in (source, destination))
-    return Frame(outgoing, version, protocol, *words, more, ttl)
+    return Frame(outgoing, version, protocol, *words, more, ttl, numbers, length, at)
 
 
 def resets_sent_by_kernel(host: Host) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from netns import Namespace
 from netns.connections import Connection, End, Holder, borrow, connections, holders
+from tests.lab.kit import eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -69,7 +70,9 @@ def test_a_half_closed_connection_says_so(host: Namespace, pair: Pair) -> None:
     """The states are those of RFC 9293."""
     near, far = pair
     near.shutdown(socket.SHUT_WR)
-    assert {find(host, near).state, find(host, far).state} == {"FIN_WAIT2", "CLOSE_WAIT"}
+    far.recv(1)  # the FIN has come, and was acknowledged
+    eventually(lambda: find(host, near).state == "FIN_WAIT2", what="the acknowledgement")
+    assert find(host, far).state == "CLOSE_WAIT"
 
 
 def test_a_namespace_without_connections_has_none(host: Namespace) -> None:
