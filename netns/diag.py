@@ -21,6 +21,8 @@ TCP_CLOSE: Final = 7
 
 _NETLINK_SOCK_DIAG: Final = 4  # include/uapi/linux/netlink.h
 _SOCK_DIAG_BY_FAMILY: Final = 20  # include/uapi/linux/sock_diag.h
+_SOCK_DESTROY: Final = 21
+_NLM_F_REQUEST_ACK: Final = 5
 _NLM_F_REQUEST_DUMP: Final = 0x301
 _NLMSG_ERROR: Final = 2
 _NLMSG_DONE: Final = 3
@@ -59,6 +61,16 @@ class Diag:
                 for family in (socket.AF_INET, socket.AF_INET6)
                 for message in self._dump(family, states)
             ]
+
+    def destroy(self, message: bytes) -> int:
+        """End the socket that a struct inet_diag_msg describes; returns 0 or the kernel's errno."""
+        family, state = message[0], message[1]
+        # struct inet_diag_req_v2 again; the id is the same in both
+        request = struct.pack("=BBBxI", family, self._protocol, 0, 1 << state) + message[4:52]
+        length = 16 + len(request)
+        header = struct.pack("=IHHII", length, _SOCK_DESTROY, _NLM_F_REQUEST_ACK, 1, 0)
+        self._socket.send(header + request)
+        return -int(struct.unpack_from("=i", self._socket.recv(1 << 16), 16)[0])
 
     def _dump(self, family: int, states: int) -> Iterator[bytes]:
         # struct inet_diag_req_v2: family, protocol, extensions, padding, states, socket id

@@ -12,6 +12,7 @@ there still, but /run/netns is empty, and it may write there.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,6 +38,7 @@ RUN: Final = "/run"
 OWN: Final = frozenset({"netns", "fwemu", "xtables.lock"})
 """What is not taken over from the machine's /run: names of its namespaces, and what is root's."""
 
+_NS_GET_USERNS: Final = 0xB701  # include/uapi/linux/nsfs.h
 _EVERYBODY: Final = ["0", "0", "4294967295"]  # the map of the first user namespace
 
 
@@ -112,6 +114,29 @@ def join(pid: int) -> None:
         finally:
             for descriptor in descriptors.values():
                 os.close(descriptor)
+    _back_to(where)
+
+
+def join_owner(path: str) -> None:
+    """Move this process into the network namespace behind a path, as root where that belongs to.
+
+    That is the user namespace in which it was made, which has to be one of this user's.  The mount
+    namespace is a new one, with a /run as `enter` makes it.  Raises NetnsError.
+    """
+    where = os.getcwd()
+    with translated(f"join the user namespace to which {path} belongs"):
+        network = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            owner = fcntl.ioctl(network, _NS_GET_USERNS)
+            try:
+                setns(owner, CLONE_NEWUSER)
+            finally:
+                os.close(owner)
+            setns(network)
+        finally:
+            os.close(network)
+        _mounts()
+        _own_run()
     _back_to(where)
 
 

@@ -84,6 +84,7 @@ def command(
     It stays in the foreground, hooks into the forwarding of that namespace and says `ready` when
     packets are being decided.  Ctrl-C or SIGTERM ends it and takes the hook away.
     """
+    from fwemu import rootless
     from fwemu.config import load
     from fwemu.daemon.rundir import About, RunDirectory, default_base
     from fwemu.lab.plan import check_name, check_time_scale
@@ -94,7 +95,10 @@ def command(
     check_time_scale(time_scale, hosts)
     if not api_open:
         must_be_local(api)
-    needs.require_privileges()
+    if netns is not None and "/" in netns:
+        rootless.enter_owner(netns)
+    else:
+        needs.require_privileges()
     from fwemu.daemon.service import Order, run
     from fwemu.daemon.travel import Asks, Travels
     from netns import Namespace, NetnsError

@@ -13,7 +13,6 @@ from fwemu.cli import words as texts
 from fwemu.cli.group import example
 from fwemu.cli.options import PATH, api, behaviour, must_be_local, topology
 from fwemu.cli.output import emit, flow, say
-from fwemu.daemon import needs
 from fwemu.errors import ConfigError, FaultError, FwemuError, NamespaceError
 
 if TYPE_CHECKING:
@@ -119,6 +118,7 @@ def command(
 
     What the client writes to stdout goes to stdout, everything else that is written goes to stderr.
     """
+    from fwemu import rootless
     from fwemu.config.duration import Duration
     from fwemu.lab import Lab, Layout, Topology
     from fwemu.lab.run import Order, Run
@@ -142,7 +142,7 @@ def command(
         settings=settings,
         api=api,
     )
-    needs.require_privileges()
+    rootless.enter()
     run = Run(order, say)
     problem: FwemuError | None
     try:

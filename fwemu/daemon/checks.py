@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,7 @@ from fwemu.daemon import needs
 from fwemu.daemon.needs import Need
 from fwemu.errors import FwemuError
 from netns import Namespace, NetnsError, Network, add_address, configure, userns, veth
+from netns.connections import Holder, borrow
 
 QUEUE: Final = 0
 """The number does not matter: queues belong to their namespace, and nobody else is in ours."""
@@ -170,6 +172,16 @@ def _raw_sockets(scratch: Scratch) -> str:
     return "opened them, for RST and ICMP"
 
 
+def _fast_forward(scratch: Scratch) -> str:
+    tcp = scratch.near.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    with tcp, borrow(Holder(os.getpid(), tcp.fileno())) as borrowed:
+        for is_on in (1, 0):
+            borrowed.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, is_on)
+    return "borrowed a socket, and may have its kernel send from it"
+
+
+_TCP_REPAIR: Final = 19  # include/uapi/linux/tcp.h
+
 CHECKS: Final = (
     Check("root", needs.PRIVILEGES, _root),
     Check("library", needs.LIBRARY, _library),
@@ -179,5 +191,6 @@ CHECKS: Final = (
     Check("queue", needs.NFQUEUE, _nfqueue, ("namespaces", "library")),
     Check("hook", needs.HOOK, _hook, ("namespaces",), _hook_tools),
     Check("raw sockets", needs.PRIVILEGES, _raw_sockets, ("namespaces",)),
+    Check("fast-forward", needs.FAST_FORWARD, _fast_forward, ("namespaces",)),
 )
 """The first two need no root."""

@@ -44,6 +44,12 @@ NAMESPACES: Final = Need(
     "use a kernel with CONFIG_NET_NS, and in a container add --privileged",
     MissingError,
 )
+FAST_FORWARD: Final = Need(
+    "fast-forward",
+    "fast-forward cannot play the sockets of applications here",
+    "use Linux 5.6 or later, and in a container add --privileged",
+    MissingError,
+)
 LINKS: Final = Need(
     "links",
     "this kernel has no veth pairs (CONFIG_VETH)",
@@ -104,4 +110,4 @@ def without_root() -> str:
 
     if refused := userns.refusal():
         return f"a user namespace would do, but {refused}"
-    return "or as root of the user namespace to which the network namespace belongs: `nsenter -U`"
+    return "the network namespace belongs to no user namespace of yours"

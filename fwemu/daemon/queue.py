@@ -63,6 +63,13 @@ class StatusFile:
             self._file = _STATUS.open()
         except FileNotFoundError:
             raise NFQUEUE.missing() from None
+        except PermissionError as error:
+            # files of a network namespace get their owner when it is made (nfnl_queue_net_init),
+            # and a user namespace that comes with it has no users yet
+            raise QueueError(
+                "this network namespace was made in one step with its user namespace, and its "
+                "files belong to nobody: make it afterwards (unshare -Ur unshare -n)"
+            ) from error
 
     def read(self, number: int) -> QueueStatus | None:
         """What there is to know of a queue; None if nobody has bound it."""

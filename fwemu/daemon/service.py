@@ -313,7 +313,7 @@ def _control_process(
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the firewall, which ends us
             os.close(held)
             ours.close()
-            from fwemu.daemon.control import serve
+            from fwemu.daemon.control_process import serve
 
             serve(
                 theirs, alive, control, metrics, api, about, order.config, order.travel, order.pace

@@ -16,9 +16,11 @@ from fwemu.core.flow import Zone
 from fwemu.daemon import needs
 from fwemu.daemon.client import Client
 from fwemu.daemon.rundir import About, RunDirectory, default_base
-from fwemu.errors import NamespaceError
-from fwemu.lab import launch, register
+from fwemu.errors import ConfigError, NamespaceError
+from fwemu.lab import flows, launch, proof, register
+from fwemu.lab.flows import Session
 from fwemu.lab.host import Host
+from fwemu.lab.outages import CableEnd, Power
 from fwemu.lab.plan import LabPlan, Layout, Topology, check_name, check_time_scale
 from netns import (
     LinkError,
@@ -69,6 +71,7 @@ class Lab:
             self._arguments += ["--time-scale", str(time_scale)]
         self._network = Network()
         self._clients: list[Client] = []
+        self._powers: dict[str, Power] = {}
         self.hosts: dict[str, Host] = {}
 
     @property
@@ -119,6 +122,85 @@ class Lab:
         return self.firewall.fast_forward(by, stop_on)
 
     @property
+    def sessions(self) -> list[Session]:
+        """The sessions that the firewall (or either of the pair) remembers, as the API has them."""
+        return [session for firewall in self.firewalls for session in firewall.sessions()]
+
+    def evict(self, which: Any = None, **match: Any) -> int:
+        """Let the firewall forget sessions as an eviction does: silently.  Returns how many.
+
+        `which` is a connection (a socket, an asyncio writer or transport), a session or its
+        number; or any of `port`, `host`, `protocol`, `state`; without anything, all of them.
+        Raises ControlError if what is meant is not there.  In the log they are `killed`.
+        """
+        return flows.end(self.firewalls, which, match, "silent")
+
+    def kill_session(self, which: Any = None, *, notify: str = "silent", **match: Any) -> int:
+        """End sessions as an operator does; returns how many.  What is meant: see `evict`.
+
+        `notify` is who gets a RST: silent, reset-both, reset-original or reset-reply.
+        """
+        return flows.end(self.firewalls, which, match, notify)
+
+    def flush(self) -> int:
+        """Empty the table; returns how many sessions that were."""
+        return sum(firewall.flush() for firewall in self.firewalls)
+
+    def fail_over(self, *, state: str | None = None, lag: str | None = None) -> dict[str, Any]:
+        """Let the firewall's peer take over, by default the one that `[standby]` describes."""
+        return self.firewall.fail_over(state=state, lag=lag)
+
+    def unplug(self, host: str) -> None:
+        """Pull the cable of a host, as in "server": nothing arrives there, nothing leaves.
+
+        Its addresses, sockets and programs stay as they are, and nobody is told.
+        """
+        self._power_of(host).unplug()
+
+    def plug_in(self, host: str) -> None:
+        """Put the cable back."""
+        self._power_of(host).plug_in()
+
+    def power_off(self, host: str) -> None:
+        """A host is gone without a word: no FIN, no RST; its programs are killed.
+
+        TCP sockets that this process has made there are ended too (ECONNABORTED).
+        """
+        with translated():
+            self._power_of(host).off()
+
+    def power_on(self, host: str) -> None:
+        """It is back and knows nothing: what it hears of old connections it answers with a RST."""
+        with translated():
+            self._power_of(host).on()
+
+    def story(self) -> str:
+        """What happened until now, flow by flow, for people."""
+        return proof.story(self)
+
+    def assert_traversed(self, which: Any = None, **match: Any) -> None:
+        """AssertionError unless packets have crossed the firewall.
+
+        Of what is meant (see `evict`), if anything is, in both directions.
+        """
+        __tracebackhide__ = True
+        proof.assert_traversed(self, which, **match)
+
+    def assert_survived(self, which: Any = None, **match: Any) -> None:
+        """AssertionError unless a connection lives, and the firewall still knows it.
+
+        A connection: its kernel holds it for established, and its session is there.  A port or the
+        like (see `evict`): there are such sessions, and none was lost that its ends had not closed.
+        """
+        __tracebackhide__ = True
+        proof.assert_survived(self, which, **match)
+
+    def _power_of(self, host: str) -> Power:
+        if host not in self._powers:
+            raise ConfigError(f"{host!r} is no host of this lab: {', '.join(self._powers)}")
+        return self._powers[host]
+
+    @property
     def time_scale_report(self) -> dict[str, Any]:
         """How exactly the hosts follow its `time_scale`: `settings`, `not_scaled`, `sockets`."""
         return self.firewall.time_scale()
@@ -144,6 +226,7 @@ class Lab:
         self._network.on_close(self._entry.remove)
         self.abouts: list[About] = []
         """Who the firewalls are."""
+        launch.prepare()
         try:
             with translated():
                 self._build(self._entry.plan)
@@ -207,6 +290,8 @@ class Lab:
                 for via in plan.addresses(zone, plan.gateway(zone).number):
                     add_route(namespace, "default", via)
                 self.hosts[host.name] = Host(host, namespace, network)
+                ends = CableEnd(namespace, "eth0"), CableEnd(switch, ports[-1])
+                self._powers[host.name] = Power(host.name, *ends)
             if is_cable:
                 continue
             _keep_bridged_frames_off_the_rules(switch)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Pipe
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from fwemu.daemon.rundir import About, RunDirectory, wait_for_end
+from fwemu.daemon.rundir import About, RunDirectory, start_time, wait_for_end
 from fwemu.errors import EXIT_CODES, FwemuError, NamespaceError
 
 READY: Final = 20.0
@@ -20,8 +24,90 @@ READY: Final = 20.0
 STOP: Final = 10.0
 """Seconds that it has to end."""
 
-_children: Final[dict[int, subprocess.Popen[bytes]]] = {}
-"""Firewalls that this process has started, by process id, until `stop` has seen them end."""
+_PADDING: Final = " " * 2000
+"""Room in the command line of the nursery for that of a firewall."""
+
+
+class Birth(NamedTuple):
+    """A firewall that somebody wants: what a process is started with."""
+
+    arguments: list[str]
+    """Of `fwemu`."""
+    output: str
+    """The file that it writes to."""
+    environment: dict[str, str]
+    directory: str
+
+    @property
+    def command(self) -> list[str]:
+        """The command that would start it."""
+        return [sys.executable, "-m", "fwemu", *self.arguments]
+
+
+class Nursery:
+    """The process that firewalls are forked from (`fwemu/cli/nursery.py`), from this side."""
+
+    def __init__(self) -> None:
+        self._pipe, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "fwemu.cli.nursery", str(theirs.fileno()), _PADDING],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                cwd="/",
+                start_new_session=True,
+            )
+        self._lock = threading.Lock()
+
+    def bear(self, birth: Birth) -> int:
+        """Fork a firewall; returns its process id."""
+        return int(self._ask(birth))
+
+    def code(self, pid: int) -> int:
+        """The exit code of one that has ended, or is about to; only once."""
+        return int(self._ask(pid))
+
+    @property
+    def is_alive(self) -> bool:
+        """Does it still run?"""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End it; the firewalls run on."""
+        self._pipe.close()
+        self._process.wait(STOP)
+
+    def _ask(self, question: Any) -> Any:
+        with self._lock:
+            self._pipe.send(question)
+            return self._pipe.recv()
+
+
+_nurseries: Final[dict[tuple[int, ...], Nursery]] = {}
+"""Those of this process, by what their children inherit of it."""
+
+
+_born: Final[dict[int, Nursery]] = {}
+"""Which nursery a running firewall is the child of, by its process id."""
+
+
+def prepare() -> Nursery:
+    """The nursery of this process: it loads what firewalls need while others go on."""
+    of_us = [os.stat(f"/proc/self/ns/{kind}").st_ino for kind in ("mnt", "pid", "user")]
+    key = (os.getpid(), os.geteuid(), *of_us)
+    if key not in _nurseries or not _nurseries[key].is_alive:
+        if not any(pid == os.getpid() for pid, *_ in _nurseries):
+            atexit.register(_close_all, os.getpid())
+        _nurseries[key] = Nursery()
+    return _nurseries[key]
+
+
+def _close_all(owner: int) -> None:
+    """Not those of a process that this one was forked from."""
+    for key in [key for key in _nurseries if key[0] == owner == os.getpid()]:
+        with suppress(Exception):
+            _nurseries.pop(key).close()
 
 
 def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> About:
@@ -29,35 +115,32 @@ def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> Abo
 
     Its own error is raised here if it does not get ready.
     """
-    command = [sys.executable, "-m", "fwemu", "daemon", "--netns", netns]
-    command += ["--name", directory.name, "--run-dir", str(directory.path.parent)]
-    command += ["--log", str(directory.events), *arguments]
-    with directory.output.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    words = ["daemon", "--netns", netns, "--name", directory.name]
+    words += ["--run-dir", str(directory.path.parent), "--log", str(directory.events), *arguments]
+    birth = Birth(words, str(directory.output), dict(os.environ), os.getcwd())
+    nursery = prepare()
+    pid = nursery.bear(birth)
+    started = start_time(pid)
     deadline = time.monotonic() + READY
     try:
         while True:
             about = directory.about()
-            if about is not None and about.pid == process.pid:
-                _children[process.pid] = process
+            if about is not None and about.pid == pid:
+                _born[pid] = nursery
                 return about
-            if process.poll() is not None:
-                raise _as_it_said(process.returncode, directory.output)
+            if started is None or start_time(pid) != started:
+                raise _as_it_said(nursery.code(pid), directory.output)
             if time.monotonic() > deadline:
                 raise NamespaceError(
                     f"{directory.name}: the firewall is not ready after {READY:g} s; "
                     f"what it said is in {directory.output}"
                 )
-            time.sleep(0.005)
+            time.sleep(0.002)
     except BaseException:
-        process.terminate()
-        process.wait(STOP)
+        with suppress(ProcessLookupError):
+            if started is not None and start_time(pid) == started:
+                os.kill(pid, signal.SIGTERM)
+                wait_for_end(pid, started, STOP)
         raise
 
 
@@ -69,9 +152,9 @@ def stop(about: About) -> None:
         os.kill(about.pid, number)
         if wait_for_end(about.pid, about.started, STOP):
             break
-    child = _children.get(about.pid)
-    if child is not None and child.poll() is not None:
-        del _children[about.pid]
+    if not about.is_alive and (nursery := _born.pop(about.pid, None)) is not None:
+        with suppress(OSError, EOFError):  # it is gone as well
+            nursery.code(about.pid)
 
 
 def _as_it_said(code: int, output: Path) -> FwemuError:

@@ -44,7 +44,7 @@ def enter(say: Callable[[str], None] = say) -> None:
     allow that and what would change it; then nothing has changed.
     """
     if os.geteuid() == 0:
-        needs.require_privileges()
+        _check_root()
         return
     _enter_new()
     _keep("process", os.pidfd_open(os.getpid()))
@@ -58,7 +58,7 @@ def enter_shared() -> None:
     that commands without privileges find them.
     """
     if os.geteuid() == 0:
-        needs.require_privileges()
+        _check_root()
         return
     from netns import NetnsError, userns
 
@@ -79,6 +79,39 @@ def enter_shared() -> None:
             record = {"pid": pid, "started": start_time(pid)}
             (base / keeper.RECORD).write_text(json.dumps(record) + "\n")
     os.environ[RUN_DIR] = str(base)
+
+
+def enter_owner(path: str) -> None:
+    """Make sure of the privileges over a network namespace that is there: a path of /proc.
+
+    An ordinary user has them over what was made in a user namespace of theirs, as by `unshare` or
+    by containers without root.  This process moves there.  Raises PrivilegeError.
+    """
+    if os.geteuid() == 0:
+        needs.require_privileges()
+        return
+    from netns import NetnsError, userns
+
+    base = default_base()
+    _make(base)
+    try:
+        userns.join_owner(path)
+    except NetnsError as error:
+        raise needs.PRIVILEGES.missing(f"{path} belongs to no user namespace of yours") from error
+    os.environ[RUN_DIR] = str(base)
+    say(f"not root: working in the user namespace to which {path} belongs")
+
+
+def _check_root() -> None:
+    """Root has what it needs, unless somebody has made it root of too little."""
+    from netns import userns
+
+    needs.require_privileges()
+    if userns.is_inside() and not os.access(userns.RUN, os.W_OK):
+        raise PrivilegeError(
+            f"root of this user namespace may not write to {userns.RUN}: leave it, and a better "
+            f"one is made, or mount something there (mount -t tmpfs tmpfs {userns.RUN})"
+        )
 
 
 def _enter_new() -> None:

@@ -16,7 +16,8 @@ from fastapi.routing import APIRoute
 from fwemu.config import Config, load, policy
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, UDP, Zone
-from fwemu.daemon.control import Engine, application, metrics_application
+from fwemu.daemon.control import application, metrics_application
+from fwemu.daemon.control_process import Engine
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
 from fwemu.daemon.journal import Journal

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from fwemu.daemon.rundir import RunDirectory
+from fwemu.errors import FwemuError, NamespaceError
 from fwemu.lab import Lab, launch
-from tests.lab.kit import unique
+from netns.procfs import command_of, pids
+from tests.lab.kit import connected, say, unique
 
 pytestmark = pytest.mark.kernel
 
@@ -37,35 +39,61 @@ def test_a_closed_lab_leaves_no_zombie_and_is_not_signalled_again(
 
 
 def test_a_firewall_that_is_not_ready_in_time_is_ended(
-    base: Path, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the message says where to read what it said."""
-    directory = RunDirectory(base, unique())
+    directory = RunDirectory(base, unique("late"))
     directory.path.mkdir()
-    started = []
-    popen = launch.subprocess.Popen
-
-    def sleeps(command: list[str], **options: object) -> object:
-        started.append(popen(["sleep", "60"], **options))
-        return started[-1]
-
-    monkeypatch.setattr(launch.subprocess, "Popen", sleeps)
-    monkeypatch.setattr(launch, "READY", 0.1)
-    with pytest.raises(Exception, match=r"is not ready after 0\.1 s.*output\.log"):
-        launch.launch(directory, "nowhere", [])
-    assert started[0].returncode is not None
+    monkeypatch.setattr(launch, "READY", 0.0)
+    with pytest.raises(NamespaceError, match=r"is not ready after 0 s.*output\.log"):
+        launch.launch(directory, lab.client.namespace.name, [])
+    assert [pid for pid in pids() if directory.name in command_of(pid)] == []
 
 
-def test_a_daemon_that_crashes_is_quoted(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_that_crashes_is_quoted(lab: Lab, base: Path) -> None:
     """The last lines of a traceback say more than an exit code."""
     directory = RunDirectory(base, unique())
-    directory.path.mkdir()
-    popen = launch.subprocess.Popen
-
-    def crashes(command: list[str], **options: object) -> object:
-        return popen(["sh", "-c", "echo one; echo two >&2; exit 9"], **options)
-
-    monkeypatch.setattr(launch.subprocess, "Popen", crashes)
-    with pytest.raises(Exception, match="one\ntwo") as caught:
-        launch.launch(directory, "nowhere", [])
+    (directory.path / "events.jsonl").mkdir(parents=True)
+    with pytest.raises(FwemuError, match="IsADirectoryError") as caught:
+        launch.launch(directory, lab.client.namespace.name, [])
     assert caught.value.exit_code == 1
+
+
+def test_what_a_firewall_says_when_it_cannot_start_is_raised_here(base: Path) -> None:
+    """With the exit code of its kind, as `fwemu daemon` itself would have ended."""
+    directory = RunDirectory(base, unique())
+    directory.path.mkdir()
+    with pytest.raises(FwemuError, match="no network namespace is named 'nowhere'") as caught:
+        launch.launch(directory, "nowhere", [])
+    assert caught.value.exit_code == NamespaceError.exit_code
+
+
+def test_a_firewall_is_listed_as_the_command_that_would_start_it(lab: Lab) -> None:
+    """Whoever looks for it with `ps` looks for the name of the lab."""
+    words = command_of(lab.about.pid).split()
+    assert words[1:6] == ["-m", "fwemu", "daemon", "--netns", lab.about.netns]
+    assert lab.name in words
+
+
+def test_whoever_ends_the_process_that_firewalls_come_from_ends_no_firewall(
+    new_lab: Callable[..., Lab],
+) -> None:
+    """Somebody tidies up in `ps`: labs that stand go on, and the next one is made as ever."""
+    lab = new_lab()
+    nursery = launch.prepare()
+    nursery.close()
+    other = new_lab()
+    assert launch.prepare() is not nursery
+    for each in (lab, other):
+        with connected(each) as pair:
+            say(pair.client, pair.server)
+
+
+def test_a_firewall_has_the_environment_of_the_moment_it_was_started_in(
+    new_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the one in which the first lab of the run was made."""
+    new_lab()
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(FwemuError, match="is not installed"):
+        new_lab()

@@ -113,6 +113,25 @@ def test_whatever_ends_a_command_nothing_of_it_is_left(user, number):
     eventually(lambda: user.processes() == {}, what="the end of all processes")
 
 
+def test_a_lab_for_the_length_of_one_command(user):
+    """Server and client are programs of the user, and the exit code is the client's."""
+    done = user.fwemu(
+        *("run", "--server", f"{sys.executable} -m fwemu.scenarios.echo 7", "--server-port", "7"),
+        *("--", sys.executable, "-c", _ASKS),
+    )
+
+    assert (done.code, done.out) == (7, "b'hello'\n"), done.err
+
+
+_ASKS = """
+import os, socket, sys
+with socket.create_connection((os.environ["FWEMU_SERVER_IP"], 7), timeout=10) as connection:
+    connection.sendall(b"hello")
+    print(connection.recv(100))
+sys.exit(7)
+"""
+
+
 def test_stories_are_told_on_the_wire(user):
     """Through a real queue, and to the kernel's own connection tracking."""
     queue = user.fwemu("scenario", "run", "--on", "queue", "handshake/closed_at_once")
@@ -128,6 +147,56 @@ def test_without_labs_it_says_so(user):
         assert "runs: `fwemu up`" in done.err or "there is no lab" in done.err
         assert SENTENCE not in done.err
     assert not user.base.exists() or os.listdir(user.base) == []
+
+
+def test_a_firewall_joins_a_namespace_that_the_user_has_built(user):
+    """As a container engine without root builds them; others may not be touched."""
+    foreign = user.fwemu("daemon", "--netns", "/proc/self/ns/net")
+    with user.start("unshare", "-Ur", "unshare", "-n", "sh", "-c", _BUILDS) as built:
+        try:
+            assert built.stdout is not None
+            assert built.stdout.readline() == "built\n"
+            inside = f"nsenter --preserve-credentials -t {built.pid} -U -n nft list ruleset".split()
+            words = f"daemon --name mine --netns /proc/{built.pid}/ns/net"
+            zones = "--inside inside --outside outside"
+            command = f"{words} {zones}".split()
+            with user.start(sys.executable, "-m", "fwemu", *command) as firewall:
+                try:
+                    assert firewall.stdout is not None
+                    assert firewall.stdout.readline() == "ready\n"
+                    stats, rules = user.fwemu("stats", "--name", "mine"), user.run(*inside)
+                finally:
+                    firewall.terminate()
+                _, said = firewall.communicate(timeout=20)
+            after = user.run(*inside)
+        finally:
+            built.kill()
+
+    assert (stats.code, firewall.returncode) == (0, 0), said
+    assert "mangle" in rules.out  # where the hook is
+    assert (after.code, "mangle" in after.out) == (0, False)
+    assert said.startswith("fwemu: not root: working in the user namespace to which /proc/")
+    assert (foreign.code, foreign.out) == (3, "")
+    assert "/proc/self/ns/net belongs to no user namespace of yours" in foreign.err
+
+
+_BUILDS = """
+ip link add inside type veth peer name x
+ip link add outside type veth peer name y
+ip address add 10.0.0.1/24 dev inside
+ip link set inside up
+ip link set outside up
+echo built
+exec sleep 1000
+"""
+
+
+def test_root_of_somebody_elses_making_is_told_what_it_lacks(user):
+    """`unshare -Urn` alone leaves /run to the machine's root."""
+    done = user.run("unshare", "-Urnm", sys.executable, "-m", "fwemu", "up")
+
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("fwemu: root of this user namespace may not write to /run: leave")
 
 
 def test_a_run_directory_of_somebody_else_is_not_used(user):

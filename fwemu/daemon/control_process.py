@@ -1,0 +1,104 @@
+"""The control process: serves HTTP until the firewall's own process is gone.
+
+It is another process, so that no answer ever holds up a packet.  The engine is asked over a pipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from fwemu.config import Config
+from fwemu.daemon.control import application, metrics_application
+from fwemu.daemon.doorkeeper import for_programs_only, is_loopback
+from fwemu.daemon.operations import Reply, Request
+from fwemu.daemon.pace import Pace
+from fwemu.daemon.rundir import About
+from fwemu.daemon.travel import Travel
+from fwemu.errors import ControlError
+
+
+class Engine:
+    """The engine at the other end of the pipe; one question at a time."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._one_at_a_time = threading.Lock()
+
+    def ask(self, name: str, **arguments: Any) -> Any:
+        """The answer to a request of `operations.Operations`."""
+        try:
+            with self._one_at_a_time:
+                self._pipe.send(Request(name, arguments))
+                reply: Reply = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise ControlError("the firewall is ending") from error
+        if reply.error is not None:
+            raise ControlError(reply.error)
+        return reply.value
+
+
+def serve(
+    pipe: Connection,
+    parent_alive: int,
+    control: socket.socket,
+    metrics: socket.socket | None,
+    api: socket.socket | None,
+    about: About,
+    config: Config,
+    travel: Travel | None,
+    pace: Pace | None = None,
+) -> None:
+    """Serve until the descriptor `parent_alive` says that the firewall's process is gone."""
+    engine = Engine(pipe)
+    travels = None if travel is None else travel(engine)
+    app = application(about, config, engine, travels, pace)
+    servers: list[tuple[ASGIApp, socket.socket]] = [(app, control)]
+    if api is not None:
+        servers.append((for_programs_only(app, is_local=is_loopback(api.getsockname()[0])), api))
+    if metrics is not None:
+        servers.append((metrics_application(engine), metrics))
+
+    def note(event: str, fields: dict[str, Any]) -> None:
+        engine.ask("note", event=event, fields=fields)
+
+    with contextlib.nullcontext() if pace is None else pace.watched_sockets(note):
+        asyncio.run(_serve_all(servers, parent_alive))
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: the firewall's process takes them and ends this one."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve_all(served: list[tuple[ASGIApp, socket.socket]], parent_alive: int) -> None:
+    servers = []
+    for app, _ in served:
+        config = uvicorn.Config(
+            app, lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        )
+        servers.append(_Server(config))
+
+    def end() -> None:
+        for server in servers:
+            server.should_exit = True
+            server.force_exit = True
+
+    asyncio.get_running_loop().add_reader(parent_alive, end)
+    await asyncio.gather(
+        *(
+            server.serve(sockets=[listener])
+            for server, (_, listener) in zip(servers, served, strict=True)
+        )
+    )

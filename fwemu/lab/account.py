@@ -1,0 +1,171 @@
+"""The story of a run, flow by flow, told from the firewall's log.
+
+#1 tcp 10.1.1.10:43210 -> 10.1.2.10:7
+      0.012 s  opened from the inside
+   3600.013 s  ended: expired in ESTABLISHED (its idle timer ran out), idle for 1 h;
+               4 packets sent, 3 back
+   3900.020 s  dropped: ACK from the inside (unknown_packet: no session, and nothing that may
+               open one), answer: drop; 3 times until 3901.500 s
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
+from typing import Any, Final
+
+from fwemu.config.duration import Duration
+from fwemu.core.instants import SECOND
+from fwemu.core.reasons import WHY, WHY_ENDED
+from fwemu.lab.flows import ends_of, named
+
+Event = Mapping[str, Any]
+
+_WHY: Final = {reason.word: text for reason, text in WHY.items()}
+_WHY_ENDED: Final = {reason.word: text for reason, text in WHY_ENDED.items()}
+_WIDTH: Final = 100
+_INDENT: Final = 16
+MOST_FLOWS: Final = 20
+"""Flows that are told, the last ones; of those before only the number."""
+
+
+def account(
+    events: Iterable[Event], sessions: Iterable[Event], statistics: Mapping[str, Any]
+) -> str:
+    """All that happened, by flow in the order in which they began, and the totals."""
+    flows: dict[Any, list[Event]] = {}
+    of_session: dict[int, Any] = {}
+    for event in events:
+        key = _key(event)
+        if key is None:
+            key = of_session.get(event.get("session") or 0, "the firewall")
+        elif event.get("session"):
+            of_session[event["session"]] = key
+        flows.setdefault(key, []).append(event)
+    open_now: dict[Any, list[Event]] = {}
+    for session in sessions:
+        open_now.setdefault(_key(session), []).append(session)
+        flows.setdefault(_key(session), [])
+    lines = []
+    if len(flows) > MOST_FLOWS:
+        lines.append(f"(and {len(flows) - MOST_FLOWS} flows before these)")
+    for key, happened in list(flows.items())[-MOST_FLOWS:]:
+        lines += _told(happened, open_now.get(key, []))
+    return "\n".join([*lines, *_totals(statistics)])
+
+
+def ending(event: Event) -> str:
+    """How a session ended, in half a sentence."""
+    idle = f", idle for {_duration(event['idle_s'])}" if event["idle_s"] else ""
+    return f"{event['reason']} in {event['state']} ({_WHY_ENDED[event['reason']]}){idle}"
+
+
+def _key(record: Event) -> Any:
+    """The same for both directions of a conversation; None where no ends are named."""
+    if "source" not in record:
+        return None
+    return (record["protocol"], *sorted(ends_of(record)))
+
+
+def _told(happened: list[Event], open_now: list[Event]) -> list[str]:
+    first = next((each for each in (*open_now, *happened) if "source" in each), None)
+    lines = ["the firewall" if first is None else named(_opener(happened, first))]
+    for text, same in groupby(happened, lambda event: _TOLD.get(event["event"], _other)(event)):
+        first_time, *more = (event["at_s"] for event in same)
+        if more:
+            text += f"; {1 + len(more)} times until {more[-1]:.3f} s"
+        lines.append(_line(first_time, text))
+    for session in open_now:
+        probes = session["keepalive_probes"]
+        expires = session["expires_in_s"]
+        lines.append(
+            _line(
+                None,
+                f"still open in {session['state']}, idle for {_duration(session['idle_s'])}, "
+                + ("never expires" if expires is None else f"expires in {_duration(expires)}")
+                + f"; {session['packets']['original']} packets sent, "
+                f"{session['packets']['reply']} back; keepalive probes: "
+                f"{probes['original']} from the opener, {probes['reply']} from its peer",
+            )
+        )
+    return lines
+
+
+def _opener(happened: list[Event], other: Event) -> Event:
+    return next((each for each in happened if each["event"] == "built"), other)
+
+
+def _built(event: Event) -> str:
+    how = ", picked up in mid-stream" if event["picked_up"] else ""
+    return f"opened from the {event['zone']} (#{event['session']}){how}"
+
+
+def _torn_down(event: Event) -> str:
+    packets = event["packets"]
+    return f"ended: {ending(event)}; {packets['original']} packets sent, {packets['reply']} back"
+
+
+def _denied(event: Event) -> str:
+    segment = event["segment"] or "a packet"
+    reason = event["reason"]
+    return (
+        f"dropped: {segment} from the {event['zone']} ({reason}: {_WHY[reason]}), "
+        f"answer: {event['answer']}"
+    )
+
+
+def _injected(event: Event) -> str:
+    return f"the firewall sent a {event['kind']} to the {event['zone']}"
+
+
+def _keepalive(event: Event) -> str:
+    who = "opener" if event["direction"] == "original" else "other end"
+    return f"keepalive probe of the {who}"
+
+
+def _state(event: Event) -> str:
+    return f"{event['before']} -> {event['state']}"
+
+
+def _other(event: Event) -> str:
+    common = ("number", "time", "at_s", "event", "session")
+    fields = " ".join(f"{key}={value}" for key, value in event.items() if key not in common)
+    return f"{event['event']} {fields}".strip()
+
+
+_TOLD: Final[dict[str, Callable[[Event], str]]] = {
+    "built": _built,
+    "torn_down": _torn_down,
+    "denied": _denied,
+    "injected": _injected,
+    "keepalive": _keepalive,
+    "state_changed": _state,
+}
+
+
+def _line(at: float | None, text: str) -> str:
+    when = "now" if at is None else f"{at:.3f} s"
+    return textwrap.fill(
+        text,
+        _WIDTH,
+        initial_indent=f"{when:>{_INDENT - 2}}  ",
+        subsequent_indent=" " * _INDENT,
+        break_on_hyphens=False,
+    )
+
+
+def _totals(statistics: Mapping[str, Any]) -> list[str]:
+    packets = statistics["packets"]
+    dropped = ", ".join(f"{count} {reason}" for reason, count in packets["drop"].items()) or "none"
+    queue = statistics["queue"]
+    lost = queue["lost_queue_full"] + queue["lost_buffer_full"]
+    line = f"packets: {sum(packets['accept'].values())} accepted; dropped: {dropped}"
+    return [f"{line}; lost by the kernel before the firewall: {lost}" if lost else line]
+
+
+def _duration(seconds: float) -> str:
+    """`1h`, `3.2s`: whole seconds where there are many."""
+    if seconds >= 60:
+        return str(Duration(round(seconds) * SECOND))
+    return f"{seconds:.3g}s"

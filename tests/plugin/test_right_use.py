@@ -1,0 +1,217 @@
+"""The plugin as its guide describes it, and in suites of other shapes: pytest runs pytest."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netns import exists
+
+pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.kernel
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "pytest.md"
+
+SHORT = ("-q", "-p", "no:cacheprovider", "-W", "error", "--fwemu-require")
+
+ECHO = """
+    import socket, sys, pytest
+
+    @pytest.fixture
+    def connection(lab):
+        lab.server.start([sys.executable, "-m", "fwemu.scenarios.echo", "7"], port=7)
+        with lab.client:
+            connection = socket.create_connection((lab.server.ip, 7), timeout=10)
+        with connection:
+            yield connection
+"""
+
+
+@pytest.fixture(autouse=True)
+def empty_project(pytester: pytest.Pytester) -> None:
+    """No settings of ours count inside."""
+    pytester.makeini("[pytest]\n")
+
+
+def test_every_example_of_the_guide_runs_as_it_stands(pytester: pytest.Pytester) -> None:
+    """They are the first thing that somebody copies."""
+    files = re.findall(r"```python\n# (\S+\.py)\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
+    assert len(files) == GUIDE.read_text().count("```python") == 5
+    for name, text in files:
+        (pytester.path / name).write_text(text)
+    result = pytester.runpytest_subprocess(*SHORT)
+    result.assert_outcomes(passed=10)
+
+
+def test_links_of_the_guide_lead_somewhere() -> None:
+    """A dead link is a promise that was not kept."""
+    targets = re.findall(r"\]\(([^)#]+)\)", GUIDE.read_text())
+    assert [target for target in targets if not (GUIDE.parent / target).exists()] == []
+
+
+def test_markers_of_a_module_a_class_and_a_test_are_put_together(
+    pytester: pytest.Pytester,
+) -> None:
+    """The closest one counts; settings are added up; what a fixture says is below all of them."""
+    pytester.makefile(".toml", firewall='[table]\ncapacity = 5\n[unknown]\ninside = "reject"\n')
+    pytester.makepyfile(
+        """
+        import pytest
+        from pathlib import Path
+        from fwemu.lab import Topology
+
+        pytestmark = pytest.mark.firewall(
+            profile="cisco-asa",
+            config="firewall.toml",
+            settings={"timeouts.icmp": "7s", "tcp.max_retransmissions": 4, "tcp.window": "off"},
+        )
+
+        @pytest.fixture
+        def fwemu_settings():
+            return ["timeouts.icmp=6s", "unknown.outside=reset"]
+
+        @pytest.mark.firewall(profile="juniper-srx", topology={"clients": 2})
+        class TestSomething:
+            @pytest.mark.firewall(settings=["tcp.window=liberal"])
+            def test_it(self, lab, firewall):
+                assert firewall is lab.firewall
+                assert firewall.status()["profile"] == "juniper-srx"
+                assert list(lab.hosts) == ["client", "client2", "server"]
+                config = firewall.config()
+                assert config["table"]["capacity"] == 5
+                assert config["timeouts"]["icmp"] == "7s"
+                assert config["tcp"]["max_retransmissions"] == 4
+                assert config["tcp"]["window"] == "liberal"
+                assert config["unknown"]["inside"] == "reject"
+                assert config["unknown"]["outside"] == "reset"
+
+        @pytest.mark.firewall(topology=Topology(servers=2), config=Path("firewall.toml"))
+        def test_values_of_other_types(lab):
+            assert list(lab.hosts) == ["client", "server", "server2"]
+            assert lab.firewall.status()["profile"] == "cisco-asa"
+
+        @pytest.mark.firewall(topology={"layout": "asymmetric"})
+        def test_a_pair(lab):
+            assert len(lab.firewalls) == 2
+        """
+    )
+    pytester.runpytest_subprocess(*SHORT).assert_outcomes(passed=3)
+
+
+def test_a_test_is_run_for_each_of_its_profiles(pytester: pytest.Pytester) -> None:
+    """And its name says which; with other parameters it is run for all combinations."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", [1, 2])
+        @pytest.mark.firewall(profiles=["cisco-asa", "juniper-srx"])
+        def test_it(firewall, fwemu_profile, number):
+            assert firewall.status()["profile"] == fwemu_profile
+        """
+    )
+    result = pytester.runpytest_subprocess(*SHORT, "-vv")
+    result.assert_outcomes(passed=4)
+    names = set(re.findall(r"test_it\[(.*?)\]", result.stdout.str()))
+    assert names == {f"{profile}-{n}" for profile in ("cisco-asa", "juniper-srx") for n in (1, 2)}
+
+
+def test_what_a_test_made_is_gone_whatever_became_of_it(pytester: pytest.Pytester) -> None:
+    """Failed, broken in a fixture or interrupted: labs of a test suite do not pile up."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def broken(lab):
+            print("made", lab.name)
+            raise RuntimeError("broken")
+
+        def test_fails(lab):
+            print("made", lab.name)
+            assert False
+
+        def test_is_not_reached(broken): ...
+
+        def test_is_interrupted(lab):
+            print("made", lab.name)
+            raise KeyboardInterrupt
+        """
+    )
+    result = pytester.runpytest_subprocess("-q", "-s", "-p", "no:cacheprovider")
+    made = re.findall(r"made (\S+)", result.stdout.str())
+    assert len(made) == 3
+    assert [name for name in made if exists(f"fwemu-{name}-firewall")] == []
+
+
+def test_a_failing_test_shows_the_log_and_the_story(pytester: pytest.Pytester) -> None:
+    """What was opened, how it ended and why, what was dropped, and the keepalives."""
+    pytester.makepyfile(
+        ECHO
+        + """
+    @pytest.mark.firewall(settings={"timeouts.tcp_established": "1h"})
+    def test_it(lab, connection):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1800)
+        lab.fast_forward("50m")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
+        lab.fast_forward("2h")
+        connection.settimeout(0.3)
+        connection.sendall(b"still there?")
+        lab.assert_survived(connection)
+
+    def test_that_passes(lab, connection): ...
+    """
+    )
+    result = pytester.runpytest_subprocess(*SHORT)
+    result.assert_outcomes(passed=1, failed=1)
+    told = " ".join(result.stdout.str().split())
+    assert "> lab.assert_survived(connection) E AssertionError: tcp 10." in told
+    assert "did not survive: at the firewall, session #1 expired in ESTABLISHED" in told
+    story, _, log = told.partition("- fwemu: firewall log -")
+    story = story.partition("- fwemu: what happened -")[2]
+    assert "opened from the inside (#1)" in story
+    assert "keepalive probe of the opener" in story
+    assert "ended: expired in ESTABLISHED (its idle timer ran out), idle for 1h; " in story
+    assert "(unknown_packet: no session, and nothing that may open one), answer: drop" in story
+    assert '"event":"torn_down"' in log
+
+
+def test_a_firewall_that_has_died_is_told_by_its_last_words(pytester: pytest.Pytester) -> None:
+    """Else one would look for the mistake in the test."""
+    pytester.makepyfile(
+        """
+        import os, signal
+        from fwemu.daemon.rundir import wait_for_end
+
+        def test_it(lab):
+            os.kill(lab.about.pid, signal.SIGKILL)
+            assert wait_for_end(lab.about.pid, lab.about.started, 10)
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*fwemu: the firewall does not answer*"])
+
+
+def test_workers_of_xdist_do_not_disturb_each_other(pytester: pytest.Pytester) -> None:
+    """Each lab has a number of its own; each sees its own connections only."""
+    pytester.makepyfile(
+        ECHO
+        + """
+    @pytest.mark.parametrize("number", range(6))
+    def test_it(lab, connection, number, worker_id):
+        print("worker", worker_id)
+        connection.sendall(b"hello")
+        assert connection.recv(100) == b"hello"
+        assert [each["destination"] for each in lab.sessions] == [lab.server.ip]
+        lab.flush()
+        assert lab.sessions == []
+    """
+    )
+    result = pytester.runpytest_subprocess(*SHORT, "-n", "2", "-rP")
+    result.assert_outcomes(passed=6)
+    assert set(re.findall(r"^worker (\w+)", result.stdout.str(), re.M)) == {"gw0", "gw1"}
