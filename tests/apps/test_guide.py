@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,12 @@ def test_every_block_of_the_guide_has_a_name() -> None:
     """Else it would be none of those that the tests run."""
     assert SNIPPETS
     assert GUIDE.read_text().count("```") == 2 * len(SNIPPETS)
+
+
+def test_what_the_readme_says_of_them_stands_in_the_guide() -> None:
+    """Its table is the guide in short."""
+    text = (GUIDE.parents[2] / "README.md").read_text()
+    (table,) = re.findall(r"^## Your database, cache and proxy\n(.*?)^## ", text, re.DOTALL | re.M)
+    lines = re.findall(r"`([^`]+)`", table)
+    assert lines
+    assert [line for line in lines if line not in GUIDE.read_text()] == []

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +20,7 @@ from fwemu.lab import Lab
 from netns import Process
 from netns.connections import connections
 from tests.apps.kit import ended, let_pass, probes, run_snippet, snippet
-from tests.lab.kit import eventually
+from tests.lab.kit import PATIENCE, eventually
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("nginx")]
 
@@ -64,10 +63,10 @@ def nginx(module_lab: Lab) -> Iterator[Process]:
 
 
 @contextmanager
-def client(lab: Lab, **more: Any) -> Iterator[httpx.Client]:
+def client(lab: Lab) -> Iterator[httpx.Client]:
     """A client in its host that keeps its connections for as long as the server does."""
     limits = httpx.Limits(keepalive_expiry=None)
-    with lab.client, httpx.Client(limits=limits, timeout=0.5, **more) as made:
+    with lab.client, httpx.Client(limits=limits, timeout=PATIENCE) as made:
         yield made
 
 
@@ -92,6 +91,7 @@ def test_a_connection_that_http_keeps_alive_dies_after_an_hour(
         hour = let_pass(lab)
         assert ended(hour, here) == ["expired"]
         assert probes(hour, here) == (0, 0)
+        http.timeout = httpx.Timeout(0.5)
         with pytest.raises(LOST[behaviour]):
             ask(http, lab, HOURS)
 
@@ -105,7 +105,8 @@ def test_a_tcp_keepalive_of_the_server_keeps_it(lab: Lab, nginx: Process, behavi
 
 
 def test_a_tcp_keepalive_of_the_client_keeps_it(lab: Lab, nginx: Process, behaviour: str) -> None:
-    """httpx does not ask either, unless it is told to."""
+    """httpx does not ask either, unless it is told to; and it hangs up by itself after 5 s."""
+    assert httpx.Limits().keepalive_expiry == 5
     with lab.client, run_snippet("httpx-keepalive", httpx=httpx, socket=socket) as http:
         here = ask(http, lab, HOURS)
         assert probes(let_pass(lab), here, "client") == (4, 4)
