@@ -33,6 +33,7 @@ def main() -> None:
     _load("fwemu.cli.daemon", "fwemu.daemon.service", "fwemu.lab.travel")
     with contextlib.suppress(Exception):
         interfaces(Namespace.current())  # what netns loads only when it is used
+    os.chdir("/")  # nobody's directory is held; not before, for modules may be found there
     gc.freeze()  # what a child never touches stays shared with it
     is_first = True
     with contextlib.suppress(EOFError):

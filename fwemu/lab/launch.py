@@ -55,7 +55,6 @@ class Nursery:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                cwd="/",
                 start_new_session=True,
             )
         self._lock = threading.Lock()
@@ -117,7 +116,7 @@ def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> Abo
     """
     words = ["daemon", "--netns", netns, "--name", directory.name]
     words += ["--run-dir", str(directory.path.parent), "--log", str(directory.events), *arguments]
-    birth = Birth(words, str(directory.output), dict(os.environ), os.getcwd())
+    birth = Birth(words, str(directory.output), dict(os.environ), _directory())
     nursery = prepare()
     pid = nursery.bear(birth)
     started = start_time(pid)
@@ -142,6 +141,13 @@ def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> Abo
                 os.kill(pid, signal.SIGTERM)
                 wait_for_end(pid, started, STOP)
         raise
+
+
+def _directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # removed since
+        return "/"
 
 
 def stop(about: About) -> None:

@@ -97,3 +97,14 @@ def test_a_firewall_has_the_environment_of_the_moment_it_was_started_in(
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(FwemuError, match="is not installed"):
         new_lab()
+
+
+def test_a_lab_can_be_made_from_a_directory_that_is_gone(
+    new_lab: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that removes its directory must not take labs along."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with connected(new_lab()) as pair:
+        say(pair.client, pair.server)
