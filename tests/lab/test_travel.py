@@ -9,6 +9,7 @@ import pytest
 
 from fwemu.errors import ConfigError, ControlError
 from fwemu.lab import Lab
+from fwemu.sockets.keepalive import Info
 from netns import sysctl
 from tests.lab.kit import (
     Log,
@@ -48,6 +49,8 @@ def exchanged(lab: Lab, version: int = 4) -> Pair:
     pair = connected(lab, version)
     say(pair.client, pair.server)
     say(pair.server, pair.client)
+    ends = (pair.client, pair.server)
+    eventually(lambda: not any(Info.of(end).unacknowledged for end in ends), what="the last ACK")
     return pair
 
 
