@@ -158,5 +158,5 @@ def _borrowed(
 
 def process_name(pid: int) -> str:
     """`redis-server (pid 77)`."""
-    program = command_of(pid).split(" ")[0].rpartition("/")[2]
+    program = command_of(pid).split(" ")[0].rpartition("/")[2].rstrip(":")
     return f"{program} (pid {pid})"

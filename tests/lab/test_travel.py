@@ -215,6 +215,16 @@ def test_sockets_of_children_and_grandchildren_are_played(lab: Lab) -> None:
     child.stop()
 
 
+def test_connections_that_do_not_cross_the_firewall_are_played_too(lab: Lab) -> None:
+    """A proxy beside the client, over the loopback; its keepalives are answered at once."""
+    as_new(lab, HOUR)
+    with connected(lab, server=lab.client) as pair:
+        keepalive(pair.client, 900)
+        done = lab.fast_forward("61m")
+        assert counts(done) == [(4, 4)]
+        assert done["wall_s"] < 2
+
+
 def test_both_ends_may_ask(lab: Lab) -> None:
     """Each has a timer of its own; a probe that is heard restarts nobody's but its sender's."""
     as_new(lab, HOUR)
