@@ -59,34 +59,49 @@ def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, An
 
     done: list[dict[str, Any] | FwemuError] = []
 
+    is_over = threading.Event()  # a join that Ctrl-C interrupts takes the thread for ended
+
     def travel() -> None:
         try:
             done.append(client.fast_forward(time, stop_on))
         except FwemuError as error:
             done.append(error)
+        finally:
+            is_over.set()
 
-    traveller = threading.Thread(target=travel)
-    traveller.start()
+    threading.Thread(target=travel).start()
     try:
         with Client(client.control) as other:
-            _say_how_far(traveller, other, time)
-    except BaseException:
+            _say_how_far(is_over, other, time)
+    except BaseException as interruption:
         with Client(client.control) as other:
             other.cancel_fast_forward()
-        raise
-    finally:
-        traveller.join()
+        is_over.wait()
+        if isinstance(done[0], FwemuError):
+            raise
+        passed = duration(done[0]["advanced_s"])
+        say(f"stopped after {passed}; the lab stays, and its clock is that far on")
+        raise click.exceptions.Exit(_exit_code(interruption)) from interruption
     if isinstance(done[0], FwemuError):
         raise done[0]
     return done[0]
 
 
-def _say_how_far(traveller: threading.Thread, client: Client, time: str) -> None:
+def _exit_code(interruption: BaseException) -> int:
+    """As every interrupted command has it; our own mistakes are no interruption."""
+    if isinstance(interruption, KeyboardInterrupt):
+        return 130
+    code = getattr(interruption, "exit_code", None)
+    if not isinstance(code, int):
+        raise interruption
+    return code
+
+
+def _say_how_far(is_over: threading.Event, client: Client, time: str) -> None:
     """A line that is written anew on a terminal, once only elsewhere."""
     say(f"playing {time} ...")
-    while traveller.is_alive():
-        traveller.join(_EVERY)
-        passed = client.passed() if traveller.is_alive() else None
+    while not is_over.wait(_EVERY):
+        passed = client.passed()
         if passed is not None and sys.stderr.isatty():
             print(f"\r  {duration(passed)} of {time} \033[K", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():

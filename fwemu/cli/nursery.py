@@ -36,7 +36,7 @@ def main() -> None:
     os.chdir("/")  # nobody's directory is held; not before, for modules may be found there
     gc.freeze()  # what a child never touches stays shared with it
     is_first = True
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             asked = pipe.recv()
             if isinstance(asked, Birth):
@@ -78,7 +78,8 @@ def _live(birth: Birth) -> NoReturn:
 
         code = fwemu(list(birth.arguments))
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        if Path(birth.output).parent.is_dir():  # else whoever asked is gone, and its lab with it
+            sys.excepthook(*sys.exc_info())
     finally:
         with contextlib.suppress(Exception):
             sys.stdout.flush()

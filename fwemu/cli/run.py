@@ -142,6 +142,8 @@ def command(
         settings=settings,
         api=api,
     )
+    if junit is not None and not junit.absolute().parent.is_dir():
+        raise ConfigError(f"--junit {junit}: there is no such directory (make it first)")
     rootless.enter()
     run = Run(order, say)
     problem: FwemuError | None

@@ -6,7 +6,6 @@ What is missing is said in the sentences of `needs.py`.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -160,7 +159,7 @@ def _hook(scratch: Scratch) -> str:
 
 
 def _hook_tools() -> None:
-    if not any(shutil.which(tool) for tool in ("nft", "iptables")):
+    if not any(needs.find_tool(tool) for tool in ("nft", "iptables")):
         raise needs.HOOK.missing("neither is installed")
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from fwemu.daemon.needs import HOOK
+from fwemu.daemon.needs import HOOK, find_tool
 from fwemu.errors import MissingError, NamespaceError
 from netns import Namespace
 
@@ -162,12 +161,18 @@ _EMPTY_TABLE: Final = re.compile(
 
 def _run(namespace: Namespace, command: Sequence[str], text: str | None = None) -> str:
     """The command's output; it runs in the namespace."""
-    if shutil.which(command[0]) is None:
+    tool = find_tool(command[0])
+    if tool is None:
         raise MissingError(f"{command[0]} is not installed")
     try:
         with namespace.enter():
             done = subprocess.run(
-                command, input=text, capture_output=True, text=True, timeout=_SECONDS, check=False
+                [tool, *command[1:]],
+                input=text,
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+                check=False,
             )
     except subprocess.TimeoutExpired as error:
         raise NamespaceError(f"{namespace.name}: {command[0]} hangs") from error

@@ -14,7 +14,7 @@ from fwemu.daemon.travel import Asks, Progress, StopOn
 from fwemu.lab.travelled import Travelled
 from fwemu.sockets import probe
 from fwemu.sockets.played import PlayedSocket
-from fwemu.sockets.still import held_still
+from fwemu.sockets.still import held_still, is_running
 
 ROUNDING: Final = SECOND // 100
 """Sockets that are due within this time ask together: the kernel's own timers are no finer."""
@@ -128,6 +128,9 @@ class Journey:
         giving_up: list[PlayedSocket] = []
         for each in self.sockets:
             if each.due > due + ROUNDING or any(each.is_peer_of(other) for other in asking):
+                continue
+            if not any(is_running(pid) for pid in each.pids):
+                each.let_go()
                 continue
             info = each.info
             if each.is_closed:

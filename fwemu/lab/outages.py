@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from fwemu.daemon.needs import find_tool
 from fwemu.errors import MissingError, NamespaceError
 from netns import Namespace, stop_all_in
 from netns.vanish import can_vanish, vanish
@@ -98,7 +99,7 @@ def _nft(namespace: Namespace, text: str) -> None:
     with namespace.enter():
         try:
             done = subprocess.run(
-                ["nft", "-f", "-"],
+                [find_tool("nft") or "nft", "-f", "-"],
                 input=text,
                 capture_output=True,
                 text=True,

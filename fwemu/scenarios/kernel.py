@@ -18,6 +18,7 @@ from fwemu.core.flow import ICMP, ICMPV6, UDP, Flow, Zone, flow_of
 from fwemu.core.instants import SECOND
 from fwemu.core.packet import Kind, Packet, parse
 from fwemu.core.tcp_table import State
+from fwemu.daemon.needs import find_tool
 from fwemu.errors import MissingError
 from fwemu.scenarios.stage import Passed, Seen
 from netns import Network, sysctl
@@ -195,7 +196,11 @@ def _with_checksum(packet: bytes) -> bytes:
 def _load(rules: str) -> None:
     try:
         done = subprocess.run(
-            ["nft", "-f", "-"], input=rules, capture_output=True, text=True, timeout=_SECONDS
+            [find_tool("nft") or "nft", "-f", "-"],
+            input=rules,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
         )
     except FileNotFoundError:
         raise MissingError(

@@ -82,6 +82,11 @@ class PlayedSocket:
         here, there = self.connection, other.connection
         return (here.local, here.remote) == (there.remote, there.local)
 
+    def let_go(self) -> None:
+        """Give it back at once: its process has ended, and only we keep it open."""
+        self.is_over = True
+        self.tcp.close()
+
     def restore(self) -> None:
         """Give it its own TCP_KEEPIDLE back."""
         if self.has_fired:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
+from netns.procfs import stat_of
+
 # include/uapi/linux/ptrace.h
 _DETACH: Final = 17
 _SEIZE: Final = 0x4206
@@ -59,6 +61,8 @@ def _hold(pid: int, thread: int, undo: ExitStack) -> None:
     except ProcessLookupError:
         return
     except PermissionError as error:
+        if not is_running(pid):
+            return
         raise NotStill(f"process {pid} cannot be held still: {_why_not(pid)}") from error
     undo.callback(_let_go, thread)
     _ptrace(_INTERRUPT, thread)
@@ -66,6 +70,11 @@ def _hold(pid: int, thread: int, undo: ExitStack) -> None:
     while os.waitpid(thread, _WALL | os.WNOHANG)[0] == 0:
         if time.monotonic() > deadline:
             raise NotStill(f"process {pid} does not stand still: its thread {thread} is busy")
+
+
+def is_running(pid: int) -> bool:
+    """Is it there, and not merely waiting for its parent to notice its end?"""
+    return stat_of(pid) is not None
 
 
 def _let_go(thread: int) -> None:

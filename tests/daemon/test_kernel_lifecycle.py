@@ -260,7 +260,7 @@ def test_a_kernel_that_cannot_queue_is_told_apart(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither tool works: one line that names both and the packages."""
-    monkeypatch.setattr(hooks.shutil, "which", lambda name: None)
+    monkeypatch.setattr(hooks, "find_tool", lambda name: None)
     with pytest.raises(MissingError, match="nft is not installed; iptables-save is not installed"):
         hooks.install(ground.firewall, 0, fail_open=False)
 

@@ -4,6 +4,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -213,6 +214,22 @@ def test_sockets_of_children_and_grandchildren_are_played(lab: Lab) -> None:
     done = lab.fast_forward("41m")
     assert counts(done) == [(2, 2)] * 3
     child.stop()
+
+
+def test_a_process_that_ends_on_the_way_is_no_error(lab: Lab) -> None:
+    """Its connections are closed, as they would have been; the others go on."""
+    as_new(lab, HOUR)
+    lab.server.start([sys.executable, "-m", "fwemu.scenarios.echo", "7"], port=7)
+    child = lab.client.start([sys.executable, "-c", CHILD, lab.server.ip, "7"])
+    eventually(lambda: len(list(lab.firewall.sessions())) == 3, what="three connections")
+    with exchanged(lab) as pair, ThreadPoolExecutor() as pool:
+        keepalive(pair.client, 10, interval=10)
+        travel = pool.submit(lab.fast_forward, "12h")
+        eventually(lambda: (lab.firewall.passed() or 0) > 1300, what="the first probes")
+        child.stop()
+        done = travel.result()
+        assert done["advanced_s"] == 12 * 3600
+        say(pair.client, pair.server)
 
 
 def test_connections_that_do_not_cross_the_firewall_are_played_too(lab: Lab) -> None:
