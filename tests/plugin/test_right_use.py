@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netns import Namespace, exists
+from fwemu.daemon.rundir import start_time
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.kernel
@@ -126,29 +126,25 @@ def test_what_a_test_made_is_gone_whatever_became_of_it(pytester: pytest.Pyteste
 
         @pytest.fixture
         def broken(lab):
-            print("made", lab.client.namespace.name, *lab.client.namespace.identity)
+            print("made", lab.about.pid, lab.about.started)
             raise RuntimeError("broken")
 
         def test_fails(lab):
-            print("made", lab.client.namespace.name, *lab.client.namespace.identity)
+            print("made", lab.about.pid, lab.about.started)
             assert False
 
         def test_is_not_reached(broken): ...
 
         def test_is_interrupted(lab):
-            print("made", lab.client.namespace.name, *lab.client.namespace.identity)
+            print("made", lab.about.pid, lab.about.started)
             raise KeyboardInterrupt
         """
     )
     result = pytester.runpytest_subprocess("-q", "-s", "-p", "no:cacheprovider")
-    made = re.findall(r"made (\S+) (\d+) (\d+)", result.stdout.str())
+    made = re.findall(r"made (\d+) (\d+)", result.stdout.str())
     assert len(made) == 3
-    assert [name for name, *identity in made if is_there(name, *map(int, identity))] == []
-
-
-def is_there(name: str, *identity: int) -> bool:
-    """Is it this namespace, and not another lab's that has its name now?"""
-    return exists(name) and Namespace.named(name).identity == identity
+    # by process: names of labs, and numbers of namespaces, are soon somebody else's
+    assert [pid for pid, started in made if start_time(int(pid)) == int(started)] == []
 
 
 def test_a_failing_test_shows_the_log_and_the_story(pytester: pytest.Pytester) -> None:
