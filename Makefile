@@ -37,9 +37,7 @@ bench:      ## every figure that the README quotes, measured on this machine (ne
 
 docs:       ## the reference pages and the example configuration, generated from the code
 	@scripts/setup dev
-	@$(PYTHON) -m fwemu.config.documentation
-	@$(PYTHON) -m fwemu.daemon.documentation
-	@$(PYTHON) -m fwemu.cli.documentation
+	@$(PYTHON) -m reference
 
 lock:       ## choose the versions of all dependencies anew (requirements/*.lock)
 	@scripts/lock

@@ -21,7 +21,7 @@ from bench.latency import PORT, exchange
 from bench.report import ROOT, Figure
 from bench.run import Run
 from bench.visits import Values, percentile, spread
-from fwemu.daemon.client import Client
+from fwemu.client import Client
 
 SESSIONS: Final = 100_000
 STEP: Final = 2_000

@@ -8,7 +8,7 @@ from typing import Final
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.policy import Policy
-from tests.core import wire
+from tests.kit import wire
 
 Arrival = tuple[bytes, Zone]
 

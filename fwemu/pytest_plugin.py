@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from fwemu.daemon.client import Client
+    from fwemu.client import Client
     from fwemu.lab import Lab, Topology
 
 ARGUMENTS: Final = ("profile", "profiles", "settings", "config", "topology")
@@ -231,7 +231,7 @@ def lab(
 
 @pytest.fixture
 def firewall(lab: Lab) -> Client:
-    """The control API of the lab's firewall (`fwemu.daemon.client.Client`)."""
+    """The control API of the lab's firewall (`fwemu.client.Client`)."""
     return lab.firewall
 
 

@@ -99,8 +99,8 @@ def command(
         rootless.enter_owner(netns)
     else:
         needs.require_privileges()
+    from fwemu.daemon.fast_forward import Asks, Travels
     from fwemu.daemon.service import Order, run
-    from fwemu.daemon.travel import Asks, Travels
     from netns import Namespace, NetnsError
 
     try:
@@ -138,12 +138,12 @@ def command(
     named = {name or netns: netns for name, _, netns in split}
     pace = None
     if time_scale > 1:
-        from fwemu.sockets.scaled import HostPace
+        from fwemu.virtual_time.scaled_sockets import HostPace
 
         pace = HostPace(named, time_scale)
 
     def travel(engine: Asks) -> Travels:
-        from fwemu.lab.travel import Traveller
+        from fwemu.virtual_time.fast_forward import Traveller
 
         return Traveller(engine, named, pace)
 

@@ -16,7 +16,7 @@ from fwemu.cli.target import connect
 from fwemu.errors import ControlError
 
 if TYPE_CHECKING:
-    from fwemu.daemon.client import Client
+    from fwemu.client import Client
 
 Event = dict[str, Any]
 

@@ -17,7 +17,7 @@ from fwemu.cli.target import connect
 from fwemu.errors import FwemuError
 
 if TYPE_CHECKING:
-    from fwemu.daemon.client import Client
+    from fwemu.client import Client
 
 _EVERY: Final = 0.5
 """Seconds between two looks at how far it is."""
@@ -55,7 +55,7 @@ def command(
 
 def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, Any]:
     """Travel, and say how far it has come; Ctrl-C ends it where it is."""
-    from fwemu.daemon.client import Client
+    from fwemu.client import Client
 
     done: list[dict[str, Any] | FwemuError] = []
 

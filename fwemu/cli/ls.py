@@ -147,7 +147,7 @@ def _alone(about: About) -> Row:
 
 def _ask(about: About) -> tuple[str, dict[str, Any] | None]:
     """Its counters, from itself."""
-    from fwemu.daemon.client import Client
+    from fwemu.client import Client
 
     with Client(Path(about.control), PATIENCE) as client:
         try:

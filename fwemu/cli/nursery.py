@@ -30,7 +30,7 @@ from netns import Namespace, interfaces
 def main() -> None:
     """Serve until nobody can ask any more."""
     pipe = Connection(int(sys.argv[1]))
-    _load("fwemu.cli.daemon", "fwemu.daemon.service", "fwemu.lab.travel")
+    _load("fwemu.cli.daemon", "fwemu.daemon.service", "fwemu.virtual_time.fast_forward")
     with contextlib.suppress(Exception):
         interfaces(Namespace.current())  # what netns loads only when it is used
     os.chdir("/")  # nobody's directory is held; not before, for modules may be found there

@@ -230,7 +230,7 @@ class Told:
 
 def _told(name: str) -> Told:
     from fwemu.config import load, profiles
-    from fwemu.config.documentation import leaves
+    from fwemu.config.catalogue import leaves
 
     lineage = profiles.lineage(name)
     settings: dict[str, tuple[Any, str]] = {}

@@ -13,7 +13,7 @@ from fwemu.daemon.rundir import About, default_base, firewalls
 from fwemu.errors import ConfigError, FwemuError, NamespaceError
 
 if TYPE_CHECKING:
-    from fwemu.daemon.client import Client
+    from fwemu.client import Client
     from fwemu.lab.plan import LabPlan
     from fwemu.lab.register import Entry
 
@@ -36,7 +36,7 @@ def choose_lab(name: str | None) -> Entry:
 
 def connect(name: str | None, control: Path | None) -> Client:
     """A client of the firewall that is meant."""
-    from fwemu.daemon.client import Client, nobody_answers
+    from fwemu.client import Client, nobody_answers
 
     path = control if control is not None else Path(choose(name).control)
     with socket.socket(socket.AF_UNIX) as probe:

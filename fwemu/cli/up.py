@@ -77,7 +77,7 @@ def command(
     about, hosts = lab.about, hosts_of(choose_lab(lab.name).plan)
     scaled = None
     if time_scale > 1:
-        from fwemu.daemon.client import Client
+        from fwemu.client import Client
 
         with Client(Path(about.control)) as client:
             scaled = client.time_scale()

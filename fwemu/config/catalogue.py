@@ -166,3 +166,15 @@ def _metadata_of(annotation: Any) -> Iterator[Any]:
     yield from getattr(annotation, "__metadata__", ())
     for part in get_args(annotation):
         yield from _metadata_of(part)
+
+
+def leaves(settings: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """The settings of a profile by dotted key; each table of a list is one of them."""
+    for key, value in settings.items():
+        path = (*above, key)
+        if isinstance(value, dict):
+            yield from leaves(value, path)
+        elif names_at(path):
+            yield from ((dotted((*path, i)), item) for i, item in enumerate(value))
+        else:
+            yield dotted(path), value

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from fwemu.config import catalogue, profiles
 from fwemu.config.accepts import one_of, shown, suggestion
-from fwemu.config.documentation import leaves
+from fwemu.config.catalogue import leaves
 from fwemu.config.load import load
 from fwemu.config.problems import problems as problems_of
 from fwemu.config.profiles import UNVERIFIED, Parts

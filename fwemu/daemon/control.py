@@ -37,13 +37,13 @@ from fwemu.daemon.control_messages import (
     TimeScale,
     TravelledTime,
 )
+from fwemu.daemon.fast_forward import Asks, Travels
 from fwemu.daemon.journal_reader import read_events, read_lines
 from fwemu.daemon.metrics import Collector
 from fwemu.daemon.operations import PAGE, Pair, SessionsPage, TakenOver, flushes, logged, pair
 from fwemu.daemon.pace import Pace
 from fwemu.daemon.records import Record, seconds, session_record, statistics_record
 from fwemu.daemon.rundir import About
-from fwemu.daemon.travel import Asks, Travels
 from fwemu.errors import ConfigError, ControlError, FwemuError
 
 

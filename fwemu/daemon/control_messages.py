@@ -11,8 +11,8 @@ from fwemu.config.values import Delay
 from fwemu.core.choices import PeerState
 from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
 from fwemu.core.tcp_table import State
+from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import Record
-from fwemu.daemon.travel import StopOn
 
 Notify = Literal["silent", "reset-both", "reset-original", "reset-reply"]
 

@@ -19,10 +19,10 @@ from starlette.types import ASGIApp
 from fwemu.config import Config
 from fwemu.daemon.control import application, metrics_application
 from fwemu.daemon.doorkeeper import for_programs_only, is_loopback
+from fwemu.daemon.fast_forward import Travel
 from fwemu.daemon.operations import Reply, Request
 from fwemu.daemon.pace import Pace
 from fwemu.daemon.rundir import About
-from fwemu.daemon.travel import Travel
 from fwemu.errors import ControlError
 
 

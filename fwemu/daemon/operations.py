@@ -22,13 +22,13 @@ from fwemu.core.tcp_table import State
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
+from fwemu.daemon.fast_forward import Progress
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.records import SessionRow, Statistics, row_of, seconds
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
-from fwemu.daemon.travel import Progress
 
 PAGE: Final = 500
 """Sessions listed in one go: well under a millisecond of the engine's time."""

@@ -1,7 +1,6 @@
 """What the daemon knows of a scaled time: its own clock; who scales the ends is handed in.
 
-These live in namespaces of their own, of which a firewall knows nothing; `fwemu.sockets.scaled`
-does.
+These live in namespaces of their own, of which a firewall knows nothing; `fwemu.virtual_time` does.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from fwemu.daemon import hooks, needs
 from fwemu.daemon.clock import clock as clock_of
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
+from fwemu.daemon.fast_forward import Travel
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.operations import Operations, flushes, logged, pair
@@ -36,7 +37,6 @@ from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
-from fwemu.daemon.travel import Travel
 from fwemu.daemon.zones import Zones
 from fwemu.errors import ControlError
 from netns import Namespace, sysctl

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
+from fwemu.client import Client
 from fwemu.core.reasons import EndReason, Reason
-from fwemu.daemon.client import Client
 
 Statistics = dict[str, Any]
 Event = dict[str, Any]

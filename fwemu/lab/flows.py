@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from fwemu.daemon.client import Client
+from fwemu.client import Client
 from fwemu.errors import ConfigError, ControlError
 
 Session = dict[str, Any]

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Any
 
 from fwemu import rootless
+from fwemu.client import Client
 from fwemu.config import load
 from fwemu.core.flow import Zone
 from fwemu.daemon import needs
-from fwemu.daemon.client import Client
 from fwemu.daemon.rundir import About, RunDirectory, default_base
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.lab import flows, launch, proof, register

@@ -10,10 +10,10 @@ import pytest
 from fwemu.lab import Lab, Topology
 from netns import sysctl
 from tests.apps.kit import BEHAVIOURS, FEW, REPETITIONS
-from tests.lab.fixtures import base, lab, needs_root
-from tests.lab.kit import as_new, unique
+from tests.kit.fixtures import base, lab
+from tests.kit.labs import as_new, unique
 
-__all__ = ["base", "lab", "needs_root"]
+__all__ = ["base", "lab"]
 
 
 @pytest.fixture(scope="module")

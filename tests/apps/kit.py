@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fwemu.config import catalogue, profiles, toml
 from fwemu.lab import Lab
-from tests.lab.kit import as_new
+from tests.kit.labs import as_new
 
 HOUR: Final = "timeouts.tcp_established=1h"
 

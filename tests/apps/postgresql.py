@@ -17,7 +17,7 @@ import psycopg
 
 from fwemu.lab import Lab
 from netns import Process
-from tests.lab.kit import eventually
+from tests.kit.labs import eventually
 
 _CONFIGURATION: Final = """
 listen_addresses = '*'

@@ -16,7 +16,7 @@ import pytest
 
 from fwemu.lab import Host, Lab, Topology
 from tests.apps.kit import ended, let_pass, probes, snippet
-from tests.lab.kit import PATIENCE, what_comes
+from tests.kit.labs import PATIENCE, what_comes
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("haproxy")]
 

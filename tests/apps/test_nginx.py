@@ -20,7 +20,7 @@ from fwemu.lab import Lab
 from netns import Process
 from netns.connections import connections
 from tests.apps.kit import ended, let_pass, probes, run_snippet, snippet
-from tests.lab.kit import PATIENCE, eventually
+from tests.kit.labs import PATIENCE, eventually
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("nginx")]
 

@@ -30,7 +30,7 @@ from tests.apps.kit import (
     snippet,
 )
 from tests.apps.postgresql import PostgreSQL, postgresql
-from tests.lab.kit import SOON, as_new, eventually
+from tests.kit.labs import SOON, as_new, eventually
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("postgresql")]
 

@@ -21,7 +21,7 @@ from redis.retry import Retry
 
 from fwemu.lab import Lab
 from tests.apps.kit import behave_as, ended, let_pass, probes, run_snippet, snippet
-from tests.lab.kit import SOON, eventually
+from tests.kit.labs import SOON, eventually
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("redis")]
 

@@ -13,10 +13,7 @@ import pytest
 from fwemu.daemon.rundir import RUN_DIR, firewalls
 from fwemu.lab import Lab
 from netns import names
-from tests.lab.fixtures import needs_root
-from tests.lab.kit import as_new, unique
-
-__all__ = ["needs_root"]
+from tests.kit.labs import as_new, unique
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from fwemu.cli.completion import VARIABLE
 from fwemu.cli.main import cli
 from fwemu.config import profiles
 from fwemu.lab import Topology, register
-from tests.cli.command import fwemu, program
+from tests.kit.command import fwemu, program
 
 
 def offered(line: str) -> list[str]:

@@ -15,8 +15,8 @@ import pytest
 
 from fwemu.daemon import needs
 from netns import Namespace, create, remove
-from tests.cli.command import Done, fwemu, masked, program, start
-from tests.lab.kit import PATIENCE, unique
+from tests.kit.command import Done, fwemu, masked, program, start
+from tests.kit.labs import PATIENCE, unique
 
 pytestmark = pytest.mark.kernel
 

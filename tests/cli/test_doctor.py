@@ -13,8 +13,8 @@ import pytest
 
 from fwemu.daemon import checks, needs
 from netns import LinkError, create, remove
-from tests.cli.command import NOBODY, fwemu, program
-from tests.lab.kit import unique
+from tests.kit.command import NOBODY, fwemu, program
+from tests.kit.labs import unique
 
 NAMES = [check.name for check in checks.CHECKS]
 NEED_ROOT = [
@@ -70,7 +70,7 @@ def test_without_root_it_says_what_it_can():
 def unprivileged() -> dict[str, list[Any]]:
     """How each command ends for a user without privileges; one process asks them all."""
     script = (
-        "import json, sys; from tests.cli.command import fwemu; "
+        "import json, sys; from tests.kit.command import fwemu; "
         "ends = {words: fwemu(*words.split()) for words in sys.argv[1:]}; "
         "print(json.dumps({words: [end.code, end.out, end.err] for words, end in ends.items()}))"
     )

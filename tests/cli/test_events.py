@@ -9,8 +9,8 @@ import socket
 import pytest
 
 from fwemu.cli.events import line
-from tests.cli.command import fwemu, masked, start
-from tests.lab.kit import PATIENCE, connected, eventually, say
+from tests.kit.command import fwemu, masked, start
+from tests.kit.labs import PATIENCE, connected, eventually, say
 
 pytestmark = pytest.mark.kernel
 
@@ -114,7 +114,7 @@ def test_numbers_and_json_belong_to_the_other_log(option):
 
 def test_the_end_of_the_firewall_is_the_end_of_its_log(nothing):
     """No error: whoever follows has seen everything."""
-    from tests.lab.kit import unique
+    from tests.kit.labs import unique
 
     name = unique("cli")
     assert fwemu("up", "--name", name).code == 0

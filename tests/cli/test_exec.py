@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from tests.cli.command import PROGRAM, fwemu, program, start
-from tests.lab.kit import PATIENCE, eventually
+from tests.kit.command import PROGRAM, fwemu, program, start
+from tests.kit.labs import PATIENCE, eventually
 
 pytestmark = pytest.mark.kernel
 

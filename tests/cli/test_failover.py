@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.command import fwemu
-from tests.lab.kit import Log, connected, eventually, say, what_comes
+from tests.kit.command import fwemu
+from tests.kit.labs import Log, connected, eventually, say, what_comes
 
 pytestmark = pytest.mark.kernel
 

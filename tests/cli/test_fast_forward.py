@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from fwemu.lab import Lab
-from tests.cli.command import fwemu
-from tests.lab.kit import connected, eventually, say
+from tests.kit.command import fwemu
+from tests.kit.labs import connected, eventually, say
 
 pytestmark = pytest.mark.kernel
 

@@ -9,8 +9,8 @@ import pytest
 
 from fwemu.cli import ls
 from fwemu.lab import Topology, register
-from tests.cli.command import fwemu, masked
-from tests.lab.kit import connected, eventually, unique
+from tests.kit.command import fwemu, masked
+from tests.kit.labs import connected, eventually, unique
 
 HEAD = "NAME  KIND  STATE  PROFILE  MODE  NAMESPACE  SESSIONS  UP"
 

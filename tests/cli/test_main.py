@@ -10,7 +10,7 @@ import pytest
 
 from fwemu.cli.main import COMMANDS, cli
 from fwemu.errors import EXIT_CODES
-from tests.cli.command import fwemu, program
+from tests.kit.command import fwemu, program
 
 HEAVY = {"fastapi", "httpx", "netfilterqueue", "pydantic", "pyroute2", "rich", "scapy", "uvicorn"}
 

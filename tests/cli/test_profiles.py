@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fwemu.config import catalogue, profiles
-from tests.cli.command import fwemu
+from tests.kit.command import fwemu
 
 
 def test_the_list_has_a_line_for_each_profile():

@@ -17,8 +17,8 @@ import pytest
 from fwemu.daemon.rundir import firewalls
 from fwemu.lab.run import filled_in
 from netns import Namespace, exists, pids_in
-from tests.cli.command import PROGRAM, Done, fwemu, program, start
-from tests.lab.kit import PATIENCE, eventually, unique
+from tests.kit.command import PROGRAM, Done, fwemu, program, start
+from tests.kit.labs import PATIENCE, eventually, unique
 
 ECHO = f"{shlex.quote(sys.executable)} -m fwemu.scenarios.echo 7"
 """A server."""

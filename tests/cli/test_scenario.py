@@ -7,7 +7,7 @@ import os
 import pytest
 
 from netns import names
-from tests.cli.command import fwemu
+from tests.kit.command import fwemu
 
 GOOD = "# It opens.\nkernel = yes\n+0 > S 0:0(0) accept SYN_SENT\n"
 BAD = "# It does not.\nip = 4\n+0 > S 0:0(0) accept SYN_SENT\n+1 > S 0:0(0) drop denied\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.command import fwemu, masked
-from tests.lab.kit import connected, say, what_comes
+from tests.kit.command import fwemu, masked
+from tests.kit.labs import connected, say, what_comes
 
 pytestmark = pytest.mark.kernel
 

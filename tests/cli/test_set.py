@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from tests.cli.command import fwemu
+from tests.kit.command import fwemu
 
 pytestmark = pytest.mark.kernel
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fwemu.cli.stats import losses, rows
-from tests.cli.command import fwemu
-from tests.lab.kit import connected
+from tests.kit.command import fwemu
+from tests.kit.labs import connected
 
 EMPTY = {
     "uptime_s": 12.5,

@@ -6,7 +6,7 @@ import pytest
 
 from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.lab import Topology, register
-from tests.cli.command import fwemu
+from tests.kit.command import fwemu
 
 ON_FIREWALLS = [
     "sessions",

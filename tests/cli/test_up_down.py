@@ -10,8 +10,8 @@ import pytest
 
 from fwemu.daemon.rundir import RunDirectory
 from netns import exists
-from tests.cli.command import fwemu, masked, program, start
-from tests.lab.kit import PATIENCE, eventually, unique
+from tests.kit.command import fwemu, masked, program, start
+from tests.kit.labs import PATIENCE, eventually, unique
 
 pytestmark = pytest.mark.kernel
 

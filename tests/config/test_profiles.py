@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fwemu.config import catalogue, load, policy, profiles, resolve
-from fwemu.config.documentation import leaves
+from fwemu.config.catalogue import leaves
 from fwemu.config.profiles import UNVERIFIED
 from fwemu.config.review import marks, review
 from fwemu.core.choices import Mode, OnUnknown

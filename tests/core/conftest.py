@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.play import Play
+from tests.kit.play import Play
 
 
 @pytest.fixture(params=[4, 6], ids=["ipv4", "ipv6"])

@@ -3,8 +3,8 @@
 import pytest
 
 from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, Play, rule
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE, Play, rule
 
 HTTP = ((80, 80),)
 

@@ -7,7 +7,7 @@ import pytest
 
 from fwemu.core.effects import SessionEnded
 from fwemu.core.eviction import EVICTIONS, WhenFull
-from tests.core.play import OUTSIDE, Play, rule
+from tests.kit.play import OUTSIDE, Play, rule
 
 # -- evict-lru --
 

@@ -7,8 +7,8 @@ from fwemu.core.firewall import Firewall
 from fwemu.core.flow import Zone
 from fwemu.core.policy import Policy
 from fwemu.core.reasons import Reason, Verdict
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, START, Play, rule
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE, START, Play, rule
 
 # -- packets that are none --
 

@@ -6,7 +6,7 @@ from scapy.layers.inet6 import IPv6
 
 from fwemu.core.choices import AtExpiry, OnUnknown
 from fwemu.core.effects import PacketInjected, SessionOpened
-from tests.core.play import INSIDE, OUTSIDE, rule
+from tests.kit.play import INSIDE, OUTSIDE, rule
 
 # -- by pair of zones or networks --
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fwemu.core.endings import SWEEP
-from tests.core.play import INSIDE, duration
+from tests.kit.play import INSIDE, duration
 
 # -- who hears --
 

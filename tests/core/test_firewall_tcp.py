@@ -3,7 +3,7 @@
 import pytest
 
 from fwemu.core.flow import Direction, Zone
-from tests.core.play import INSIDE, OUTSIDE, duration, rule
+from tests.kit.play import INSIDE, OUTSIDE, duration, rule
 
 # -- opening --
 

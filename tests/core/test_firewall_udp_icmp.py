@@ -5,8 +5,8 @@ import pytest
 from fwemu.core.effects import PacketInjected
 from fwemu.core.flow import ICMP, ICMPV6, UDP
 from fwemu.core.tcp_table import State
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE
 
 # -- UDP --
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, rule
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE, rule
 
 ICMP_PROHIBITED = {4: "icmp 3/13", 6: "icmp 1/1"}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone, flow_of, protocol_name
-from tests.core.wire import address
+from tests.kit.wire import address
 
 V4 = address("10.0.1.2") + address("10.0.2.2")
 V6 = address("fd00:1::2") + address("fd00:2::2")

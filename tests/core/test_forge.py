@@ -13,8 +13,8 @@ from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import Lifetimes
-from tests.core import wire
-from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER, policy
+from tests.kit import wire
+from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER, policy
 
 VERSIONS = pytest.mark.parametrize("version", [4, 6])
 TTL = 64

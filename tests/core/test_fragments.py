@@ -6,8 +6,8 @@ from fwemu.core.effects import PacketRefused, PacketReleased
 from fwemu.core.flow import UDP
 from fwemu.core.fragments import FragmentLimits
 from fwemu.core.reasons import Reason
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, SECOND, Play, rule
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE, SECOND, Play, rule
 
 SIZE = 1408
 """Octets of the datagrams in these stories, their UDP header included."""

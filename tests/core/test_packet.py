@@ -17,8 +17,8 @@ from fwemu.core.packet import (
 )
 from fwemu.core.reasons import Reason
 from fwemu.core.tcp_table import Segment
-from tests.core import wire
-from tests.core.play import CLIENT, SERVER
+from tests.kit import wire
+from tests.kit.play import CLIENT, SERVER
 
 VERSIONS = pytest.mark.parametrize("version", [4, 6])
 HEADER = {4: 20, 6: 40}

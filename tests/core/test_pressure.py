@@ -6,8 +6,8 @@ from fwemu.core.choices import UnderPressure
 from fwemu.core.endings import SWEEP
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import PressurePolicy
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, duration
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE, duration
 
 
 def crowd(play, number, first=1):

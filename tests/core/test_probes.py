@@ -6,7 +6,7 @@ from fwemu.core.choices import AtExpiry
 from fwemu.core.effects import PacketInjected
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import ProbePolicy
-from tests.core.play import INSIDE, rule
+from tests.kit.play import INSIDE, rule
 
 PROBE = AtExpiry.PROBE
 

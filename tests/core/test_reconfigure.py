@@ -3,8 +3,8 @@
 import pytest
 
 from fwemu.core.eviction import WhenFull
-from tests.core import wire
-from tests.core.play import INSIDE, duration, rule
+from tests.kit import wire
+from tests.kit.play import INSIDE, duration, rule
 
 
 def test_the_same_policy_changes_nothing(play):

@@ -5,8 +5,8 @@ import pytest
 from fwemu.core.flow import ICMP, TCP, UDP, Zone
 from fwemu.core.packet import parse
 from fwemu.core.rules import Action, Rule, judge
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, network, rule
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE, network, rule
 
 CLIENT, SERVER = wire.address("10.0.1.2"), wire.address("10.0.2.2")
 CLIENT6, SERVER6 = wire.address("fd00:1::2"), wire.address("fd00:2::2")

@@ -5,7 +5,7 @@ from fwemu.core.flow import TCP, UDP, Direction, Zone
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
 from fwemu.core.timeouts import with_idle_timeout
-from tests.core.play import CLIENT, SERVER, policy
+from tests.kit.play import CLIENT, SERVER, policy
 
 LIFETIMES = policy().lifetimes
 

@@ -16,8 +16,8 @@ from fwemu.core.packet import Packet, flow_of_packet, keys_of, parse, reverse_ke
 from fwemu.core.policy import PressurePolicy, RefreshPolicy
 from fwemu.core.standby import Standby
 from fwemu.core.tcp import TcpTalk
-from tests.core import wire
-from tests.core.play import CLIENT, INSIDE, SERVER, remembered, rule, snapshot
+from tests.kit import wire
+from tests.kit.play import CLIENT, INSIDE, SERVER, remembered, rule, snapshot
 
 # -- a peer without state --
 

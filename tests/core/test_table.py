@@ -7,7 +7,7 @@ from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.session import Session
 from fwemu.core.table import SessionTable
 from fwemu.core.tcp_table import State
-from tests.core.play import policy
+from tests.kit.play import policy
 
 LIFETIMES = policy().lifetimes
 

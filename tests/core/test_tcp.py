@@ -7,8 +7,8 @@ import pytest
 
 from fwemu.core.flow import Direction
 from fwemu.core.tcp import TcpTalk
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE
 
 ORIGINAL, REPLY = Direction
 MODULUS = 2**32

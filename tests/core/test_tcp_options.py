@@ -3,7 +3,7 @@
 import pytest
 
 from fwemu.core.tcp_options import permits_sack, sack_edges, window_scale
-from tests.core import wire
+from tests.kit import wire
 
 NOP, END = b"\x01", b"\x00"
 LINUX = wire.MSS + wire.SACK_PERMITTED + b"\x08\x0a" + bytes(8) + wire.scale(7)

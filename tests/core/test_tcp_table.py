@@ -20,7 +20,7 @@ from fwemu.core.tcp_table import (
     Segment,
     State,
 )
-from tests.core.wire import flag_bits
+from tests.kit.wire import flag_bits
 
 S, T = State, Segment
 IGNORE, REOPEN, BAD, OUTSIDE = Cell

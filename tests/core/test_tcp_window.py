@@ -22,8 +22,8 @@ from fwemu.core.tcp_window import (
     open_with,
     resume,
 )
-from tests.core import wire
-from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER
+from tests.kit import wire
+from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER
 
 MODULUS = 2**32
 ORIGINAL, REPLY = Direction

@@ -5,7 +5,7 @@ import pytest
 from fwemu.core.choices import Refresh
 from fwemu.core.policy import RefreshPolicy
 from fwemu.core.tcp_table import State
-from tests.core.play import duration, rule
+from tests.kit.play import duration, rule
 
 # -- whose packets --
 

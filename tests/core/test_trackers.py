@@ -6,7 +6,7 @@ from fwemu.core.flow import ICMP, TCP, UDP
 from fwemu.core.packet import Kind, parse
 from fwemu.core.tcp_table import Cell, State
 from fwemu.core.trackers import ASSURED_STATES, TRACK, first_state, needs_pick_up
-from tests.core import wire
+from tests.kit import wire
 
 ENDS = bytes(4), bytes(4)
 

@@ -1,4 +1,4 @@
-"""Labs (see `tests/lab/kit.py`) and plain namespaces for the tests of this folder."""
+"""Labs (see `tests/kit/labs.py`) and plain namespaces for the tests of this folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from netns import Network
-from tests.daemon.ground import Ground
-from tests.lab.fixtures import base, lab, module_lab, needs_root, new_lab
+from tests.kit.fixtures import base, lab, module_lab, new_lab
+from tests.kit.ground import Ground
 
-__all__ = ["base", "ground", "lab", "module_lab", "needs_root", "new_lab"]
+__all__ = ["base", "ground", "lab", "module_lab", "new_lab"]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Answer, EndReason, Reason
 from fwemu.core.tcp_table import ACK, PSH, Segment, State
 from fwemu.daemon.queue import Pause, QueueStatus
-from tests.core import wire
+from tests.kit import wire
 
 MIDNIGHT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -35,8 +35,8 @@ from fwemu.daemon.rundir import About
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
 from fwemu.errors import ControlError
-from tests.core.wire import address, ip, tcp, udp
 from tests.daemon.fakes import Injector, Queue, StillClock
+from tests.kit.wire import address, ip, tcp, udp
 
 CLIENT, SERVER = address("10.0.1.2"), address("10.0.2.2")
 

@@ -19,8 +19,8 @@ from fwemu.daemon.datapath import TURN, Datapath
 from fwemu.daemon.queue import Pause
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import SAMPLED, Tally
-from tests.core.wire import address, ip, tcp, udp
 from tests.daemon.fakes import Injector, Journal, Packet, Queue, StillClock
+from tests.kit.wire import address, ip, tcp, udp
 
 CLIENT, SERVER = address("10.0.1.2"), address("10.0.2.2")
 INSIDE, OUTSIDE = 1, 2

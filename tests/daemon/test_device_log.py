@@ -12,8 +12,8 @@ from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, Zone
 from fwemu.core.policy import Policy
 from fwemu.daemon.device_log import DeviceLog
-from tests.core.wire import address, ip, tcp
 from tests.daemon.fakes import EFFECTS, StillClock
+from tests.kit.wire import address, ip, tcp
 
 ASA, SRX, CONNTRACK, NONE = (
     DeviceLogFormat.CISCO_ASA,

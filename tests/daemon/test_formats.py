@@ -32,8 +32,8 @@ from fwemu.core.tcp_table import ACK, FIN, PSH, RST, SYN, TCP_STATES, State
 from fwemu.core.timeouts import DISCARDED_STATES
 from fwemu.daemon.formats import FORMATS, cisco_asa, fortigate, juniper_srx, pan_os
 from fwemu.daemon.formats.device import UNTOLD, Device, Format
-from fwemu.daemon.formats.samples import POLICY, SAMPLES, START, lines_of
-from tests.core.wire import address
+from reference.samples import POLICY, SAMPLES, START, lines_of
+from tests.kit.wire import address
 
 KINDS = set(get_args(Effect))
 ENDS = [reason for reason in EndReason if reason not in UNTOLD]

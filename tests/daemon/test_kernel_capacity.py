@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from fwemu.lab import Lab
-from tests.lab.kit import (
+from tests.kit.labs import (
     Log,
     as_new,
     connected,

@@ -9,8 +9,8 @@ import struct
 import pytest
 
 from fwemu.lab import Lab
-from tests.daemon.ground import Ground
-from tests.lab.kit import address, connected, eventually, say, what_comes
+from tests.kit.ground import Ground
+from tests.kit.labs import address, connected, eventually, say, what_comes
 
 pytestmark = pytest.mark.kernel
 

@@ -12,9 +12,8 @@ import pytest
 from fwemu.core.flow import UDP
 from fwemu.lab import Lab
 from netns import Namespace
-from tests.daemon.ground import Ground
-from tests.daemon.raw import fragments, packed, raw, udp
-from tests.lab.kit import (
+from tests.kit.ground import Ground
+from tests.kit.labs import (
     SOON,
     Log,
     Wire,
@@ -25,6 +24,7 @@ from tests.lab.kit import (
     eventually,
     what_comes,
 )
+from tests.kit.raw import fragments, packed, raw, udp
 
 pytestmark = pytest.mark.kernel
 

@@ -17,10 +17,9 @@ import pytest
 from fwemu.core.flow import TCP, UDP
 from fwemu.lab import Host, Lab, Topology
 from netns import Namespace, Network, add_route, sysctl
-from tests.core import wire
-from tests.daemon.ground import End
-from tests.daemon.raw import packed, raw, too_big, udp
-from tests.lab.kit import (
+from tests.kit import wire
+from tests.kit.ground import End
+from tests.kit.labs import (
     PATIENCE,
     SOON,
     Pair,
@@ -36,6 +35,7 @@ from tests.lab.kit import (
     unique,
     what_comes,
 )
+from tests.kit.raw import packed, raw, too_big, udp
 
 pytestmark = pytest.mark.kernel
 

@@ -12,13 +12,13 @@ from contextlib import suppress
 
 import pytest
 
+from fwemu.client import Client
 from fwemu.daemon import hooks
-from fwemu.daemon.client import Client
 from fwemu.daemon.queue import StatusFile
 from fwemu.errors import ControlError, MissingError, NamespaceError, QueueError
 from netns import Namespace, add_route, sysctl
-from tests.daemon.ground import Daemon, End, Ground
-from tests.lab.kit import (
+from tests.kit.ground import Daemon, End, Ground
+from tests.kit.labs import (
     PATIENCE,
     SOON,
     connected,

@@ -8,7 +8,7 @@ import pytest
 
 from fwemu.lab import Lab
 from netns import spawn
-from tests.lab.kit import Log, count, dropped, eventually
+from tests.kit.labs import Log, count, dropped, eventually
 
 pytestmark = pytest.mark.kernel
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from fwemu.lab import Lab
-from tests.lab.kit import (
+from tests.kit.labs import (
     PATIENCE,
     SOON,
     Log,

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fwemu.lab import Lab
-from tests.lab.kit import (
+from tests.kit.labs import (
     SOON,
     Log,
     connected,

@@ -3,7 +3,7 @@
 import pytest
 
 from fwemu.lab import Lab
-from tests.lab.kit import (
+from tests.kit.labs import (
     SOON,
     Log,
     Wire,

@@ -9,9 +9,9 @@ from fwemu.daemon.inject import Injector
 from fwemu.daemon.queue import PacketQueue, StatusFile
 from fwemu.errors import QueueError
 from netns import Network
-from tests.core.wire import address, ip, udp
-from tests.daemon.ground import Ground
-from tests.lab.kit import datagrams, unique
+from tests.kit.ground import Ground
+from tests.kit.labs import datagrams, unique
+from tests.kit.wire import address, ip, udp
 
 pytestmark = pytest.mark.kernel
 

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from fwemu.daemon.client import Client
+from fwemu.client import Client
 from fwemu.errors import ConfigError
 from fwemu.lab import Lab
-from tests.lab.kit import (
+from tests.kit.labs import (
     SOON,
     Log,
     Pair,

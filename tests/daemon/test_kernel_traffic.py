@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from fwemu.lab import Host, Lab
-from tests.lab.kit import (
+from tests.kit.labs import (
     PATIENCE,
     SOON,
     Frame,

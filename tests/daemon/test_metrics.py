@@ -8,9 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fwemu.core.reasons import Reason
 from fwemu.core.tcp_table import State
-from fwemu.daemon.documentation import exposed_name, label_values
 from fwemu.daemon.metrics import HISTOGRAMS, METRICS, Collector
 from fwemu.daemon.tally import Tally
+from reference.daemon import exposed_name, label_values
 from tests.daemon.fakes import EFFECTS
 from tests.daemon.test_records import statistics
 

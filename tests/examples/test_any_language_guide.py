@@ -17,8 +17,8 @@ import pytest
 from fwemu.cli.main import COMMANDS
 from fwemu.daemon.rundir import RUN_DIR
 from fwemu.lab.faults import FAULTS
-from tests.cli.command import masked, program
-from tests.lab.kit import unique
+from tests.kit.command import masked, program
+from tests.kit.labs import unique
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "guides" / "any-language.md"

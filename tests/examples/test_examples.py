@@ -16,8 +16,8 @@ import yaml
 
 from fwemu.config import profiles
 from fwemu.daemon.rundir import RUN_DIR
-from tests.cli.command import Done, program
-from tests.lab.kit import unique
+from tests.kit.command import Done, program
+from tests.kit.labs import unique
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples"

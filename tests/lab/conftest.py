@@ -1,5 +1,5 @@
 """Labs for the tests of this folder; see `kit.py`."""
 
-from tests.lab.fixtures import base, lab, module_lab, needs_root, new_lab
+from tests.kit.fixtures import base, lab, module_lab, new_lab
 
-__all__ = ["base", "lab", "module_lab", "needs_root", "new_lab"]
+__all__ = ["base", "lab", "module_lab", "new_lab"]

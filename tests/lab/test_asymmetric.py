@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from fwemu.daemon.client import Client
+from fwemu.client import Client
 from fwemu.lab import Host, Lab, Layout, Topology, register
 from fwemu.lab.lab import remove
 from netns import Namespace, names, sysctl
-from tests.lab.kit import (
+from tests.kit.labs import (
     BASELINE,
     PATIENCE,
     SOON,

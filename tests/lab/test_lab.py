@@ -11,7 +11,7 @@ import pytest
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.lab import Lab, Topology
 from netns import Namespace, ProcessError, WaitTimeout, exists, pids_in
-from tests.lab.kit import address, connected, eventually, receive, say, unique
+from tests.kit.labs import address, connected, eventually, receive, say, unique
 
 pytestmark = pytest.mark.kernel
 

@@ -20,7 +20,7 @@ from fwemu.lab.lab import remove
 from netns import NetnsError, exists, names
 from netns.namespace import Creation
 from netns.procfs import command_of, pids
-from tests.lab.kit import eventually, unique
+from tests.kit.labs import eventually, unique
 
 pytestmark = pytest.mark.kernel
 

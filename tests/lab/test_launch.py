@@ -11,7 +11,7 @@ from fwemu.daemon.rundir import RunDirectory
 from fwemu.errors import FwemuError, NamespaceError
 from fwemu.lab import Lab, launch
 from netns.procfs import command_of, pids
-from tests.lab.kit import connected, say, unique
+from tests.kit.labs import connected, say, unique
 
 pytestmark = pytest.mark.kernel
 

@@ -10,7 +10,7 @@ import pytest
 from fwemu.errors import ConfigError, ControlError, NamespaceError
 from fwemu.lab import Lab, Layout, Topology
 from netns.connections import connections
-from tests.lab.kit import (
+from tests.kit.labs import (
     SOON,
     Log,
     Wire,

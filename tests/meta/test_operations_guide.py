@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from fwemu.cli.main import COMMANDS
-from fwemu.daemon.client import Client
+from fwemu.client import Client
 from fwemu.daemon.rundir import RUN_DIR, RunDirectory
 from fwemu.lab import register
 from netns import Namespace
-from tests.cli.command import fwemu, masked
-from tests.daemon.ground import End
-from tests.lab.kit import SOON, Pair, connected, eventually, listening, say, unique, what_comes
+from tests.kit.command import fwemu, masked
+from tests.kit.ground import End
+from tests.kit.labs import SOON, Pair, connected, eventually, listening, say, unique, what_comes
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "operations.md"
 

@@ -14,12 +14,6 @@ from netns import Namespace, Network, add_route, names, remove, sysctl
 _numbers = itertools.count()
 
 
-@pytest.fixture(autouse=True)
-def _needs_root(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("kernel") and os.geteuid() != 0:
-        pytest.skip("needs root for network namespaces: run it with sudo")
-
-
 @pytest.fixture
 def prefix() -> Iterator[str]:
     """The beginning of this test's names: no other test, worker or run has the same."""

@@ -11,7 +11,7 @@ import pytest
 
 from netns import Namespace
 from netns.connections import Connection, End, Holder, borrow, connections, holders
-from tests.lab.kit import eventually
+from tests.kit.labs import eventually
 
 pytestmark = pytest.mark.kernel
 

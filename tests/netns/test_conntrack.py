@@ -9,7 +9,7 @@ import pytest
 from netns import LinkError, sysctl
 from netns.conntrack import Conntrack, Tuple
 from netns.tun import Tun
-from tests.core import wire
+from tests.kit import wire
 
 pytestmark = pytest.mark.kernel
 

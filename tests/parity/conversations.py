@@ -7,8 +7,8 @@ from random import Random
 from typing import Any, Final
 
 from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone
-from tests.core import wire
-from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER
+from tests.kit import wire
+from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER
 from tests.parity.duel import Duel
 from tests.property.honest import Line
 

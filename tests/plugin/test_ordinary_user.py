@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from tests.kit.user import OrdinaryUser
 from tests.rootless.conftest import user
-from tests.rootless.user import OrdinaryUser
 
 __all__ = ["user"]
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 import pytest
 
 from fwemu.config import load, policy, profiles
-from fwemu.config.documentation import leaves
+from fwemu.config.catalogue import leaves
 from fwemu.core.policy import Policy
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, Outcome, Play, Talk, duration
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE, Outcome, Play, Talk, duration
 from tests.profiles.devices import DEVICES, Device
 
 OPEN: Final = "tcp_established"

@@ -12,8 +12,8 @@ import pytest
 
 from fwemu.config import catalogue, profiles
 from fwemu.daemon.rundir import RUN_DIR
-from tests.cli.command import fwemu
-from tests.lab.kit import unique
+from tests.kit.command import fwemu
+from tests.kit.labs import unique
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 GUIDE: Final = (ROOT / "docs" / "guides" / "profiles.md").read_text(encoding="utf-8")

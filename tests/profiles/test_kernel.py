@@ -16,7 +16,7 @@ import pytest
 
 from fwemu.config import catalogue, load, to_settings, toml
 from fwemu.lab import Lab
-from tests.lab.kit import SOON, Log, Pair, Wire, connected, eventually, say, what_comes
+from tests.kit.labs import SOON, Log, Pair, Wire, connected, eventually, say, what_comes
 
 pytestmark = pytest.mark.kernel
 

@@ -13,8 +13,8 @@ from random import Random
 from typing import Final, NamedTuple
 
 from fwemu.core.flow import TCP, Zone
-from tests.core import wire
-from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER
+from tests.kit import wire
+from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER
 
 OVERTAKEN: Final = 3
 SEGMENTS_BEFORE_FIN: Final = 2 * OVERTAKEN + 4

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from fwemu.core.effects import SessionEnded
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import Zone
-from tests.core import wire
-from tests.core.play import INSIDE, OUTSIDE, START, Play, policy
+from tests.kit import wire
+from tests.kit.play import INSIDE, OUTSIDE, START, Play, policy
 
 CAPACITY = 4
 ports = st.integers(1, 9)

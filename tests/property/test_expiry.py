@@ -15,7 +15,7 @@ from fwemu.core.reasons import Reason
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
 from fwemu.core.timeouts import SETTING_OF_STATE
-from tests.core.play import START, policy
+from tests.kit.play import START, policy
 from tests.property.traffic import traffic
 
 # -- the queue by itself --

@@ -11,7 +11,7 @@ from fwemu.core.eviction import WhenFull
 from fwemu.core.firewall import Firewall
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_window import WindowCheck
-from tests.core.play import START, policy, rule, snapshot
+from tests.kit.play import START, policy, rule, snapshot
 from tests.property.traffic import traffic
 
 RULES = [rule("deny", ports=((2, 2),)), rule("reject", protocols=[47]), rule("allow")]

@@ -10,8 +10,8 @@ from fwemu.core.effects import PacketReleased
 from fwemu.core.firewall import Firewall
 from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Reason, Verdict
-from tests.core import wire
-from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER, START, policy, rule
+from tests.kit import wire
+from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER, START, policy, rule
 
 UDP, TCP, GRE = 17, 6, 47
 UNLIMITED = policy(rules=[rule("allow")])

@@ -18,7 +18,7 @@ from fwemu.core.packet import (
 )
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_table import Segment
-from tests.core.play import START, policy
+from tests.kit.play import START, policy
 from tests.property.traffic import any_input, arrivals
 
 MALFORMED = {Reason.BAD_FLAGS, Reason.BAD_LENGTH, Reason.BAD_HEADER, Reason.TRUNCATED}

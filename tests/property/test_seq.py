@@ -9,8 +9,8 @@ from fwemu.core.seq import HALF, MODULUS, advance, later, precedes
 from fwemu.core.tcp import TcpTalk, flows_on, track
 from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
-from tests.core import wire
-from tests.core.play import CLIENT, SERVER, Play
+from tests.kit import wire
+from tests.kit.play import CLIENT, SERVER, Play
 
 numbers = st.integers(0, MODULUS - 1)
 steps = st.integers(1, HALF - 1)

@@ -7,7 +7,7 @@ from fwemu.core.effects import SessionEnded
 from fwemu.core.firewall import Firewall
 from fwemu.core.reasons import EndReason
 from fwemu.core.standby import Standby
-from tests.core.play import START, policy
+from tests.kit.play import START, policy
 from tests.property.traffic import traffic
 
 LAG = 20 * 10**9

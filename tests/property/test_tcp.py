@@ -13,8 +13,8 @@ from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp import TcpTalk, flows_on, track
 from fwemu.core.tcp_table import Cell, State
 from fwemu.core.tcp_window import WindowCheck
-from tests.core import wire
-from tests.core.play import CLIENT, SERVER, START, policy, remembered
+from tests.kit import wire
+from tests.kit.play import CLIENT, SERVER, START, policy, remembered
 from tests.property.honest import MODULUS, Line
 
 ESTABLISHED = State.ESTABLISHED

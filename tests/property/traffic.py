@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from fwemu.core.flow import TCP, Zone
 from fwemu.core.instants import SECOND
-from tests.core import wire
-from tests.core.play import CLIENT, INSIDE, OUTSIDE, SERVER, Play, Talk, Tcp
+from tests.kit import wire
+from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER, Play, Talk, Tcp
 
 Arrival = tuple[bytes, Zone]
 Move = tuple[Arrival, ...]

@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.fixtures import needs_root
-from tests.lab.kit import eventually
-from tests.rootless.user import OrdinaryUser
-
-__all__ = ["needs_root"]
+from tests.kit.labs import eventually
+from tests.kit.user import OrdinaryUser
 
 
 @pytest.fixture

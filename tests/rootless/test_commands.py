@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from fwemu.rootless import SENTENCE
-from tests.lab.kit import eventually
+from tests.kit.labs import eventually
 
 pytestmark = pytest.mark.kernel
 

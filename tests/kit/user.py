@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from tests.cli.command import Done
+from tests.kit.command import Done
 
 ROOT: Final = Path(__file__).parents[2]
 

@@ -1,13 +1,20 @@
-"""Pages that are made from the code: written into a checkout, or checked for being fresh."""
+"""Every generated page: written into a checkout, or checked for being fresh."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
+
+from reference import commands, daemon, settings
 
 Pages = Mapping[str, Callable[[], str]]
 """What makes each page, by the page's path in a checkout."""
+
+PAGES: Final[Pages] = {**settings.PAGES, **daemon.PAGES, **commands.PAGES}
+
+CHECKOUT: Final = Path(__file__).parents[1]
 
 
 def stale(pages: Pages, checkout: Path) -> list[str]:
@@ -20,15 +27,15 @@ def stale(pages: Pages, checkout: Path) -> list[str]:
     ]
 
 
-def write(pages: Pages, checkout: Path, module: str, arguments: Sequence[str]) -> int:
-    """Write the pages that are stale, or with `--check` name them; the exit code of `module`."""
+def write(pages: Pages, checkout: Path, arguments: Sequence[str]) -> int:
+    """Write the pages that are stale, or with `--check` name them; the exit code."""
     if arguments not in ([], ["--check"]):
-        print(f"usage: python -m {module} [--check]", file=sys.stderr)
+        print("usage: python -m reference [--check]", file=sys.stderr)
         return 2
     names = stale(pages, checkout)
     for name in names:
         if arguments:
-            print(f"{name} is stale: run `python -m {module}`", file=sys.stderr)
+            print(f"{name} is stale: run `make docs`", file=sys.stderr)
             continue
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text(pages[name](), encoding="utf-8")

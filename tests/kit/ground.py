@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fwemu.daemon.client import Client
+from fwemu.client import Client
 from fwemu.daemon.rundir import RunDirectory
 from netns import Namespace, Network, Process, add_route, sysctl
 from netns.procfs import command_of, pids
-from tests.lab.kit import PATIENCE, eventually, unique
+from tests.kit.labs import PATIENCE, eventually, unique
 
 SOUND = ("-m", "fwemu")
 BROKEN = (

@@ -1,6 +1,6 @@
 """Runs a command where the kernel allows nobody another user namespace; needs root.
 
-    python tests/rootless/forbidden.py COMMAND...
+    python tests/kit/forbidden.py COMMAND...
 
 The limit of a user namespace counts for what is made inside it (namespaces(7)).  So the command
 gets one in which every user and group is as outside, with a limit of 0, and nothing of the machine

@@ -12,7 +12,7 @@ from fwemu.errors import ConfigError, ControlError
 from fwemu.lab import Lab
 from fwemu.sockets.keepalive import Info
 from netns import sysctl
-from tests.lab.kit import (
+from tests.kit.labs import (
     Log,
     Pair,
     Wire,

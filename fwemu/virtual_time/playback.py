@@ -9,12 +9,12 @@ from typing import Any, Final
 from fwemu.core.effects import PacketInjected, SessionEnded, SessionOpened
 from fwemu.core.flow import TCP
 from fwemu.core.instants import NEVER, SECOND
+from fwemu.daemon.fast_forward import Asks, Progress, StopOn
 from fwemu.daemon.records import endpoints, seconds
-from fwemu.daemon.travel import Asks, Progress, StopOn
-from fwemu.lab.travelled import Travelled
 from fwemu.sockets import probe
-from fwemu.sockets.played import PlayedSocket
 from fwemu.sockets.still import held_still, is_running
+from fwemu.virtual_time.found_sockets import PlayedSocket
+from fwemu.virtual_time.outcome import Travelled
 
 ROUNDING: Final = SECOND // 100
 """Sockets that are due within this time ask together: the kernel's own timers are no finer."""

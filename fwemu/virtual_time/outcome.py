@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import seconds
-from fwemu.daemon.travel import StopOn
 
 Row = dict[str, Any]
 

@@ -1,6 +1,6 @@
-"""What the daemon knows of travels in time: it moves its clock; who plays the ends is handed in.
+"""What the daemon knows of fast-forward: it moves its clock; who plays the hosts is handed in.
 
-These live in namespaces of their own, of which a firewall knows nothing; `fwemu.lab.travel` does.
+These live in namespaces of their own, of which a firewall knows nothing; `fwemu.virtual_time` does.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,14 +10,7 @@ from typing import Any
 import pytest
 
 from fwemu.lab import Lab
-from tests.lab.kit import as_new, unique
-
-
-@pytest.fixture(autouse=True)
-def needs_root(request: pytest.FixtureRequest) -> None:
-    """Tests on the real kernel need root."""
-    if request.node.get_closest_marker("kernel") and os.geteuid() != 0:
-        pytest.skip("needs root for network namespaces: run it with sudo")
+from tests.kit.labs import as_new, unique
 
 
 @pytest.fixture(scope="module")

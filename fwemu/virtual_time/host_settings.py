@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from fwemu.sockets import patience
-from fwemu.sockets.rounding import Scaled, nearest
+from fwemu.virtual_time import give_up as patience
+from fwemu.virtual_time.rounding import Scaled, nearest
 from netns import Namespace
 
 RTO_MAX_MS: Final = 44  # include/uapi/linux/tcp.h, since Linux 6.15

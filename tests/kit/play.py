@@ -50,7 +50,7 @@ from fwemu.core.session import Session
 from fwemu.core.standby import Standby
 from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import DISCARDED_STATES, lifetimes
-from tests.core import wire
+from tests.kit import wire
 
 INSIDE, OUTSIDE = Zone.INSIDE, Zone.OUTSIDE
 ENDS = {INSIDE: "client", OUTSIDE: "server"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fwemu.sockets import patience
-from fwemu.sockets.rounding import Scaled, nearest
+from fwemu.virtual_time import give_up as patience
+from fwemu.virtual_time.rounding import Scaled, nearest
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from typing import Any, Final, NamedTuple
 
 from fwemu.daemon.pace import Note
 from fwemu.errors import ControlError, NamespaceError
-from fwemu.sockets.hosts import RTO_MAX_MS, RTO_MIN_US, HostSettings, constants
-from fwemu.sockets.played import process_name
-from fwemu.sockets.rounding import Scaled, nearest
+from fwemu.virtual_time.found_sockets import process_name
+from fwemu.virtual_time.host_settings import RTO_MAX_MS, RTO_MIN_US, HostSettings, constants
+from fwemu.virtual_time.rounding import Scaled, nearest
 from netns import Namespace, NetnsError
 from netns.connections import Connection, Holder, borrow, connections, holders
 

@@ -18,14 +18,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Final, NamedTuple
 
 from fwemu.core.instants import SECOND
-from fwemu.daemon.travel import Asks, Progress, StopOn
+from fwemu.daemon.fast_forward import Asks, Progress, StopOn
 from fwemu.errors import NamespaceError
-from fwemu.lab.journey import Journey
-from fwemu.lab.travelled import Travelled
 from fwemu.sockets import probe
-from fwemu.sockets.played import PlayedSocket, Unplayable, look_around, process_name
-from fwemu.sockets.scaled import HostPace
 from fwemu.sockets.still import NotStill, held_still
+from fwemu.virtual_time.found_sockets import PlayedSocket, Unplayable, look_around, process_name
+from fwemu.virtual_time.outcome import Travelled
+from fwemu.virtual_time.playback import Journey
+from fwemu.virtual_time.scaled_sockets import HostPace
 from netns import Namespace, sysctl
 
 _RATE_LIMIT: Final = "net.ipv4.tcp_invalid_ratelimit"

@@ -10,8 +10,8 @@ from itertools import pairwise
 from fwemu.core.flow import ICMP, ICMPV6, UDP
 from fwemu.daemon.inject import Injector
 from fwemu.lab import Host
-from tests.core import wire
-from tests.lab.kit import address
+from tests.kit import wire
+from tests.kit.labs import address
 
 
 @contextmanager

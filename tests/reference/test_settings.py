@@ -6,25 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from fwemu.config import Config, catalogue, documentation, load, to_settings
-
-CHECKOUT = Path(__file__).parents[2]
-
-
-def test_the_generated_files_are_fresh() -> None:
-    stale = documentation.stale(CHECKOUT)
-    assert stale == [], "run `python -m fwemu.config.documentation`"
+from fwemu.config import Config, catalogue, load, to_settings
+from reference import settings
 
 
 def uncommented() -> str:
     return "\n".join(
         line[1:] if line[:1] == "#" and line[1:2] not in ("", " ") else line
-        for line in documentation.example().splitlines()
+        for line in settings.example().splitlines()
     )
 
 
 def test_the_example_loads_as_it_is_and_changes_nothing(tmp_path: Path) -> None:
-    (tmp_path / "example.toml").write_text(documentation.example(), encoding="utf-8")
+    (tmp_path / "example.toml").write_text(settings.example(), encoding="utf-8")
     assert load(tmp_path / "example.toml") == Config()
 
 
@@ -39,7 +33,7 @@ def test_the_example_loads_with_every_line_uncommented(tmp_path: Path) -> None:
     assert [str(flush.every) for flush in config.flush] == ["None", "6h"]
     found = to_settings(config)
     for setting in catalogue.settings():
-        if len(setting.path) == 2 and setting.key not in documentation.EXAMPLES:
+        if len(setting.path) == 2 and setting.key not in settings.EXAMPLES:
             assert found[setting.path[0]][setting.path[1]] == setting.default
 
 
@@ -56,19 +50,3 @@ def test_every_setting_has_one_sentence_and_a_range(setting: catalogue.Setting) 
     assert ". " not in setting.sentence
     assert setting.accepts
     assert setting.is_required == (setting.key == "rules[].action")
-
-
-def test_check_names_what_is_stale_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    package = tmp_path / "fwemu" / "config"
-    monkeypatch.setattr(documentation, "__file__", str(package / "documentation.py"))
-
-    assert documentation.main(["--check"]) == 1
-    assert "config/fwemu.example.toml is stale" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-    assert documentation.main([]) == 0
-    assert "wrote docs/reference/settings.md" in capsys.readouterr().out
-    assert documentation.main(["--check"]) == 0
-    assert documentation.main(["--chekc"]) == 2

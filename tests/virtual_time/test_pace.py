@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fwemu.sockets.scaled import HostPace
+from fwemu.virtual_time.scaled_sockets import HostPace
 from netns import Namespace, Network, sysctl
-from tests.lab.kit import eventually, unique
+from tests.kit.labs import eventually, unique
 
 pytestmark = pytest.mark.kernel
 

@@ -11,7 +11,7 @@ from fwemu.config.duration import Duration
 from fwemu.errors import ConfigError
 from fwemu.lab import Lab, Layout, Topology
 from netns import sysctl
-from tests.lab.kit import (
+from tests.kit.labs import (
     Frame,
     Log,
     Wire,
@@ -24,7 +24,7 @@ from tests.lab.kit import (
     unique,
     what_comes,
 )
-from tests.lab.test_travel import keepalive
+from tests.virtual_time.test_fast_forward import keepalive
 
 pytestmark = pytest.mark.kernel
 
