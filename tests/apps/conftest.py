@@ -10,10 +10,7 @@ import pytest
 from fwemu.lab import Lab, Topology
 from netns import sysctl
 from tests.apps.kit import BEHAVIOURS, FEW, REPETITIONS
-from tests.kit.fixtures import base, lab
 from tests.kit.labs import as_new, unique
-
-__all__ = ["base", "lab"]
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from netns import Network
-from tests.kit.fixtures import base, lab, module_lab, new_lab
 from tests.kit.ground import Ground
-
-__all__ = ["base", "ground", "lab", "module_lab", "new_lab"]
 
 
 @pytest.fixture

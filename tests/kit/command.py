@@ -21,7 +21,7 @@ from fwemu.lab import Lab
 PROGRAM: Final = (sys.executable, "-m", "fwemu")
 
 NOBODY: Final = (
-    sys.executable, str(Path(__file__).parents[1] / "rootless" / "forbidden.py"),
+    sys.executable, str(Path(__file__).with_name("forbidden.py")),
     shutil.which("setpriv") or "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
     # or nobody could not even load a Python that belongs to root
     "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
