@@ -100,7 +100,7 @@ def _by_flags(version: int) -> Trial:
     return Trial(trial.operations, work)
 
 
-def _believed(talk: tcp.TcpTalk, packet: Packet, direction: Direction) -> bool:
+def _believed(talk: tcp.TcpConnection, packet: Packet, direction: Direction) -> bool:
     return packet.segment is Segment.ACK
 
 

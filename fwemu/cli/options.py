@@ -35,7 +35,7 @@ def host_and_port(
 
 def must_be_local(address: tuple[str, int] | None) -> None:
     """Raise ConfigError if the API would be served at an address that others can reach."""
-    from fwemu.daemon.doorkeeper import is_loopback
+    from fwemu.daemon.browser_guard import is_loopback
 
     if address is not None and not is_loopback(address[0]):
         raise ConfigError(

@@ -11,7 +11,7 @@ from fwemu.core.packet import Fragment, Malformed, Packet
 from fwemu.core.policy import Policy
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.refusals import Refusals
-from fwemu.core.rules import Action, judge
+from fwemu.core.rules import Action, first_match
 
 _PERMITTED: Final = Decision(Verdict.ACCEPT, Reason.PERMITTED)
 
@@ -26,7 +26,7 @@ class AccessList:
 
     def on_packet(self, packet: Packet, data: bytes, now: int, zone: Zone) -> Decision:
         """It passes if the first rule that matches allows it."""
-        action, rule = judge(packet, zone, self._rules, self._default_action)
+        action, rule = first_match(packet, zone, self._rules, self._default_action)
         if action is Action.ALLOW:
             return _PERMITTED
         return self._refusals.by_rule(Arrival(packet, data, now, zone), action, rule)

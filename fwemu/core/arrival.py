@@ -12,7 +12,7 @@ Arrived = TypeVar("Arrived", contravariant=True)
 Parsed = TypeVar("Parsed", bound=Packet | Malformed, covariant=True)
 
 
-class Judge(Protocol[Arrived]):
+class PacketHandler(Protocol[Arrived]):
     """Decides about a packet of one kind.
 
     Its arguments are those of an `Arrival`, which is made only where more than one needs them: a

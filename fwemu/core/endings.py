@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from fwemu.core import forge
+from fwemu.core.active_policy import ActivePolicy
 from fwemu.core.choices import AtExpiry
 from fwemu.core.effects import Effect, Effects, PacketInjected, SessionEnded, Traffic
-from fwemu.core.expiry import Looks
+from fwemu.core.expiry import Budget
 from fwemu.core.flow import TCP, Direction
 from fwemu.core.reasons import EndReason
-from fwemu.core.regime import Regime
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
 from fwemu.core.timeouts import END_OF_STATE
@@ -34,11 +34,11 @@ _ESTABLISHED: Final = State.ESTABLISHED
 class Endings:
     """Ends sessions of the table."""
 
-    def __init__(self, regime: Regime) -> None:
-        self._policy = regime.policy
-        self._table = regime.table
-        self._timers = regime.timers
-        self._pressure = regime.pressure
+    def __init__(self, active: ActivePolicy) -> None:
+        self._policy = active.policy
+        self._table = active.table
+        self._timers = active.timers
+        self._pressure = active.pressure
 
     # -- one session --------------------------------------------------------------------------
 
@@ -94,15 +94,17 @@ class Endings:
             action = self._policy.rules[session.rule].at_expiry or action
         if action is not AtExpiry.PROBE:
             return self.end(session, at, EndReason.EXPIRED, RESETS[action])
-        if session.probes < self._policy.probe.max_retries:
+        if session.probes_sent < self._policy.probe.max_retries:
             probes = self._ask(session, at)
             if probes:
                 return probes
-        return self.end(session, at, EndReason.UNANSWERED if session.probes else EndReason.EXPIRED)
+        return self.end(
+            session, at, EndReason.UNANSWERED if session.probes_sent else EndReason.EXPIRED
+        )
 
     def _ask(self, session: Session, at: int) -> Effects:
         """Ask the ends of a session that have not answered yet; nothing if none can be asked."""
-        waiting = [end for end in Direction if not session.answered & 1 << end]
+        waiting = [end for end in Direction if not session.probe_answers & 1 << end]
         probes = tuple(
             PacketInjected(at, packet, session.zone_of_end(end), "probe", session.id)
             for end in waiting
@@ -129,10 +131,10 @@ class Endings:
     def sweep(self, now: int) -> Effects:
         """End those that are due, looking at no more than `SWEEP` of all."""
         effects: list[Effect] = []
-        looks = Looks(SWEEP)
-        while (session := self._table.expiry.due(now, looks)) is not None:
+        budget = Budget(SWEEP)
+        while (session := self._table.expiry.due(now, budget)) is not None:
             effects += self.expire(session)
-        for session in self._pressure.over(self._table, now, looks):
+        for session in self._pressure.over(self._table, now, budget):
             effects += self.expire(session, now)
         return tuple(effects)
 
@@ -142,8 +144,8 @@ class Endings:
         if len(table) < self._policy.capacity:
             return True, ()
         effects: Effects = ()
-        looks = Looks(SWEEP)
-        while (due := table.expiry.due(now, looks)) is not None:
+        budget = Budget(SWEEP)
+        while (due := table.expiry.due(now, budget)) is not None:
             effects += self.expire(due)
             if len(table) < self._policy.capacity:  # else it is asked whether it still lives
                 return True, effects

@@ -19,13 +19,13 @@ from fwemu.core.session import Session
 _SLACK: Final = 1024
 
 
-class Looks:
+class Budget:
     """How many entries may still be looked at."""
 
     def __init__(self, number: int) -> None:
         self.left = number
 
-    def take(self) -> bool:
+    def spend(self) -> bool:
         """Use one of them; False if none is left."""
         self.left -= 1
         return self.left >= 0
@@ -60,14 +60,14 @@ class ExpiryQueue:
         if deadline < session.queued:
             self._push(session, deadline)
 
-    def due(self, now: int, looks: Looks | None = None) -> Session | None:
+    def due(self, now: int, budget: Budget | None = None) -> Session | None:
         """A session whose deadline has come by `now`, the earliest first; None if there is none.
 
-        It stays the answer until it is removed.  With `looks` the search gives up, with None, when
+        It stays the answer until it is removed.  With `budget` the search gives up, with None, when
         these are used: many sessions that have seen traffic may stand before one that is due.
         """
         heap = self._heap
-        while heap and heap[0][0] <= now and (looks is None or looks.take()):
+        while heap and heap[0][0] <= now and (budget is None or budget.spend()):
             entry, _, session = heap[0]
             if session.queued != entry:  # ended, or superseded by an earlier entry
                 heapq.heappop(heap)

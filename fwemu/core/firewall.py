@@ -1,7 +1,7 @@
 """The only door: packets and time in, decisions and effects out.
 
-Follow one packet through `handle`.  It is parsed (`packet`); whoever judges its kind decides.  In a
-stateful firewall its session is looked up (`stateful`, `table`), and the protocol says what it
+Follow one packet through `handle`.  It is parsed (`packet`), and the handler of its kind decides.
+In a stateful firewall its session is looked up (`stateful`, `table`), and the protocol says what it
 means for that session (`trackers`, `tcp_table`); where there is no session, the rules say whether
 it may open one, and the policy what an unknown packet gets (`openings`).  What goes no further is
 refused (`refusals`).  Whatever follows from that is an effect (`effects`), carried out by whoever
@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fwemu.core.acl import AccessList
-from fwemu.core.arrival import Arrival, Judge
+from fwemu.core.active_policy import ActivePolicy
+from fwemu.core.arrival import Arrival, PacketHandler
 from fwemu.core.choices import AtExpiry, Mode
 from fwemu.core.effects import Decision, Effects
 from fwemu.core.endings import Endings
@@ -27,7 +28,6 @@ from fwemu.core.packet import Fragment, Kind, Malformed, Packet, parse
 from fwemu.core.policy import Policy
 from fwemu.core.reasons import EndReason, Reason
 from fwemu.core.refusals import Addresses, Refusals
-from fwemu.core.regime import Regime
 from fwemu.core.standby import Standby
 from fwemu.core.stateful import Stateful
 from fwemu.core.table import SessionTable
@@ -56,34 +56,34 @@ class Firewall:
         self._fragments = Reassembly(policy.fragments)
         self._up_at: int | None = None
         """The instant at which a reboot ends; None if there is none."""
-        self._work_by(policy)
+        self._apply(policy)
 
-    def _work_by(self, policy: Policy) -> None:
+    def _apply(self, policy: Policy) -> None:
         """Make all that works by a policy, once a policy, so that no packet has to.
 
         What is remembered stays: the table, the fragments, the counters.
         """
         self.policy = policy
         self._fragments.limits = policy.fragments
-        self._regime = Regime(policy, self.table)
+        self._active = ActivePolicy(policy, self.table)
         self._refusals = Refusals(policy, self._addresses)
-        self._endings = Endings(self._regime)
-        openings = Openings(self._regime, self._endings, self._refusals)
-        stateful = Stateful(self._regime, self._endings, openings, self._refusals)
+        self._endings = Endings(self._active)
+        openings = Openings(self._active, self._endings, self._refusals)
+        stateful = Stateful(self._active, self._endings, openings, self._refusals)
         self._verdicts = FragmentVerdicts(
-            self._fragments, self.table, stateful.judges, self._refusals, self._recount
+            self._fragments, self.table, stateful.handlers, self._refusals, self._recount
         )
-        self._operators = Operators(self._regime, self._endings, openings, self._verdicts)
-        self._judges = stateful.judges
-        self._on_fragment: Judge[Fragment] = self._verdicts.on_fragment
-        self._on_malformed: Judge[Malformed] = self._refuse_malformed
+        self._operators = Operators(self._active, self._endings, openings, self._verdicts)
+        self._handlers = stateful.handlers
+        self._on_fragment: PacketHandler[Fragment] = self._verdicts.on_fragment
+        self._on_malformed: PacketHandler[Malformed] = self._refuse_malformed
         if policy.mode is Mode.ACL:
             access_list = AccessList(policy, self._refusals)
-            self._judges = [access_list.on_packet for _ in Kind]
+            self._handlers = [access_list.on_packet for _ in Kind]
             self._on_fragment = access_list.on_fragment
         if self._up_at is not None:
-            self._judges = [self._wait for _ in Kind]
-            self._on_fragment = self._on_malformed = self._wait
+            self._handlers = [self._refuse_while_booting for _ in Kind]
+            self._on_fragment = self._on_malformed = self._refuse_while_booting
 
     # -- packets ------------------------------------------------------------------------------
 
@@ -95,20 +95,20 @@ class Firewall:
         """
         packet = parse(data)
         if type(packet) is Packet:
-            decision = self._judges[packet[0]](packet, data, now, zone)
+            decision = self._handlers[packet[0]](packet, data, now, zone)
         else:
-            decision = self._judge(packet, data, now, zone)
+            decision = self._dispatch(packet, data, now, zone)
         reason = decision[1]
         self.packets[reason] += 1
         self.octets[reason] += packet.length
         return decision
 
-    def _judge(
+    def _dispatch(
         self, packet: Packet | Fragment | Malformed, data: bytes, now: int, zone: Zone
     ) -> Decision:
-        """Whatever it is."""
+        """Decide about a packet, a fragment or malformed bytes."""
         if isinstance(packet, Packet):
-            return self._judges[packet.kind](packet, data, now, zone)
+            return self._handlers[packet.kind](packet, data, now, zone)
         if isinstance(packet, Fragment):
             return self._on_fragment(packet, data, now, zone)
         return self._on_malformed(packet, data, now, zone)
@@ -117,7 +117,7 @@ class Firewall:
         """Not a packet: dropped, whatever the policy says."""
         return self._refusals.refuse(Arrival(packet, data, now, zone), packet.reason)
 
-    def _wait(
+    def _refuse_while_booting(
         self, packet: Packet | Fragment | Malformed, data: bytes, now: int, zone: Zone
     ) -> Decision:
         """Nothing passes while the firewall is on its way up."""
@@ -126,7 +126,7 @@ class Firewall:
             refused = packet.packet if isinstance(packet, Fragment) else packet
             return self._refusals.refuse(Arrival(refused, data, now, zone), Reason.REBOOTING)
         self._come_up()
-        return self._judge(packet, data, now, zone)
+        return self._dispatch(packet, data, now, zone)
 
     def _recount(self, reason: Reason, length: int) -> None:
         """A packet that was held counts by its verdict from now on."""
@@ -156,7 +156,7 @@ class Firewall:
             return self._up_at
         looks = (
             self.table.expiry.next_look(),
-            self._regime.pressure.next_look(),
+            self._active.pressure.next_look(),
             self._fragments.next_deadline(),
         )
         return min((instant for instant in looks if instant is not None), default=None)
@@ -185,7 +185,7 @@ class Firewall:
         before = self.policy
         if policy.when_full is not before.when_full:
             self.table.set_eviction(policy.when_full)
-        self._work_by(policy)
+        self._apply(policy)
         return ended + self._operators.adopt(before, now)
 
     def fail_over(self, now: int, peer: Standby | None = None, lag: int = 0) -> Effects:
@@ -204,10 +204,10 @@ class Firewall:
         ended = self._endings.end_due(now)
         held = self.drop_held(now)
         self._up_at = now + outage
-        self._work_by(self.policy)
+        self._apply(self.policy)
         return ended + held + self._endings.end_all(now, EndReason.REBOOTED)
 
     def _come_up(self) -> None:
         """A reboot is over."""
         self._up_at = None
-        self._work_by(self.policy)
+        self._apply(self.policy)

@@ -58,8 +58,8 @@ def reset_of(
     It seems to come from the other end.  An end that has only sent its SYN believes a RST by its
     acknowledgement (RFC 9293 section 3.10.7.3).  None if no number is known that it would believe.
     """
-    assert session.talk is not None
-    receiver, sender = session.talk.ends[toward], session.talk.ends[1 - toward]
+    assert session.tcp is not None
+    receiver, sender = session.tcp.ends[toward], session.tcp.ends[1 - toward]
     path = _path_toward(session, toward)
     if numbers is ResetNumbers.STALE and sender.first is not None:
         return _tcp(ttl, *path, seq=sender.first, ack=receiver.first or 0, flags=RST | ACK)
@@ -78,8 +78,8 @@ def probe_of(session: Session, toward: Direction, ttl: int) -> bytes | None:
     It seems to come from the other end: an ACK one below the number expected, which a living end
     answers at once (RFC 9293 section 3.8.4).  None if that number is not known.
     """
-    assert session.talk is not None
-    receiver, sender = session.talk.ends[toward], session.talk.ends[1 - toward]
+    assert session.tcp is not None
+    receiver, sender = session.tcp.ends[toward], session.tcp.ends[1 - toward]
     if receiver.acked is None or receiver.next is None:
         return None
     return _tcp(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from fwemu.core import tcp
-from fwemu.core.arrival import Arrival, Judge
+from fwemu.core.arrival import Arrival, PacketHandler
 from fwemu.core.effects import Decision, Effect, Effects, PacketRefused, PacketReleased
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.fragments import Datagram, Held, Reassembly
@@ -22,7 +22,7 @@ _FOLLOWS: Final = Decision(Verdict.ACCEPT, Reason.FRAGMENT)
 
 
 class FragmentVerdicts:
-    """Decides about fragments as `judges`, by kind, do about whole packets.
+    """Decides about fragments as `handlers`, by kind, do about whole packets.
 
     `recount` is told of every packet that was counted as held: its reason now, and its length.
     """
@@ -31,13 +31,13 @@ class FragmentVerdicts:
         self,
         memory: Reassembly,
         table: SessionTable,
-        judges: Sequence[Judge[Packet]],
+        handlers: Sequence[PacketHandler[Packet]],
         refusals: Refusals,
         recount: Callable[[Reason, int], None],
     ) -> None:
         self._memory = memory
         self._table = table
-        self._judges = judges
+        self._handlers = handlers
         self._refusals = refusals
         self._recount = recount
 
@@ -96,7 +96,7 @@ class FragmentVerdicts:
             arrival = Arrival(fragment.packet, data, now, zone)
             return self._refusals.refuse(arrival, fragment.packet.reason)
         packet = datagram.whole(fragment)
-        decision = self._judges[packet.kind](packet, data, now, zone)
+        decision = self._handlers[packet.kind](packet, data, now, zone)
         if decision.verdict:
             datagram.first = fragment
         return decision
@@ -107,9 +107,9 @@ class FragmentVerdicts:
         packet = datagram.whole(datagram.first)
         is_tcp = packet.kind is Kind.TCP
         session = self._table.find(packet.protocol, packet.key) if is_tcp else None
-        if session is not None and session.talk is not None:
+        if session is not None and session.tcp is not None:
             direction = Direction.ORIGINAL if packet.key == session.key else Direction.REPLY
-            tcp.lengthen(session.talk, packet.end, direction)
+            tcp.lengthen(session.tcp, packet.end, direction)
 
     def _release(self, waited: Iterable[Held], reason: Reason, at: int) -> Effects:
         """Packets that were held get their verdict, and are counted by it."""

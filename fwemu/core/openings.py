@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwemu.core.active_policy import ActivePolicy
 from fwemu.core.arrival import Arrival
 from fwemu.core.choices import OnUnknown, Trust
 from fwemu.core.effects import Decision, Effects, SessionEnded, SessionOpened
@@ -16,8 +17,7 @@ from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.packet import Packet, keys_of, reverse_key
 from fwemu.core.reasons import Answer, EndReason, Reason, Verdict
 from fwemu.core.refusals import Refusals
-from fwemu.core.regime import Regime
-from fwemu.core.rules import Action, judge
+from fwemu.core.rules import Action, first_match
 from fwemu.core.session import Session
 from fwemu.core.standby import take_over
 from fwemu.core.tcp_table import Segment, State
@@ -37,14 +37,14 @@ _UNKNOWN_ANSWERS: Final = {
 class Openings:
     """Opens sessions, for those who may have one."""
 
-    def __init__(self, regime: Regime, endings: Endings, refusals: Refusals) -> None:
-        self._policy = regime.policy
-        self._table = regime.table
-        self._timers = regime.timers
-        self._pressure = regime.pressure
+    def __init__(self, active: ActivePolicy, endings: Endings, refusals: Refusals) -> None:
+        self._policy = active.policy
+        self._table = active.table
+        self._timers = active.timers
+        self._pressure = active.pressure
         self._endings = endings
         self._refusals = refusals
-        self._rules_answer = any(rule.on_unknown is not None for rule in regime.policy.rules)
+        self._rules_answer = any(rule.on_unknown is not None for rule in active.policy.rules)
 
     def begin(
         self, arrival: Arrival[Packet], earlier: Effects = (), reused: Session | None = None
@@ -61,7 +61,7 @@ class Openings:
         if not isinstance(state, State) or (is_midstream and on_unknown is not OnUnknown.PICK_UP):
             answer = _UNKNOWN_ANSWERS[on_unknown]
             return self._refusals.refuse(arrival, Reason.UNKNOWN_PACKET, earlier, answer=answer)
-        action, rule = judge(packet, zone, policy.rules, policy.default_action)
+        action, rule = first_match(packet, zone, policy.rules, policy.default_action)
         if action is not Action.ALLOW:
             earlier += self._remember_denial(arrival, rule)
             return self._refusals.by_rule(arrival, action, rule, earlier)
@@ -73,8 +73,8 @@ class Openings:
             return self._refusals.refuse(arrival, Reason.TABLE_FULL, earlier, rule=rule)
         is_trusted = not is_midstream or policy.trust is Trust.AT_ONCE
         session = self._open(arrival, state, rule, is_trusted=is_trusted)
-        if session.talk is not None:
-            session.talk.open(packet)
+        if session.tcp is not None:
+            session.tcp.open(packet)
         if is_midstream and is_trusted:
             self._table.assured(session)
         opened = SessionOpened(now, session.id, session.flow, zone, state, rule, is_midstream)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fwemu.core.active_policy import ActivePolicy
 from fwemu.core.choices import AtExpiry, Mode
 from fwemu.core.effects import Effect, Effects, StateChanged
 from fwemu.core.endings import RESETS, Endings
@@ -14,20 +15,23 @@ from fwemu.core.fragment_verdicts import FragmentVerdicts
 from fwemu.core.openings import Openings
 from fwemu.core.policy import Policy
 from fwemu.core.reasons import EndReason
-from fwemu.core.regime import Regime
-from fwemu.core.standby import Standby, Unheard, take_over
+from fwemu.core.standby import Standby, Unreplicated, take_over
 
 
 class Operators:
     """What operators may do; `Firewall` says what each of it means."""
 
     def __init__(
-        self, regime: Regime, endings: Endings, openings: Openings, fragments: FragmentVerdicts
+        self,
+        active: ActivePolicy,
+        endings: Endings,
+        openings: Openings,
+        fragments: FragmentVerdicts,
     ) -> None:
-        self._policy = regime.policy
-        self._table = regime.table
-        self._timers = regime.timers
-        self._pressure = regime.pressure
+        self._policy = active.policy
+        self._table = active.table
+        self._timers = active.timers
+        self._pressure = active.pressure
         self._endings = endings
         self._openings = openings
         self._fragments = fragments
@@ -73,36 +77,36 @@ class Operators:
         if peer is None:
             return effects + self._endings.end_all(now, EndReason.FAILED_OVER)
         peer.follow(effects)
-        unheard = peer.unheard(now - lag)
-        effects += self._hand_over(unheard, now) + self._restore(unheard, now)
+        unreplicated = peer.unreplicated(now - lag)
+        effects += self._hand_over(unreplicated, now) + self._restore(unreplicated, now)
         self._pressure.counted(len(self._table), now)
         return effects
 
-    def _hand_over(self, unheard: Unheard, now: int) -> Effects:
+    def _hand_over(self, unreplicated: Unreplicated, now: int) -> Effects:
         """The peer has those sessions of the table of which it has heard, in the states of then."""
         effects: list[Effect] = []
         known = []
         for session in self._table:
-            if session.id in unheard.opened:
+            if session.id in unreplicated.opened:
                 effects += self._endings.end(session, now, EndReason.FAILED_OVER)
             else:
                 self._table.remove(session)
                 known.append(session)
         for session in known:
             before = session.state
-            take_over(session, unheard.states.get(session.id, before), now)
+            take_over(session, unreplicated.states.get(session.id, before), now)
             self._timers.begin(session)
             self._table.add(session)
             if session.state is not before:
                 effects.append(StateChanged(now, session.id, before, session.state, None))
         return tuple(effects)
 
-    def _restore(self, unheard: Unheard, now: int) -> Effects:
+    def _restore(self, unreplicated: Unreplicated, now: int) -> Effects:
         """Sessions of whose end it has not heard it still has, as far as there is room."""
         if self._policy.mode is not Mode.STATEFUL:
             return ()
         room = self._policy.capacity - len(self._table)
         longest = self._policy.longest
-        young = [each for each in unheard.ended.values() if now - each.opened < longest]
+        young = [each for each in unreplicated.ended.values() if now - each.opened < longest]
         young.sort(key=lambda ended: ended.id)
         return tuple(self._openings.restore(each, now) for each in young[:room])

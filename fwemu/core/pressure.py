@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fwemu.core.choices import UnderPressure
-from fwemu.core.expiry import Looks
+from fwemu.core.expiry import Budget
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import PressurePolicy
 from fwemu.core.session import Session
@@ -59,9 +59,9 @@ class Pressure:
             return 0
         return lifetime * (self._stop - self._filled) // (self._stop - self._start)
 
-    def over(self, table: SessionTable, now: int, looks: Looks) -> Iterator[Session]:
-        """The sessions that are older than pressure allows, as far as `looks` reaches."""
-        while self.is_on and now >= self._next_walk and looks.take():
+    def over(self, table: SessionTable, now: int, budget: Budget) -> Iterator[Session]:
+        """The sessions that are older than pressure allows, as far as `budget` reaches."""
+        while self.is_on and now >= self._next_walk and budget.spend():
             if self._walk is None:
                 self._walk = iter(table.numbers())
             number = next(self._walk, None)

@@ -108,7 +108,7 @@ class Ruling(NamedTuple):
     """Index of the rule; None for the default action."""
 
 
-def judge(
+def first_match(
     packet: Packet, arrival: Zone, rules: Sequence[Rule], default: dict[Zone, Action]
 ) -> Ruling:
     """The first match, or the default action of the zone the packet comes from."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from fwemu.core.end import End
+from fwemu.core.endpoint import Endpoint
 from fwemu.core.flow import TCP, Direction, Flow, Zone, flow_of
-from fwemu.core.tcp import TcpTalk
+from fwemu.core.tcp import TcpConnection
 from fwemu.core.tcp_table import State
 from fwemu.core.timeouts import Lifetimes
 
@@ -15,18 +15,18 @@ class Session:
     """A session of the table; compared and hashed by identity."""
 
     __slots__ = (
-        "answered",
-        "asked",
         "assured",
         "ends",
         "id",
         "is_trusted",
+        "keepalive_pending",
         "key",
         "last_seen",
         "lifetime",
         "lifetimes",
         "opened",
-        "probes",
+        "probe_answers",
+        "probes_sent",
         "protocol",
         "queued",
         "reply_key",
@@ -34,7 +34,7 @@ class Session:
         "rule",
         "slot",
         "state",
-        "talk",
+        "tcp",
         "zone",
     )
 
@@ -67,17 +67,19 @@ class Session:
         """How long the timer runs from then on."""
         self.assured = False
         """Both ends have answered each other: TCP handshake complete, UDP replied."""
-        self.talk: Final = TcpTalk(now) if protocol == TCP else None
+        self.tcp: Final = TcpConnection(now) if protocol == TCP else None
         """What is known of a TCP connection beyond its state."""
-        self.ends: Final[tuple[End, End]] = self.talk.ends if self.talk else (End(now), End(now))
+        self.ends: Final[tuple[Endpoint, Endpoint]] = (
+            self.tcp.ends if self.tcp else (Endpoint(now), Endpoint(now))
+        )
         """By direction: the end that sends in it."""
         self.is_trusted = True
         """Its handshake was seen, or nobody asks for that: it may count as established."""
-        self.asked: Direction | None = None
+        self.keepalive_pending: Direction | None = None
         """The end that a keepalive probe has asked, and that has not answered yet."""
-        self.probes = 0
+        self.probes_sent = 0
         """How often the firewall has asked its ends since its timer ran out."""
-        self.answered = 0
+        self.probe_answers = 0
         """Which ends have answered that: a bit for each direction."""
         # changed by an operator
         self.rule = rule

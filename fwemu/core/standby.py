@@ -22,7 +22,7 @@ The resend queue of conntrackd holds as many (ResendQueueSize in conntrackd.conf
 """
 
 
-class Unheard(NamedTuple):
+class Unreplicated(NamedTuple):
     """How what the peer knows differs from the table."""
 
     opened: set[int]
@@ -53,40 +53,40 @@ class Standby:
                 while in_flight and in_flight[0].at <= heard:
                     in_flight.popleft()
 
-    def unheard(self, as_of: int) -> Unheard:
+    def unreplicated(self, as_of: int) -> Unreplicated:
         """What the peer does not know, if it knows all that was so at the instant `as_of`."""
-        unheard = Unheard(set(), {}, {})
+        unreplicated = Unreplicated(set(), {}, {})
         for effect in reversed(self._in_flight):
             if effect.at > as_of:
-                _UNDO[type(effect)](unheard, effect)
-        return unheard
+                _UNDO[type(effect)](unreplicated, effect)
+        return unreplicated
 
     def synchronise(self) -> None:
         """The peer is told everything at once, as one that joins is."""
         self._in_flight.clear()
 
 
-def _not_opened(unheard: Unheard, effect: SessionOpened) -> None:
-    if unheard.ended.pop(effect.id, None) is None:
-        unheard.opened.add(effect.id)
+def _undo_open(unreplicated: Unreplicated, effect: SessionOpened) -> None:
+    if unreplicated.ended.pop(effect.id, None) is None:
+        unreplicated.opened.add(effect.id)
 
 
-def _not_moved(unheard: Unheard, effect: StateChanged) -> None:
-    ended = unheard.ended.get(effect.id)
+def _undo_change(unreplicated: Unreplicated, effect: StateChanged) -> None:
+    ended = unreplicated.ended.get(effect.id)
     if ended is None:
-        unheard.states[effect.id] = effect.before
+        unreplicated.states[effect.id] = effect.before
     else:
-        unheard.ended[effect.id] = ended._replace(state=effect.before)
+        unreplicated.ended[effect.id] = ended._replace(state=effect.before)
 
 
-def _not_ended(unheard: Unheard, effect: SessionEnded) -> None:
-    unheard.ended[effect.id] = effect
+def _undo_end(unreplicated: Unreplicated, effect: SessionEnded) -> None:
+    unreplicated.ended[effect.id] = effect
 
 
-_UNDO: Final[dict[type, Callable[[Unheard, Any], None]]] = {
-    SessionOpened: _not_opened,
-    StateChanged: _not_moved,
-    SessionEnded: _not_ended,
+_UNDO: Final[dict[type, Callable[[Unreplicated, Any], None]]] = {
+    SessionOpened: _undo_open,
+    StateChanged: _undo_change,
+    SessionEnded: _undo_end,
 }
 
 _ASSURED: Final = frozenset(
@@ -107,8 +107,8 @@ def take_over(session: Session, state: State, now: int) -> None:
     session.state = state
     session.assured = state in _ASSURED
     session.last_seen = session.restarted = now
-    session.asked = None
+    session.keepalive_pending = None
     for end in session.ends:
         end.restarted = now
-    if session.talk is not None:
-        session.talk.forget_numbers()
+    if session.tcp is not None:
+        session.tcp.forget_numbers()

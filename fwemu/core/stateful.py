@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from fwemu.core import tcp
-from fwemu.core.arrival import Arrival, Judge
+from fwemu.core.active_policy import ActivePolicy
+from fwemu.core.arrival import Arrival, PacketHandler
 from fwemu.core.choices import Trust
 from fwemu.core.effects import Decision, Effect, Effects, KeepaliveSeen, StateChanged
 from fwemu.core.endings import Endings
@@ -14,7 +15,6 @@ from fwemu.core.openings import Openings
 from fwemu.core.packet import Kind, Packet, flow_of_packet
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.refusals import Refusals
-from fwemu.core.regime import Regime
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import Cell, State
 from fwemu.core.timeouts import DISCARDED_STATES, END_OF_STATE
@@ -34,19 +34,19 @@ class Stateful:
     """Sessions, as the packets see them that pass through."""
 
     def __init__(
-        self, regime: Regime, endings: Endings, openings: Openings, refusals: Refusals
+        self, active: ActivePolicy, endings: Endings, openings: Openings, refusals: Refusals
     ) -> None:
-        self._table = regime.table
-        self._find = regime.table.find
-        self._seen = regime.table.eviction.seen
-        self._timers = regime.timers
-        self._pressure = regime.pressure
-        self._window_check = regime.policy.window_check
-        self._trust = regime.policy.trust
+        self._table = active.table
+        self._find = active.table.find
+        self._seen = active.table.eviction.seen
+        self._timers = active.timers
+        self._pressure = active.pressure
+        self._window_check = active.policy.window_check
+        self._trust = active.policy.trust
         self._endings = endings
         self._begin = openings.begin
         self._refuse = refusals.refuse
-        self.judges: Final[list[Judge[Packet]]] = [
+        self.handlers: Final[list[PacketHandler[Packet]]] = [
             self._relate if kind is Kind.ERROR else self._track for kind in Kind
         ]
         """Who decides about a packet, indexed by its kind."""
@@ -65,19 +65,19 @@ class Stateful:
                 decision = self._track(packet, data, now, zone)
                 return decision._replace(effects=earlier + decision.effects)
         direction = _ORIGINAL if packet.key == session.key else _REPLY
-        talk = session.talk
+        connection = session.tcp
         is_keepalive = False
         state: State | Cell
         if session.state in DISCARDED_STATES:
             arrival = Arrival(packet, data, now, zone)
             return self._refuse(arrival, Reason.DISCARDED, session=session.id)
-        if talk is None:
+        if connection is None:
             state = TRACK[packet.kind](session, packet, direction)
-        elif session.state is _ESTABLISHED and tcp.flows_on(talk, packet, direction):
+        elif session.state is _ESTABLISHED and tcp.flows_on(connection, packet, direction):
             state = _ESTABLISHED
         else:
-            is_keepalive = tcp.is_keepalive(talk, packet, direction)
-            state = tcp.track(talk, session.state, packet, direction, self._window_check)
+            is_keepalive = tcp.is_keepalive(connection, packet, direction)
+            state = tcp.track(connection, session.state, packet, direction, self._window_check)
         if isinstance(state, State):
             return self._advance(session, packet, direction, state, now, is_keepalive)
         if state is Cell.IGNORE:

@@ -1,7 +1,7 @@
 """What a TCP segment means for its session, by its numbers as well as its flags.
 
 The order is that of nf_conntrack (nf_conntrack_tcp_packet in
-net/netfilter/nf_conntrack_proto_tcp.c, kernel 6.x): the segment gets a name (`meaning`), the table
+net/netfilter/nf_conntrack_proto_tcp.c, kernel 6.x): the segment gets a name (`classify`), the table
 says where that leads, the window says whether it can be believed, and only then anything is
 learned.  A segment that is refused has changed nothing.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Final
 
-from fwemu.core.end import TcpEnd
+from fwemu.core.endpoint import TcpEndpoint
 from fwemu.core.flow import Direction
 from fwemu.core.packet import Packet
 from fwemu.core.seq import HALF, later, precedes
@@ -23,13 +23,13 @@ from fwemu.core.tcp_window import (
     Fit,
     WindowCheck,
     acknowledged,
-    begin_anew,
     fit,
-    forget,
-    join,
+    forget_numbers,
     learn,
-    open_with,
-    resume,
+    learn_first,
+    learn_ignored_syn,
+    learn_midstream,
+    learn_syn,
 )
 
 _ORIGINAL, _REPLY = Direction.ORIGINAL, Direction.REPLY
@@ -54,7 +54,7 @@ _NO_NUMBERS: Final = (-1, -1, -1, -1)
 """Those of no packet."""
 
 
-class TcpTalk:
+class TcpConnection:
     """The TCP side of a session: both ends, and the segment that was last remembered."""
 
     __slots__ = (
@@ -71,7 +71,7 @@ class TcpTalk:
     )
 
     def __init__(self, now: int = 0) -> None:
-        self.ends = (TcpEnd(now), TcpEnd(now))
+        self.ends = (TcpEndpoint(now), TcpEndpoint(now))
         """By direction: the end that sends in it."""
         self.is_liberal = False
         """It was picked up in its middle: scaling is not known, nothing can be checked."""
@@ -97,12 +97,12 @@ class TcpTalk:
 
     def open(self, packet: Packet) -> None:
         """Learn from the first segment."""
-        self.is_liberal = open_with(*self.ends, packet)
+        self.is_liberal = learn_syn(*self.ends, packet)
 
     def forget_numbers(self) -> None:
         """Know no more of the ends than after a pick-up in which neither has spoken yet."""
         for end in self.ends:
-            forget(end)
+            forget_numbers(end)
         self.is_liberal = True
         self.is_replied = self.awaits_challenge = False
         self.last_segment = None
@@ -110,8 +110,8 @@ class TcpTalk:
         self.repeats = 0
 
 
-def meaning(
-    talk: TcpTalk, state: State, packet: Packet, direction: Direction, check: WindowCheck
+def classify(
+    tcp: TcpConnection, state: State, packet: Packet, direction: Direction, check: WindowCheck
 ) -> Segment:
     """The segment's name for the table: that of its flags, or one that its numbers give it."""
     segment = packet.segment
@@ -119,17 +119,19 @@ def meaning(
     if segment is _ACK:
         if state is _ESTABLISHED:
             return _ACK
-        return _meaning_of_ack(talk, state, direction)
+        return _classify_ack(tcp, state, direction)
     if segment is _SYN:
-        return _meaning_of_syn(talk, state, packet, direction)
+        return _classify_syn(tcp, state, packet, direction)
     if segment is _SYN_ACK:
-        return _meaning_of_syn_ack(talk, state, packet, direction)
+        return _classify_syn_ack(tcp, state, packet, direction)
     if segment is _RST and check is not WindowCheck.OFF:
-        return _meaning_of_rst(talk, state, packet, direction)
+        return _classify_rst(tcp, state, packet, direction)
     return segment
 
 
-def _meaning_of_syn(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> Segment:
+def _classify_syn(
+    tcp: TcpConnection, state: State, packet: Packet, direction: Direction
+) -> Segment:
     """A SYN after a close opens anew if this connection was closed properly, or by its sender.
 
     Before anything was answered, one with an earlier number than the first may be a new attempt or
@@ -137,43 +139,45 @@ def _meaning_of_syn(talk: TcpTalk, state: State, packet: Packet, direction: Dire
     """
     cell = NEXT[state][direction][_SYN]
     if cell is State.SYN_SENT:
-        expected = talk.ends[_ORIGINAL].next  # None after a failover
+        expected = tcp.ends[_ORIGINAL].next  # None after a failover
         is_earlier = expected is not None and precedes(packet.end, expected)
         return Segment.SYN_AGAIN if is_earlier else _SYN
     if cell is not Cell.REOPEN:
         return _SYN
-    was_closed = talk.ends[0].closed_first or talk.ends[1].closed_first
-    was_reset_by_sender = talk.last_segment is _RST and talk.last_direction is direction
+    was_closed = tcp.ends[0].closed_first or tcp.ends[1].closed_first
+    was_reset_by_sender = tcp.last_segment is _RST and tcp.last_direction is direction
     return _SYN if was_closed or was_reset_by_sender else Segment.SYN_AGAIN
 
 
-def _meaning_of_syn_ack(
-    talk: TcpTalk, state: State, packet: Packet, direction: Direction
+def _classify_syn_ack(
+    tcp: TcpConnection, state: State, packet: Packet, direction: Direction
 ) -> Segment:
     """Does it answer a SYN that was ignored, and not only a repetition of the first?"""
     answers_ignored_syn = (
-        talk.last_segment is _SYN
-        and talk.last_direction is not direction
-        and packet.ack == talk.last_numbers[_END]
-        and packet.ack != talk.ends[1 - direction].first
+        tcp.last_segment is _SYN
+        and tcp.last_direction is not direction
+        and packet.ack == tcp.last_numbers[_END]
+        and packet.ack != tcp.ends[1 - direction].first
         and (state is State.SYN_SENT or NEXT[state][direction][_SYN_ACK] is Cell.IGNORE)
     )
     return Segment.SYN_ACK_SYNC if answers_ignored_syn else _SYN_ACK
 
 
-def _meaning_of_ack(talk: TcpTalk, state: State, direction: Direction) -> Segment:
-    answers_syn = talk.last_segment is _SYN and talk.last_direction is not direction
-    if state is State.LAST_ACK and talk.awaits_challenge and answers_syn:
+def _classify_ack(tcp: TcpConnection, state: State, direction: Direction) -> Segment:
+    answers_syn = tcp.last_segment is _SYN and tcp.last_direction is not direction
+    if state is State.LAST_ACK and tcp.awaits_challenge and answers_syn:
         return Segment.ACK_CHALLENGE
-    if state is State.SYN_RECV and talk.is_simultaneous:
+    if state is State.SYN_RECV and tcp.is_simultaneous:
         return Segment.ACK_BOTH
     return _ACK
 
 
-def _meaning_of_rst(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> Segment:
+def _classify_rst(
+    tcp: TcpConnection, state: State, packet: Packet, direction: Direction
+) -> Segment:
     """RFC 5961 section 3.2: only the exact number resets; one in the window is challenged."""
-    expected = talk.ends[1 - direction].acked
-    if expected is None or talk.last_segment is _SYN or state in _CLOSING:  # perhaps outdated
+    expected = tcp.ends[1 - direction].acked
+    if expected is None or tcp.last_segment is _SYN or state in _CLOSING:  # perhaps outdated
         return _RST
     if packet.seq == 0 and state is not _ESTABLISHED:  # an answer to a SYN that was passed
         return _RST
@@ -182,37 +186,37 @@ def _meaning_of_rst(talk: TcpTalk, state: State, packet: Packet, direction: Dire
     if state is not _ESTABLISHED or packet.seq == expected:
         return _RST
     follows_own_data = (
-        talk.last_segment is _ACK
-        and talk.last_direction is direction
-        and packet.seq == talk.last_numbers[_END]
+        tcp.last_segment is _ACK
+        and tcp.last_direction is direction
+        and packet.seq == tcp.last_numbers[_END]
     )
     return _RST if follows_own_data else Segment.RST_INEXACT
 
 
-def is_keepalive(talk: TcpTalk, packet: Packet, direction: Direction) -> bool:
+def is_keepalive(tcp: TcpConnection, packet: Packet, direction: Direction) -> bool:
     """Does this end ask whether the other is still there?
 
     A probe is an ACK one below the next sequence number, with no octet or a useless one, while
     nothing is outstanding (RFC 9293 section 3.8.4).  To be asked before the segment is tracked.
     """
-    expected = talk.ends[direction].next
+    expected = tcp.ends[direction].next
     return (
         expected is not None
         and expected - packet.seq & 0xFFFFFFFF == 1
         and packet.segment is _ACK
         and packet.end - packet.seq & 0xFFFFFFFF <= 1
-        and talk.ends[1 - direction].acked == expected
+        and tcp.ends[1 - direction].acked == expected
     )
 
 
-def flows_on(talk: TcpTalk, packet: Packet, direction: Direction) -> bool:
+def flows_on(tcp: TcpConnection, packet: Packet, direction: Direction) -> bool:
     """The quick way for nearly every segment of an open connection; False if it is not one.
 
     It comes in order, acknowledges what the other end has sent lately, and has no options but
     timestamps: then bounds II, III and IV of `tcp_window` hold by themselves.
     """
     _, _, _, _, segment, seq, ack, end, window, _, options, _ = packet
-    sender, receiver = talk.ends[direction], talk.ends[1 - direction]
+    sender, receiver = tcp.ends[direction], tcp.ends[1 - direction]
     expected = receiver.next
     if (
         segment is not _ACK
@@ -239,44 +243,44 @@ def flows_on(talk: TcpTalk, packet: Packet, direction: Direction) -> bool:
         receiver.limit = limit + 1 & MASK if window == 0 else limit
     if ack == expected:
         receiver.is_unacknowledged = False
-    _count_repeats(talk, packet, direction)
-    talk.last_segment = _ACK
+    _count_repeats(tcp, packet, direction)
+    tcp.last_segment = _ACK
     return True
 
 
 def track(
-    talk: TcpTalk, state: State, packet: Packet, direction: Direction, check: WindowCheck
+    tcp: TcpConnection, state: State, packet: Packet, direction: Direction, check: WindowCheck
 ) -> State | Cell:
     """Where a segment leads; what it teaches is learned if it passes, and only then."""
-    segment = meaning(talk, state, packet, direction, check)
+    segment = classify(tcp, state, packet, direction, check)
     cell = NEXT[state][direction][segment]
     if type(cell) is not State:
         if cell is Cell.IGNORE:
-            _remember_ignored(talk, segment, packet, direction)
-            talk.is_replied |= direction is _REPLY
+            _remember_ignored(tcp, segment, packet, direction)
+            tcp.is_replied |= direction is _REPLY
         return cell
-    if segment is not _RST or not _needs_no_window(talk, state, packet, direction):
-        fitting = _believe(talk, state, segment, packet, direction, check)
+    if segment is not _RST or not _needs_no_window(tcp, state, packet, direction):
+        fitting = _check_and_learn(tcp, state, segment, packet, direction, check)
         if fitting is Fit.OUTSIDE:
             return Cell.OUTSIDE
         if fitting is not Fit.INSIDE:
-            talk.is_replied |= direction is _REPLY
+            tcp.is_replied |= direction is _REPLY
             return Cell.IGNORE
-    talk.is_replied |= direction is _REPLY
+    tcp.is_replied |= direction is _REPLY
     if segment is Segment.SYN_ACK_SYNC:
-        talk.is_liberal = talk.is_simultaneous = talk.awaits_challenge = False
-    talk.last_segment = packet.segment
-    talk.last_direction = direction
+        tcp.is_liberal = tcp.is_simultaneous = tcp.awaits_challenge = False
+    tcp.last_segment = packet.segment
+    tcp.last_direction = direction
     if cell is State.SYN_SENT2:
-        talk.is_simultaneous = True
+        tcp.is_simultaneous = True
     elif cell is State.FIN_WAIT:
-        talk.ends[direction].closed_first = True
+        tcp.ends[direction].closed_first = True
     return cell
 
 
-def lengthen(talk: TcpTalk, end: int, direction: Direction) -> None:
+def lengthen(tcp: TcpConnection, end: int, direction: Direction) -> None:
     """A segment that was tracked ends later than it seemed: the rest came in fragments."""
-    sender, receiver = talk.ends[direction], talk.ends[1 - direction]
+    sender, receiver = tcp.ends[direction], tcp.ends[1 - direction]
     if sender.next is not None and 0 < end - sender.next & MASK < HALF:
         sender.next = end
         sender.is_unacknowledged = True
@@ -285,8 +289,8 @@ def lengthen(talk: TcpTalk, end: int, direction: Direction) -> None:
         receiver.window += beyond
 
 
-def _believe(
-    talk: TcpTalk,
+def _check_and_learn(
+    tcp: TcpConnection,
     state: State,
     segment: Segment,
     packet: Packet,
@@ -294,16 +298,16 @@ def _believe(
     check: WindowCheck,
 ) -> Fit:
     """Check a segment against the window; learn from it if it lies inside."""
-    sender, receiver = talk.ends[direction], talk.ends[1 - direction]
+    sender, receiver = tcp.ends[direction], tcp.ends[1 - direction]
     before = None
     if sender.next is None or state in _OPENING or segment is Segment.SYN_ACK_SYNC:
         before = (sender.state(), receiver.state())
-        _begin(talk, segment, packet, sender, receiver)
+        _begin(tcp, segment, packet, sender, receiver)
     ack, sack = acknowledged(receiver, packet)
     if segment is _RST and packet.seq == 0 and state is State.SYN_SENT:  # it answers the SYN
         assert sender.next is not None
         packet = packet._replace(seq=sender.next, end=sender.next)
-    if check is not WindowCheck.OFF and not talk.is_liberal:
+    if check is not WindowCheck.OFF and not tcp.is_liberal:
         fitting = fit(sender, receiver, packet.seq, packet.end, sack)
         if fitting is Fit.BEYOND:
             assert sender.next is not None
@@ -319,66 +323,70 @@ def _believe(
     if segment is not Segment.RST_INEXACT:  # anyone may guess that one
         learn(sender, receiver, packet, ack, sack)
         if packet.segment is _ACK:
-            _count_repeats(talk, packet, direction)
+            _count_repeats(tcp, packet, direction)
     return Fit.INSIDE
 
 
 def _begin(
-    talk: TcpTalk, segment: Segment, packet: Packet, sender: TcpEnd, receiver: TcpEnd
+    tcp: TcpConnection, segment: Segment, packet: Packet, sender: TcpEndpoint, receiver: TcpEndpoint
 ) -> None:
     """The first segments of each end, and those with which an end begins anew."""
     if segment is Segment.SYN_ACK_SYNC:
-        resume(sender, receiver, talk.last_numbers[_END], talk.last_numbers[_WINDOW], talk.options)
+        learn_ignored_syn(
+            sender, receiver, tcp.last_numbers[_END], tcp.last_numbers[_WINDOW], tcp.options
+        )
     is_syn = packet.flags & SYN
     if sender.next is None or (is_syn and precedes(sender.next, packet.end)):
         if is_syn:
-            begin_anew(sender, receiver, packet)
+            learn_first(sender, receiver, packet)
         else:
-            join(sender, receiver, packet, acknowledged(receiver, packet)[1])
+            learn_midstream(sender, receiver, packet, acknowledged(receiver, packet)[1])
 
 
-def _needs_no_window(talk: TcpTalk, state: State, packet: Packet, direction: Direction) -> bool:
+def _needs_no_window(
+    tcp: TcpConnection, state: State, packet: Packet, direction: Direction
+) -> bool:
     """A RST cannot be checked if it answers what was passed and ignored, or while closing."""
     if state in _CLOSING:
         return True
-    if talk.ends[1 - direction].acked is not None and talk.last_segment is not _SYN:
-        return False  # its number could be checked, see `_meaning_of_rst`
-    if packet.ack == talk.last_numbers[_END] and (
-        (talk.last_segment is _SYN and talk.is_replied)
-        or (talk.last_segment is _ACK and state in _OPENING)
+    if tcp.ends[1 - direction].acked is not None and tcp.last_segment is not _SYN:
+        return False  # its number could be checked, see `_classify_rst`
+    if packet.ack == tcp.last_numbers[_END] and (
+        (tcp.last_segment is _SYN and tcp.is_replied)
+        or (tcp.last_segment is _ACK and state in _OPENING)
     ):
         return True
     return (  # it answers a challenge
         state is State.SYN_SENT
-        and talk.last_segment is _ACK
-        and packet.seq == talk.last_numbers[_ACK_NUMBER]
+        and tcp.last_segment is _ACK
+        and packet.seq == tcp.last_numbers[_ACK_NUMBER]
     )
 
 
 def _remember_ignored(
-    talk: TcpTalk, segment: Segment, packet: Packet, direction: Direction
+    tcp: TcpConnection, segment: Segment, packet: Packet, direction: Direction
 ) -> None:
     """The ends may be right and we may be wrong: keep what is needed to agree with them later."""
     if segment is Segment.ACK_CHALLENGE:
-        talk.awaits_challenge = False
+        tcp.awaits_challenge = False
         return
-    talk.last_segment = packet.segment
-    talk.last_direction = direction
+    tcp.last_segment = packet.segment
+    tcp.last_direction = direction
     seq, ack, end, window = numbers_of(packet)
     if packet.segment is not _ACK:  # nobody has to agree with that; it is no repetition of an ACK
-        ack = talk.last_numbers[_ACK_NUMBER]
-    talk.last_numbers = seq, ack, end, window
+        ack = tcp.last_numbers[_ACK_NUMBER]
+    tcp.last_numbers = seq, ack, end, window
     if packet.segment is _SYN:
-        talk.options = packet.options
-        talk.awaits_challenge = True
+        tcp.options = packet.options
+        tcp.awaits_challenge = True
 
 
-def _count_repeats(talk: TcpTalk, packet: Packet, direction: Direction) -> None:
+def _count_repeats(tcp: TcpConnection, packet: Packet, direction: Direction) -> None:
     """Is this the same segment once more?"""
     numbers = numbers_of(packet)
-    if talk.last_direction is direction and numbers == talk.last_numbers:
-        talk.repeats += 1
+    if tcp.last_direction is direction and numbers == tcp.last_numbers:
+        tcp.repeats += 1
         return
-    talk.last_direction = direction
-    talk.last_numbers = numbers
-    talk.repeats = 0
+    tcp.last_direction = direction
+    tcp.last_numbers = numbers
+    tcp.repeats = 0

@@ -50,7 +50,7 @@ TCP_STATES: Final = tuple(State)[: State.SYN_SENT2 + 1]
 class Segment(IntEnum):
     """What a TCP segment is: by its flags alone, or by its numbers too.
 
-    The second kind is told by `tcp.meaning` before the table is asked, so that every branch about
+    The second kind is told by `tcp.classify` before the table is asked, so that every branch about
     states stays in the table.
     """
 

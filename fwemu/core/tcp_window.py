@@ -19,7 +19,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from fwemu.core.end import TcpEnd
+from fwemu.core.endpoint import TcpEndpoint
 from fwemu.core.packet import Packet
 from fwemu.core.seq import HALF
 from fwemu.core.tcp_options import permits_sack, sack_edges, window_scale
@@ -41,7 +41,7 @@ class WindowCheck(Enum):
     LIBERAL = "liberal"
     """It passes, and teaches nothing (tcp_be_liberal); only a RST is refused for its number."""
     OFF = "off"
-    """Nobody looks: every segment is believed."""
+    """Nobody budget: every segment is believed."""
 
 
 class Fit(Enum):
@@ -55,7 +55,7 @@ class Fit(Enum):
     OUTSIDE = "outside"
 
 
-def open_with(sender: TcpEnd, receiver: TcpEnd, packet: Packet) -> bool:
+def learn_syn(sender: TcpEndpoint, receiver: TcpEndpoint, packet: Packet) -> bool:
     """Learn from the first segment of a session; is this one from the middle of a stream?
 
     Whether the ends scale their windows is not known then, so that nothing can be checked.
@@ -71,21 +71,23 @@ def open_with(sender: TcpEnd, receiver: TcpEnd, packet: Packet) -> bool:
     return True
 
 
-def begin_anew(sender: TcpEnd, receiver: TcpEnd, packet: Packet) -> None:
+def learn_first(sender: TcpEndpoint, receiver: TcpEndpoint, packet: Packet) -> None:
     """Learn from a SYN or SYN-ACK: what was known of this end's numbers is void."""
     _begin(sender, packet.end, packet.window, packet.options)
     if receiver.window and not (sender.has_scale and receiver.has_scale):
         sender.scale = receiver.scale = 0  # both must offer it (RFC 7323 section 2.2)
 
 
-def resume(sender: TcpEnd, receiver: TcpEnd, end: int, window: int, options: bytes) -> None:
+def learn_ignored_syn(
+    sender: TcpEndpoint, receiver: TcpEndpoint, end: int, window: int, options: bytes
+) -> None:
     """Believe a SYN after all, that of `receiver`: what was known of both ends is void."""
     sender.restore(_NOTHING)
     receiver.restore(_NOTHING)
     _begin(receiver, end, window, options)
 
 
-def forget(end: TcpEnd) -> None:
+def forget_numbers(end: TcpEndpoint) -> None:
     """Void what was known of an end's numbers, but for who closed first: that is a state."""
     closed_first = end.closed_first
     end.restore(_NOTHING)
@@ -93,7 +95,7 @@ def forget(end: TcpEnd) -> None:
     end.is_selective = True
 
 
-def join(sender: TcpEnd, receiver: TcpEnd, packet: Packet, sack: int) -> None:
+def learn_midstream(sender: TcpEndpoint, receiver: TcpEndpoint, packet: Packet, sack: int) -> None:
     """Learn from the first segment of the other end of a stream that we joined in its middle."""
     sender.next = packet.end
     sender.window = (packet.window << sender.scale) or 1
@@ -102,7 +104,7 @@ def join(sender: TcpEnd, receiver: TcpEnd, packet: Packet, sack: int) -> None:
         receiver.next = sack  # it answers the keepalive probe that we began with
 
 
-def acknowledged(receiver: TcpEnd, packet: Packet) -> tuple[int, int]:
+def acknowledged(receiver: TcpEndpoint, packet: Packet) -> tuple[int, int]:
     """What a segment acknowledges, without and with its selective acknowledgements.
 
     A segment without ACK acknowledges nothing new; neither does the RST of a stack that sets ACK
@@ -119,7 +121,7 @@ def acknowledged(receiver: TcpEnd, packet: Packet) -> tuple[int, int]:
     return ack, sack
 
 
-def fit(sender: TcpEnd, receiver: TcpEnd, seq: int, end: int, sack: int) -> Fit:
+def fit(sender: TcpEndpoint, receiver: TcpEndpoint, seq: int, end: int, sack: int) -> Fit:
     """Check the four bounds."""
     assert sender.next is not None
     expected = receiver.next or 0
@@ -138,7 +140,7 @@ def fit(sender: TcpEnd, receiver: TcpEnd, seq: int, end: int, sack: int) -> Fit:
     return Fit.OUTSIDE
 
 
-def learn(sender: TcpEnd, receiver: TcpEnd, packet: Packet, ack: int, sack: int) -> None:
+def learn(sender: TcpEndpoint, receiver: TcpEndpoint, packet: Packet, ack: int, sack: int) -> None:
     """Move the bounds on by a segment inside the window."""
     assert sender.next is not None
     window = packet.window
@@ -164,7 +166,7 @@ def learn(sender: TcpEnd, receiver: TcpEnd, packet: Packet, ack: int, sack: int)
         receiver.is_unacknowledged = False
 
 
-def _begin(sender: TcpEnd, end: int, window: int, options: bytes) -> None:
+def _begin(sender: TcpEndpoint, end: int, window: int, options: bytes) -> None:
     """What a SYN says about its end."""
     sender.first = sender.next = sender.limit = end
     sender.window = window or 1
@@ -175,5 +177,5 @@ def _begin(sender: TcpEnd, end: int, window: int, options: bytes) -> None:
     sender.is_selective = permits_sack(options)
 
 
-_NOTHING: Final = TcpEnd().state()
+_NOTHING: Final = TcpEndpoint().state()
 """What is known of an end before it has sent anything."""

@@ -19,7 +19,7 @@ from fwemu.core.tcp_table import FIN, SYN, Segment, State
 from fwemu.core.timeouts import Lifetimes, with_idle_timeout
 
 BOTH: Final = 1 << Direction.ORIGINAL | 1 << Direction.REPLY
-"""`Session.answered` when both ends have."""
+"""`Session.probe_answers` when both ends have."""
 
 _ENDS_OF: Final = {Refresh.ORIGINAL: Direction.ORIGINAL, Refresh.REPLY: Direction.REPLY}
 
@@ -58,7 +58,7 @@ class Timers:
 
     def begin(self, session: Session) -> None:
         """Set the timer of a session as its state has it, as if it had never been odd."""
-        session.probes = session.answered = 0
+        session.probes_sent = session.probe_answers = 0
         session.lifetime = self._within_age(session, session.lifetimes[session.state])
 
     def passed(
@@ -66,11 +66,11 @@ class Timers:
         is_keepalive: bool,
     ) -> None:  # fmt: skip
         """A packet of this session has passed, which was in the state `before`."""
-        if session.probes:
-            session.answered |= 1 << direction
-            if session.answered != BOTH and session.state is before:
+        if session.probes_sent:
+            session.probe_answers |= 1 << direction
+            if session.probe_answers != BOTH and session.state is before:
                 return
-            session.probes = session.answered = 0
+            session.probes_sent = session.probe_answers = 0
         ends = session.ends
         if session.state is not before:
             ends[0].restarted = ends[1].restarted = now
@@ -85,7 +85,7 @@ class Timers:
 
     def ask_again(self, session: Session, at: int, interval: int) -> None:
         """The ends of this session have been asked at this instant: they have so long to answer."""
-        session.probes += 1
+        session.probes_sent += 1
         session.restarted = at
         session.lifetime = self._within_age(session, interval)
 
@@ -109,14 +109,14 @@ class Timers:
 
     def _lifetime(self, session: Session, packet: Packet) -> int:
         """What the state says, or less while something is odd."""
-        lifetime, talk, short = session.lifetimes[session.state], session.talk, self._short
-        if talk is None:
+        lifetime, tcp, short = session.lifetimes[session.state], session.tcp, self._short
+        if tcp is None:
             return lifetime
-        if talk.repeats >= short.max_retransmissions or talk.has_closed_window:
+        if tcp.repeats >= short.max_retransmissions or tcp.has_closed_window:
             lifetime = min(lifetime, short.retransmitted)
         if packet.segment is Segment.RST and session.state is State.ESTABLISHED:
             lifetime = min(lifetime, short.rst_unverified)
-        if talk.ends[0].is_unacknowledged or talk.ends[1].is_unacknowledged:
+        if tcp.ends[0].is_unacknowledged or tcp.ends[1].is_unacknowledged:
             lifetime = min(lifetime, short.unacknowledged)
         return lifetime
 
@@ -129,8 +129,8 @@ def _is_about_keepalive(
     session: Session, packet: Packet, direction: Direction, is_keepalive: bool
 ) -> bool:
     """Is this a keepalive probe, or the bare ACK that comes next from the end that was asked?"""
-    asked = session.asked
-    session.asked = direction.reverse if is_keepalive else None
+    asked = session.keepalive_pending
+    session.keepalive_pending = direction.reverse if is_keepalive else None
     return is_keepalive or (asked is direction and not _has_payload(packet))
 
 

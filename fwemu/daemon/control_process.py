@@ -17,8 +17,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from fwemu.config import Config
+from fwemu.daemon.browser_guard import is_loopback, reject_cross_site
 from fwemu.daemon.control import application, metrics_application
-from fwemu.daemon.doorkeeper import for_programs_only, is_loopback
 from fwemu.daemon.fast_forward import Travel
 from fwemu.daemon.operations import Reply, Request
 from fwemu.daemon.pace import Pace
@@ -63,7 +63,7 @@ def serve(
     app = application(about, config, engine, travels, pace)
     servers: list[tuple[ASGIApp, socket.socket]] = [(app, control)]
     if api is not None:
-        servers.append((for_programs_only(app, is_local=is_loopback(api.getsockname()[0])), api))
+        servers.append((reject_cross_site(app, is_local=is_loopback(api.getsockname()[0])), api))
     if metrics is not None:
         servers.append((metrics_application(engine), metrics))
 

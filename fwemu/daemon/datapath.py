@@ -80,9 +80,9 @@ class Datapath:
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
-        self.witness: list[Effect] | None = None
+        self.observed: list[Effect] | None = None
         """What has happened since somebody began to watch; None while nobody does."""
-        self.spoken = 0
+        self.injected_count = 0
         """Packets of our own until now."""
         self.standby: Standby | None = None
         """What follows the effects for a peer that hears of them late."""
@@ -125,12 +125,12 @@ class Datapath:
         for effect in effects:
             if type(effect) is PacketInjected:
                 self._injector.send(effect.packet)
-                self.spoken += 1
+                self.injected_count += 1
             elif type(effect) is PacketReleased:
                 self._release(effect)
         self._unpublished += effects
-        if self.witness is not None:
-            self.witness += effects
+        if self.observed is not None:
+            self.observed += effects
         if self.standby is not None:
             self.standby.follow(effects)
 

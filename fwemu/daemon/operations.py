@@ -228,18 +228,20 @@ class Operations:
         """
         datapath, clock = self._datapath, self._clock
         clock.run_at(1 if watch else clock.scale)
-        datapath.witness = ([] if datapath.witness is None else datapath.witness) if watch else None
+        datapath.observed = (
+            ([] if datapath.observed is None else datapath.observed) if watch else None
+        )
         looks = _LOOKS
         while to is not None and clock.now() < to and looks:
             due = datapath.next_event()
             clock.advance(max(0, min(to, to if due is None else due) - clock.now()))
-            spoken = datapath.spoken
+            injected_count = datapath.injected_count
             datapath.on_time()
             looks -= 1
-            if datapath.spoken != spoken or (singly and datapath.witness):
+            if datapath.injected_count != injected_count or (singly and datapath.observed):
                 break
         datapath.publish()
-        happened, datapath.witness = datapath.witness or [], [] if watch else None
+        happened, datapath.observed = datapath.observed or [], [] if watch else None
         return Progress(
             clock.now(),
             self._started,

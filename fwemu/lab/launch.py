@@ -25,10 +25,10 @@ STOP: Final = 10.0
 """Seconds that it has to end."""
 
 _PADDING: Final = " " * 2000
-"""Room in the command line of the nursery for that of a firewall."""
+"""Room in the command line of the fork_server for that of a firewall."""
 
 
-class Birth(NamedTuple):
+class SpawnRequest(NamedTuple):
     """A firewall that somebody wants: what a process is started with."""
 
     arguments: list[str]
@@ -44,14 +44,14 @@ class Birth(NamedTuple):
         return [sys.executable, "-m", "fwemu", *self.arguments]
 
 
-class Nursery:
-    """The process that firewalls are forked from (`fwemu/cli/nursery.py`), from this side."""
+class ForkServer:
+    """The process that firewalls are forked from (`fwemu/cli/fork_server.py`), from this side."""
 
     def __init__(self) -> None:
         self._pipe, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "fwemu.cli.nursery", str(theirs.fileno()), _PADDING],
+                [sys.executable, "-m", "fwemu.cli.fork_server", str(theirs.fileno()), _PADDING],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -59,9 +59,9 @@ class Nursery:
             )
         self._lock = threading.Lock()
 
-    def bear(self, birth: Birth) -> int:
+    def spawn(self, request: SpawnRequest) -> int:
         """Fork a firewall; returns its process id."""
-        return int(self._ask(birth))
+        return int(self._ask(request))
 
     def code(self, pid: int) -> int:
         """The exit code of one that has ended, or is about to; only once."""
@@ -83,30 +83,30 @@ class Nursery:
             return self._pipe.recv()
 
 
-_nurseries: Final[dict[tuple[int, ...], Nursery]] = {}
+_fork_servers: Final[dict[tuple[int, ...], ForkServer]] = {}
 """Those of this process, by what their children inherit of it."""
 
 
-_born: Final[dict[int, Nursery]] = {}
-"""Which nursery a running firewall is the child of, by its process id."""
+_children: Final[dict[int, ForkServer]] = {}
+"""Which fork_server a running firewall is the child of, by its process id."""
 
 
-def prepare() -> Nursery:
-    """The nursery of this process: it loads what firewalls need while others go on."""
+def prepare() -> ForkServer:
+    """The fork_server of this process: it loads what firewalls need while others go on."""
     of_us = [os.stat(f"/proc/self/ns/{kind}").st_ino for kind in ("mnt", "pid", "user")]
     key = (os.getpid(), os.geteuid(), *of_us)
-    if key not in _nurseries or not _nurseries[key].is_alive:
-        if not any(pid == os.getpid() for pid, *_ in _nurseries):
+    if key not in _fork_servers or not _fork_servers[key].is_alive:
+        if not any(pid == os.getpid() for pid, *_ in _fork_servers):
             atexit.register(_close_all, os.getpid())
-        _nurseries[key] = Nursery()
-    return _nurseries[key]
+        _fork_servers[key] = ForkServer()
+    return _fork_servers[key]
 
 
 def _close_all(owner: int) -> None:
     """Not those of a process that this one was forked from."""
-    for key in [key for key in _nurseries if key[0] == owner == os.getpid()]:
+    for key in [key for key in _fork_servers if key[0] == owner == os.getpid()]:
         with suppress(Exception):
-            _nurseries.pop(key).close()
+            _fork_servers.pop(key).close()
 
 
 def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> About:
@@ -116,19 +116,19 @@ def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> Abo
     """
     words = ["daemon", "--netns", netns, "--name", directory.name]
     words += ["--run-dir", str(directory.path.parent), "--log", str(directory.events), *arguments]
-    birth = Birth(words, str(directory.output), dict(os.environ), _directory())
-    nursery = prepare()
-    pid = nursery.bear(birth)
+    request = SpawnRequest(words, str(directory.output), dict(os.environ), _directory())
+    fork_server = prepare()
+    pid = fork_server.spawn(request)
     started = start_time(pid)
     deadline = time.monotonic() + READY
     try:
         while True:
             about = directory.about()
             if about is not None and about.pid == pid:
-                _born[pid] = nursery
+                _children[pid] = fork_server
                 return about
             if started is None or start_time(pid) != started:
-                raise _as_it_said(nursery.code(pid), directory.output)
+                raise _as_it_said(fork_server.code(pid), directory.output)
             if time.monotonic() > deadline:
                 raise NamespaceError(
                     f"{directory.name}: the firewall is not ready after {READY:g} s; "
@@ -158,9 +158,9 @@ def stop(about: About) -> None:
         os.kill(about.pid, number)
         if wait_for_end(about.pid, about.started, STOP):
             break
-    if not about.is_alive and (nursery := _born.pop(about.pid, None)) is not None:
+    if not about.is_alive and (fork_server := _children.pop(about.pid, None)) is not None:
         with suppress(OSError, EOFError):  # it is gone as well
-            nursery.code(about.pid)
+            fork_server.code(about.pid)
 
 
 def _as_it_said(code: int, output: Path) -> FwemuError:

@@ -95,7 +95,7 @@ def _set_at_least(tcp: socket.socket, option: int, wanted: int, most: int) -> in
 
 
 class SocketScaler:
-    """Looks at the sockets of some hosts, and divides what they have set for themselves."""
+    """Budget at the sockets of some hosts, and divides what they have set for themselves."""
 
     def __init__(self, hosts: Mapping[Namespace, HostSettings], scale: int) -> None:
         self._hosts = hosts

@@ -113,9 +113,9 @@ def session_of(version, *segments):
         direction = ORIGINAL if who == "client" else REPLY
         packet = segment(version, flags, seq, ack)
         if flags == "S":
-            session.talk.open(packet)
+            session.tcp.open(packet)
         else:
-            state = tcp.track(session.talk, session.state, packet, direction, WindowCheck.STRICT)
+            state = tcp.track(session.tcp, session.state, packet, direction, WindowCheck.STRICT)
             assert isinstance(state, State)
             session.state = state
     return session

@@ -169,4 +169,4 @@ def test_pressure_follows_the_settings(play):
 def test_without_pressure_nobody_walks(play):
     """An empty policy costs nothing."""
     crowd(play, 2)
-    assert play.firewall._regime.pressure.next_look() is None
+    assert play.firewall._active.pressure.next_look() is None

@@ -89,7 +89,7 @@ def test_an_end_that_was_never_heard_cannot_be_asked(play):
 
 def test_with_numbers_of_nobody_it_just_expires(play, talk):
     """There is no one to ask."""
-    for end in talk.session.talk.ends:
+    for end in talk.session.tcp.ends:
         end.acked = None
     play.wait("1h").expires("ESTABLISHED").says_nothing()
 

@@ -4,7 +4,7 @@ import pytest
 
 from fwemu.core.flow import ICMP, TCP, UDP, Zone
 from fwemu.core.packet import parse
-from fwemu.core.rules import Action, Rule, judge
+from fwemu.core.rules import Action, Rule, first_match
 from tests.kit import wire
 from tests.kit.play import INSIDE, OUTSIDE, network, rule
 
@@ -163,16 +163,16 @@ def test_the_first_match_decides():
         rule("reject", ports=((443, 443),)),
         rule("allow"),
     ]
-    assert judge(SYN, INSIDE, rules, DEFAULT) == (Action.REJECT, 1)
-    assert judge(PING, INSIDE, rules, DEFAULT) == (Action.ALLOW, 2)
+    assert first_match(SYN, INSIDE, rules, DEFAULT) == (Action.REJECT, 1)
+    assert first_match(PING, INSIDE, rules, DEFAULT) == (Action.ALLOW, 2)
 
 
 def test_without_a_match_the_default_of_the_zone_decides():
     """There is no rule to name then."""
     rules = [rule("deny", protocols=[UDP])]
-    assert judge(SYN, INSIDE, rules, DEFAULT) == (Action.ALLOW, None)
-    assert judge(SYN, OUTSIDE, rules, DEFAULT) == (Action.REJECT, None)
-    assert judge(SYN, INSIDE, [], DEFAULT) == (Action.ALLOW, None)
+    assert first_match(SYN, INSIDE, rules, DEFAULT) == (Action.ALLOW, None)
+    assert first_match(SYN, OUTSIDE, rules, DEFAULT) == (Action.REJECT, None)
+    assert first_match(SYN, INSIDE, [], DEFAULT) == (Action.ALLOW, None)
 
 
 # -- through the firewall --

@@ -1,6 +1,6 @@
 """What is remembered of a conversation; the stories are in `test_firewall_tcp.py`."""
 
-from fwemu.core.end import End, TcpEnd
+from fwemu.core.endpoint import Endpoint, TcpEndpoint
 from fwemu.core.flow import TCP, UDP, Direction, Zone
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
@@ -35,10 +35,10 @@ def test_its_ends_stand_where_it_was_opened_from():
 def test_only_tcp_has_a_talk_with_numbers():
     """The ends of the session are those of the talk."""
     tcp, udp = session(), session(protocol=UDP)
-    assert tcp.ends is tcp.talk.ends
-    assert {type(end) for end in tcp.ends} == {TcpEnd}
-    assert udp.talk is None
-    assert {type(end) for end in udp.ends} == {End}
+    assert tcp.ends is tcp.tcp.ends
+    assert {type(end) for end in tcp.ends} == {TcpEndpoint}
+    assert udp.tcp is None
+    assert {type(end) for end in udp.ends} == {Endpoint}
     for one in (tcp, udp):
         assert one.ends[0] is not one.ends[1]
 

@@ -15,7 +15,7 @@ from fwemu.core.flow import Zone
 from fwemu.core.packet import Packet, flow_of_packet, keys_of, parse, reverse_key
 from fwemu.core.policy import PressurePolicy, RefreshPolicy
 from fwemu.core.standby import Standby
-from fwemu.core.tcp import TcpTalk
+from fwemu.core.tcp import TcpConnection
 from tests.kit import wire
 from tests.kit.play import CLIENT, INSIDE, SERVER, remembered, rule, snapshot
 
@@ -356,9 +356,9 @@ def test_probes_that_the_other_box_has_sent_are_forgotten(play):
     play.talk.establish()
     play.server("A", 1)
     play.wait("60s").nothing_ends()
-    assert play.talk.session.probes == 1
+    assert play.talk.session.probes_sent == 1
     play.fail_over()
-    assert play.talk.session.probes == 0
+    assert play.talk.session.probes_sent == 0
     play.wait("59s").nothing_ends()
     play.wait("1s").ends("expired")  # no number is known that an end would answer
 
@@ -428,7 +428,7 @@ def test_of_a_talk_nothing_is_left_but_that_it_was_picked_up(play):
         play.client("A", 10, seq=1)
     play.client("S", seq=0).is_ignored()
     play.fail_over()
-    talk, fresh = play.talk.session.talk, TcpTalk()
+    talk, fresh = play.talk.session.tcp, TcpConnection()
     fresh.is_liberal = True
     fresh.last_direction = talk.last_direction
     for end in fresh.ends:
@@ -471,9 +471,9 @@ def test_beyond_a_bound_the_peer_hears_of_the_oldest_early(monkeypatch):
     peer = Standby(100)
     opened = [SessionOpened(5, number, None, Zone.INSIDE, None, None, False) for number in range(9)]
     peer.follow(opened)
-    assert peer.unheard(0).opened == {6, 7, 8}
+    assert peer.unreplicated(0).opened == {6, 7, 8}
     peer.synchronise()
-    assert peer.unheard(0) == (set(), {}, {})
+    assert peer.unreplicated(0) == (set(), {}, {})
 
 
 def test_everything_that_undoing_touches_is_put_right(play):

@@ -6,7 +6,7 @@ The window itself is in `test_tcp_window.py`, ordinary conversations in `test_fi
 import pytest
 
 from fwemu.core.flow import Direction
-from fwemu.core.tcp import TcpTalk
+from fwemu.core.tcp import TcpConnection
 from tests.kit import wire
 from tests.kit.play import INSIDE, OUTSIDE
 
@@ -492,7 +492,7 @@ def test_a_challenge_is_forgotten_with_the_connection(play):
     new = anew(play)
     new.client("S").is_ignored()
     new.server("SA").moves_to("SYN_RECV")
-    assert not new.session.talk.awaits_challenge
+    assert not new.session.tcp.awaits_challenge
 
 
 # -- a SYN while a SYN is unanswered --
@@ -762,7 +762,7 @@ def picked_up(play):
 def test_a_picked_up_connection_is_never_checked(play):
     """Whether its windows are scaled is not known."""
     session = picked_up(play)
-    assert session.talk.is_liberal
+    assert session.tcp.is_liberal
     play.server("A", 1400, seq=7000, window=10).stays("ESTABLISHED")
     play.client("A", 1400, seq=1_000_000).stays("ESTABLISHED")
     play.server("A", 1400, seq=3_000_000, ack=2_000_000).stays("ESTABLISHED")
@@ -814,7 +814,7 @@ def test_a_picked_up_connection_that_begins_anew_is_checked(play):
     new = anew(play)
     new.client("S").is_ignored()
     new.server("SA").moves_to("SYN_RECV")
-    assert not session.talk.is_liberal
+    assert not session.tcp.is_liberal
     new.client("A").moves_to("ESTABLISHED")
     new.client("A", seq=1_000_000).dropped("out_of_window")
 
@@ -824,7 +824,7 @@ def test_a_picked_up_connection_that_begins_anew_is_checked(play):
 
 def test_a_talk_that_has_not_begun():
     """Nothing is known."""
-    talk = TcpTalk()
+    talk = TcpConnection()
     assert (talk.is_liberal, talk.is_simultaneous, talk.awaits_challenge) == (False,) * 3
     assert (talk.last_segment, talk.last_numbers, talk.options) == (None, (-1,) * 4, b"")
     assert talk.repeats == 0
@@ -832,7 +832,7 @@ def test_a_talk_that_has_not_begun():
 
 def test_repeats_are_counted(play):
     """The same numbers from the same end, with nothing of it in between."""
-    talk = chatted(play).talk
+    talk = chatted(play).tcp
     play.client("A", 100).stays("ESTABLISHED")
     assert talk.repeats == 0
     for times in (1, 2, 3):
@@ -854,7 +854,7 @@ def test_the_same_numbers_from_the_other_end_are_no_repeat(play):
     """However unlikely."""
     play.talk.isn = dict.fromkeys(play.talk.isn, 5)
     play.talk.establish()
-    talk = play.talk.session.talk
+    talk = play.talk.session.tcp
     for end, direction in ((play.server, REPLY), (play.client, ORIGINAL), (play.server, REPLY)):
         end("A").stays("ESTABLISHED")
         assert (talk.repeats, talk.last_direction) == (0, direction)
@@ -881,10 +881,10 @@ def test_what_is_outstanding(play):
 def test_the_ack_that_ends_a_simultaneous_open_is_remembered(play):
     """Its window is known from then on, as that of any other."""
     both_open(play)
-    assert play.talk.session.talk.has_closed_window
+    assert play.talk.session.tcp.has_closed_window
     play.client("A", window=77).moves_to("ESTABLISHED")
-    assert play.talk.session.talk.last_numbers[3] == 77
-    assert not play.talk.session.talk.has_closed_window
+    assert play.talk.session.tcp.last_numbers[3] == 77
+    assert not play.talk.session.tcp.has_closed_window
 
 
 def test_a_window_that_nobody_has_told(play):
@@ -893,7 +893,7 @@ def test_a_window_that_nobody_has_told(play):
     play.client("S").opens("SYN_SENT")
     play.server("SA").moves_to("SYN_RECV")
     play.client("A", seq=10**9).moves_to("ESTABLISHED")
-    assert play.talk.session.talk.has_closed_window
+    assert play.talk.session.tcp.has_closed_window
 
 
 def test_a_keepalive_probe_does_not_repeat_the_syn_ack(play):
@@ -901,7 +901,7 @@ def test_a_keepalive_probe_does_not_repeat_the_syn_ack(play):
     play.talk.establish()
     for _ in range(4):
         play.client("A", seq=1, ack=1).stays("ESTABLISHED")
-    assert play.talk.session.talk.repeats == 4
+    assert play.talk.session.tcp.repeats == 4
     play.server("SA", seq=0, ack=1).is_ignored()
     play.server("A", 1, seq=0, ack=1).probes()
-    assert play.talk.session.talk.repeats == 0
+    assert play.talk.session.tcp.repeats == 0

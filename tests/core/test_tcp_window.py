@@ -7,7 +7,7 @@ each is 1.
 
 import pytest
 
-from fwemu.core.end import TcpEnd
+from fwemu.core.endpoint import TcpEndpoint
 from fwemu.core.flow import TCP, Direction
 from fwemu.core.packet import parse
 from fwemu.core.tcp_window import (
@@ -15,12 +15,12 @@ from fwemu.core.tcp_window import (
     Fit,
     WindowCheck,
     acknowledged,
-    begin_anew,
     fit,
-    join,
     learn,
-    open_with,
-    resume,
+    learn_first,
+    learn_ignored_syn,
+    learn_midstream,
+    learn_syn,
 )
 from tests.kit import wire
 from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER
@@ -36,7 +36,7 @@ everywhere = pytest.mark.parametrize("zero", ZEROS)
 
 def end(**known):
     """An end of which this is known."""
-    one = TcpEnd()
+    one = TcpEndpoint()
     for name, value in known.items():
         setattr(one, name, value % MODULUS if name in ("next", "acked", "limit") else value)
     return one
@@ -267,7 +267,7 @@ EVERYTHING = wire.scale(7) + wire.SACK_PERMITTED
 def test_a_syn_opens():
     """Its window is not scaled, and it has been offered nothing yet."""
     sender, receiver = end(), end()
-    assert not open_with(sender, receiver, segment("S", 99, 5, window=777, options=EVERYTHING))
+    assert not learn_syn(sender, receiver, segment("S", 99, 5, window=777, options=EVERYTHING))
     assert (sender.first, sender.next, sender.limit, sender.window) == (100, 100, 100, 777)
     assert (sender.scale, sender.has_scale, sender.is_selective) == (7, True, True)
     assert sender.acked is None
@@ -277,7 +277,7 @@ def test_a_syn_opens():
 def test_a_syn_with_data_and_without_options():
     """TCP Fast Open; the data counts."""
     sender = end()
-    open_with(sender, end(), segment("S", 99, 0, 50, window=0))
+    learn_syn(sender, end(), segment("S", 99, 0, 50, window=0))
     assert (sender.first, sender.next, sender.limit, sender.window) == (150, 150, 150, 1)
     assert (sender.scale, sender.has_scale, sender.is_selective) == (0, False, False)
 
@@ -286,7 +286,7 @@ def test_an_ack_joins_in_the_middle():
     """Anything may be scaled or selective there."""
     for window, kept in [(777, 777), (0, 1)]:
         sender, receiver = end(), end()
-        assert open_with(sender, receiver, segment("A", MODULUS - 5, 42, 10, window=window))
+        assert learn_syn(sender, receiver, segment("A", MODULUS - 5, 42, 10, window=window))
         assert (sender.first, sender.next, sender.acked) == (None, 5, 42)
         assert (sender.limit, sender.window) == (5 + kept, kept)
         assert sender.is_selective
@@ -307,17 +307,17 @@ def test_an_ack_joins_in_the_middle():
 def test_both_ends_scale_or_none(client, server, scales):
     """RFC 7323 section 2.2."""
     original, reply = end(), end()
-    open_with(original, reply, segment("S", options=client))
-    begin_anew(reply, original, segment("SA", options=server))
+    learn_syn(original, reply, segment("S", options=client))
+    learn_first(reply, original, segment("SA", options=server))
     assert (original.scale, reply.scale) == scales
 
 
 def test_a_repeated_syn_may_announce_something_else():
     """A retransmission without options, as some stacks try; nobody has answered yet."""
     original, reply = end(), end()
-    open_with(original, reply, segment("S", 100, options=EVERYTHING))
+    learn_syn(original, reply, segment("S", 100, options=EVERYTHING))
     original.acked = 5
-    begin_anew(original, reply, segment("S", 200, options=wire.scale(3)))
+    learn_first(original, reply, segment("S", 200, options=wire.scale(3)))
     assert (original.first, original.next, original.limit) == (201, 201, 201)
     assert (original.scale, original.is_selective, original.acked) == (3, False, None)
 
@@ -325,25 +325,25 @@ def test_a_repeated_syn_may_announce_something_else():
 def test_the_first_answer_in_a_joined_stream():
     """Its window is what it says, and it may answer a keepalive probe."""
     sender, receiver = end(scale=2), end(next=100, window=5)
-    join(sender, receiver, segment("A", MODULUS - 1, 100, 3, window=10), 100)
+    learn_midstream(sender, receiver, segment("A", MODULUS - 1, 100, 3, window=10), 100)
     assert (sender.next, sender.window, sender.limit) == (2, 40, 42)
     assert receiver.next == 100
-    join(sender, receiver, segment("A", 5, 101, window=0), 101)
+    learn_midstream(sender, receiver, segment("A", 5, 101, window=0), 101)
     assert (sender.window, sender.limit) == (1, 6)
     assert receiver.next == 101
-    join(sender, receiver, segment("A", 5, 103), 103)
+    learn_midstream(sender, receiver, segment("A", 5, 103), 103)
     assert receiver.next == 101
     receiver = end(next=MODULUS - 1)
-    join(sender, receiver, segment("A", 5, 0), 0)
+    learn_midstream(sender, receiver, segment("A", 5, 0), 0)
     assert receiver.next == 0
 
 
 def test_a_syn_that_is_believed_after_all():
     """Nothing of the former connection is left, but for what was counted."""
-    known = dict.fromkeys(TcpEnd.__slots__, 9)
+    known = dict.fromkeys(TcpEndpoint.__slots__, 9)
     sender, receiver = end(**known), end(**known)
     sender.packets = receiver.packets = 3
-    resume(sender, receiver, 500, 0, EVERYTHING)
+    learn_ignored_syn(sender, receiver, 500, 0, EVERYTHING)
     assert sender.state() == end().state()
     assert (
         receiver.state()

@@ -250,7 +250,7 @@ def test_the_idle_timeout_of_a_rule_still_counts(play):
 
 def test_a_session_that_moves_on_without_an_answer_is_plain(play):
     """Policies that ask for nothing special pay for nothing special."""
-    assert play.firewall._regime.timers.is_plain
+    assert play.firewall._active.timers.is_plain
     play.reconfigure(longest="1h")
-    assert not play.firewall._regime.timers.is_plain
+    assert not play.firewall._active.timers.is_plain
     assert duration("1h") == play.firewall.policy.longest

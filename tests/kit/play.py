@@ -170,7 +170,7 @@ def snapshot(firewall: Firewall) -> dict[int, tuple[object, ...]]:
             session.rule,
             session.lifetimes,
             *map(remembered, session.ends),
-            remembered(session.talk),
+            remembered(session.tcp),
         )
         for session in firewall.table
     }

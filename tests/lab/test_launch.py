@@ -80,10 +80,10 @@ def test_whoever_ends_the_process_that_firewalls_come_from_ends_no_firewall(
 ) -> None:
     """Somebody tidies up in `ps`: labs that stand go on, and the next one is made as ever."""
     lab = new_lab()
-    nursery = launch.prepare()
-    nursery.close()
+    fork_server = launch.prepare()
+    fork_server.close()
     other = new_lab()
-    assert launch.prepare() is not nursery
+    assert launch.prepare() is not fork_server
     for each in (lab, other):
         with connected(each) as pair:
             say(pair.client, pair.server)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from fwemu.core.flow import Direction
 from fwemu.core.seq import precedes
-from fwemu.core.tcp import TcpTalk, meaning
+from fwemu.core.tcp import TcpConnection, classify
 from fwemu.core.tcp_table import ACK, SYN, Segment, State
 from fwemu.core.tcp_window import Fit, WindowCheck, acknowledged, fit, learn
 from tests.parity.moment import Moment
@@ -60,12 +60,12 @@ class Marks:
         return self != Marks(self.session)
 
 
-def talk_of(moment: Moment) -> TcpTalk | None:
+def talk_of(moment: Moment) -> TcpConnection | None:
     """What the engine knew of the connection before."""
     return moment.before.talk if moment.before is not None else None
 
 
-def talk_after(moment: Moment) -> TcpTalk | None:
+def talk_after(moment: Moment) -> TcpConnection | None:
     """What the engine knows of it now."""
     return moment.after.talk if moment.after is not None else None
 
@@ -74,7 +74,7 @@ def name_of(moment: Moment) -> Segment | None:
     """The segment's name by its numbers, as the engine gave it."""
     if moment.before is None or moment.before.talk is None or moment.packet.segment is None:
         return None
-    return meaning(
+    return classify(
         moment.before.talk,
         moment.before.state,
         moment.packet,
@@ -133,7 +133,7 @@ def marked(marks: Marks, moment: Moment) -> Marks:
     return marks
 
 
-def _mark_moves(marks: Marks, moment: Moment, talk: TcpTalk) -> None:
+def _mark_moves(marks: Marks, moment: Moment, talk: TcpConnection) -> None:
     """Does the kernel move the last number of an end back, or on again?"""
     packet, direction = moment.packet, moment.direction
     known = talk.ends[direction].next
@@ -148,7 +148,7 @@ def _mark_moves(marks: Marks, moment: Moment, talk: TcpTalk) -> None:
         marks.moved_back.pop(direction, None)
 
 
-def _mark_simultaneous(marks: Marks, moment: Moment, talk: TcpTalk) -> None:
+def _mark_simultaneous(marks: Marks, moment: Moment, talk: TcpConnection) -> None:
     """Has the second SYN offered its window, or a third one begun anew?"""
     assert moment.before is not None
     if (
@@ -165,7 +165,7 @@ def _mark_simultaneous(marks: Marks, moment: Moment, talk: TcpTalk) -> None:
         marks.has_renewed = True
 
 
-def _would_teach(moment: Moment, talk: TcpTalk) -> bool:
+def _would_teach(moment: Moment, talk: TcpConnection) -> bool:
     """Would a segment inside the window have moved any bound?"""
     if fit_of(moment) is not Fit.INSIDE:
         return False
@@ -189,7 +189,7 @@ def _is_remembered(moment: Moment) -> bool:
     )
 
 
-def _begins_in_vain(moment: Moment, talk: TcpTalk) -> bool:
+def _begins_in_vain(moment: Moment, talk: TcpConnection) -> bool:
     """Would its end begin anew with this segment, had it been inside the window?"""
     packet = moment.packet
     known = talk.ends[moment.direction].next

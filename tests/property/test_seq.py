@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from fwemu.core.flow import TCP, Direction
 from fwemu.core.packet import parse
 from fwemu.core.seq import HALF, MODULUS, advance, later, precedes
-from fwemu.core.tcp import TcpTalk, flows_on, track
+from fwemu.core.tcp import TcpConnection, flows_on, track
 from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
 from tests.kit import wire
@@ -45,7 +45,7 @@ def test_opposite_numbers_have_no_order(number):
 @given(st.lists(st.tuples(numbers, numbers, st.integers(0, 100)), min_size=1))
 def test_an_end_remembers_the_latest_numbers(segments):
     """What the session computes inline is what the named functions say."""
-    talk, furthest, acked = TcpTalk(), None, None
+    talk, furthest, acked = TcpConnection(), None, None
     end = talk.ends[Direction.ORIGINAL]
     for seq, ack, octets in segments:
         body = wire.tcp(1, 2, "A", seq, ack, bytes(octets))

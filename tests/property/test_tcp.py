@@ -10,7 +10,7 @@ from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, Direction
 from fwemu.core.packet import parse
 from fwemu.core.reasons import Reason, Verdict
-from fwemu.core.tcp import TcpTalk, flows_on, track
+from fwemu.core.tcp import TcpConnection, flows_on, track
 from fwemu.core.tcp_table import Cell, State
 from fwemu.core.tcp_window import WindowCheck
 from tests.kit import wire
@@ -96,7 +96,7 @@ def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check):
     """Where the quick one says yes, the slow one says the same and leaves the same behind; where
     it says no, it has touched nothing."""
     seq, ack, window, announced, answered = opening
-    talk, state = TcpTalk(), ESTABLISHED
+    talk, state = TcpConnection(), ESTABLISHED
     talk.open(packet_of(first, seq, ack, 0, window, announced))
     if first == "S":
         for direction, flags, here, there, more in (
@@ -129,7 +129,7 @@ def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check):
 @given(numbers, numbers, windows, options, options)
 def test_ordinary_data_goes_the_quick_way(seq, ack, window, announced, answered):
     """Otherwise it would be no use."""
-    talk = TcpTalk()
+    talk = TcpConnection()
     talk.open(packet_of("S", seq, 0, 0, window, announced))
     strict = WindowCheck.STRICT
     reply, original = Direction.REPLY, Direction.ORIGINAL

@@ -121,11 +121,11 @@ def visited(monkeypatch):
     """The cells of the table that decided about a packet; not those that the window overruled."""
     cells = set()
     meanings = []
-    meaning, track = fwemu.core.tcp.meaning, fwemu.core.tcp.track
+    classify, track = fwemu.core.tcp.classify, fwemu.core.tcp.track
     flows_on, first_state = fwemu.core.tcp.flows_on, fwemu.core.openings.first_state
 
-    def seen_meaning(talk, state, packet, direction, check):
-        meanings.append(meaning(talk, state, packet, direction, check))
+    def seen_classify(talk, state, packet, direction, check):
+        meanings.append(classify(talk, state, packet, direction, check))
         return meanings[-1]
 
     def seen_track(talk, state, packet, direction, check):
@@ -145,7 +145,7 @@ def visited(monkeypatch):
             cells.add((S.NONE, ORIGINAL, packet.segment))
         return first_state(packet)
 
-    monkeypatch.setattr(fwemu.core.tcp, "meaning", seen_meaning)
+    monkeypatch.setattr(fwemu.core.tcp, "classify", seen_classify)
     monkeypatch.setattr(fwemu.core.tcp, "track", seen_track)
     monkeypatch.setattr(fwemu.core.tcp, "flows_on", seen_flows_on)
     monkeypatch.setattr(fwemu.core.openings, "first_state", seen_first_state)

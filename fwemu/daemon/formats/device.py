@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fwemu.core.effects import Effect, SessionEnded, SessionOpened, StateChanged
-from fwemu.core.end import TcpEnd
+from fwemu.core.endpoint import TcpEndpoint
 from fwemu.core.flow import Direction, Flow
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import Policy
@@ -71,9 +71,9 @@ class Device:
         """Get to know a session that is open already."""
         closer = None
         for direction, end in zip(Direction, session.ends, strict=True):
-            if isinstance(end, TcpEnd) and end.closed_first:
+            if isinstance(end, TcpEndpoint) and end.closed_first:
                 closer = direction
-        talk = session.talk
+        talk = session.tcp
         if talk is not None and session.state is State.CLOSE and talk.last_segment is Segment.RST:
             closer = talk.last_direction
         self._known[session.id] = Known(

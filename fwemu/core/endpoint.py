@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class End:
+class Endpoint:
     """The end that sends in one direction, of any protocol."""
 
     __slots__ = ("keepalives", "octets", "packets", "restarted")
@@ -17,7 +17,7 @@ class End:
         """When it last restarted the idle timer, where each end has one."""
 
 
-class TcpEnd(End):
+class TcpEndpoint(Endpoint):
     """An end of a TCP connection (names as in RFC 9293 section 3.3.1)."""
 
     __slots__ = (
@@ -58,9 +58,9 @@ class TcpEnd(End):
 
     def state(self) -> tuple[object, ...]:
         """All that is known of its numbers, to be restored if a segment turns out to be refused."""
-        return tuple(getattr(self, name) for name in TcpEnd.__slots__)
+        return tuple(getattr(self, name) for name in TcpEndpoint.__slots__)
 
     def restore(self, state: tuple[object, ...]) -> None:
         """Forget what was learned since."""
-        for name, value in zip(TcpEnd.__slots__, state, strict=True):
+        for name, value in zip(TcpEndpoint.__slots__, state, strict=True):
             setattr(self, name, value)

@@ -8,14 +8,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from fwemu.daemon.doorkeeper import for_programs_only, is_loopback
+from fwemu.daemon.browser_guard import is_loopback, reject_cross_site
 
 
 def ask(headers: dict[str, str], *, is_local: bool = True) -> httpx.Response:
     """POST /flush with these headers."""
     app = FastAPI()
     app.post("/flush")(lambda: {"sessions": 1})
-    transport = httpx.ASGITransport(app=for_programs_only(app, is_local=is_local))
+    transport = httpx.ASGITransport(app=reject_cross_site(app, is_local=is_local))
 
     async def request() -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:80") as client:

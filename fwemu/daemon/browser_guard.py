@@ -23,7 +23,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def for_programs_only(app: ASGIApp, *, is_local: bool) -> ASGIApp:
+def reject_cross_site(app: ASGIApp, *, is_local: bool) -> ASGIApp:
     """The application, for requests that no foreign web page can have made; others get 403.
 
     `is_local`: it is reached by a loopback address only, so that any other `Host` is a trick.

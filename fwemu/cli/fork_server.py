@@ -1,10 +1,10 @@
 """A process that has loaded all that a firewall needs, and forks one whenever it is asked.
 
-    python -m fwemu.cli.nursery DESCRIPTOR PADDING
+    python -m fwemu.cli.fork_server DESCRIPTOR PADDING
 
 Most of the time that a firewall takes to get ready goes into loading Python modules; whoever makes
-many labs pays for that once.  The descriptor is a pipe, on which it hears `Birth`s and answers with
-process ids; when the other end closes, it ends, and the firewalls run on.
+many labs pays for that once.  The descriptor is a pipe, on which it hears `SpawnRequest`s and
+answers with process ids; when the other end closes, it ends, and the firewalls run on.
 
 It knows nothing of the firewalls it has forked, and each is as if started by `fwemu daemon`:
 session, environment, directory, output and command line (written over the padding) are its own.
@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from fwemu.lab.launch import Birth
+from fwemu.lab.launch import SpawnRequest
 from netns import Namespace, interfaces
 
 
@@ -39,11 +39,11 @@ def main() -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             asked = pipe.recv()
-            if isinstance(asked, Birth):
+            if isinstance(asked, SpawnRequest):
                 pid = os.fork()
                 if pid == 0:
                     pipe.close()
-                    _live(asked)
+                    _become_firewall(asked)
                 pipe.send(pid)
                 if is_first:  # the first one need not wait for what it loads itself meanwhile
                     is_first = False
@@ -60,25 +60,27 @@ def _load(*modules: str) -> None:
             importlib.import_module(module)
 
 
-def _live(birth: Birth) -> NoReturn:
+def _become_firewall(request: SpawnRequest) -> NoReturn:
     """Become a firewall; this never returns."""
     code = 1
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        output = os.open(birth.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        output = os.open(
+            request.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
+        )
         for standard in (1, 2):
             os.dup2(output, standard)
         os.close(output)
         os.environ.clear()
-        os.environ.update(birth.environment)
-        os.chdir(birth.directory)
-        _show(birth.command)
+        os.environ.update(request.environment)
+        os.chdir(request.directory)
+        _show(request.command)
         from fwemu.cli.main import main as fwemu
 
-        code = fwemu(list(birth.arguments))
+        code = fwemu(list(request.arguments))
     except BaseException:
-        if Path(birth.output).parent.is_dir():  # else whoever asked is gone, and its lab with it
+        if Path(request.output).parent.is_dir():  # else whoever asked is gone, and its lab with it
             sys.excepthook(*sys.exc_info())
     finally:
         with contextlib.suppress(Exception):

@@ -1,7 +1,7 @@
 """A policy in force: what is worked out from it once, and the table that it governs.
 
-Everything that works by a policy is made with a regime and keeps it.  Another policy means another
-regime and everything made anew (`firewall.py` does that); only the table lives on.
+Everything that works by a policy is made with a active and keeps it.  Another policy means another
+active and everything made anew (`firewall.py` does that); only the table lives on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fwemu.core.table import SessionTable
 from fwemu.core.timers import Timers
 
 
-class Regime:
+class ActivePolicy:
     """What those who open, pass and end sessions share."""
 
     def __init__(self, policy: Policy, table: SessionTable) -> None:
