@@ -1,4 +1,4 @@
-"""How a router's access list decides: the rules see every packet, and nothing is remembered."""
+"""A router's access list: the rules decide about every packet, and no session is remembered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PERMITTED: Final = Decision(Verdict.ACCEPT, Reason.PERMITTED)
 
 
 class AccessList:
-    """The rules of a policy, for each packet by itself."""
+    """Applies the rules of a policy to each packet by itself (`acl` mode)."""
 
     def __init__(self, policy: Policy, refusals: Refusals) -> None:
         self._rules = policy.rules
@@ -25,14 +25,17 @@ class AccessList:
         self._refusals = refusals
 
     def on_packet(self, packet: Packet, data: bytes, now: int, zone: Zone) -> Decision:
-        """It passes if the first rule that matches allows it."""
+        """Accept a packet if the first rule that matches allows it, else refuse it."""
         action, rule = first_match(packet, zone, self._rules, self._default_action)
         if action is Action.ALLOW:
             return _PERMITTED
         return self._refusals.by_rule(Arrival(packet, data, now, zone), action, rule)
 
     def on_fragment(self, fragment: Fragment, data: bytes, now: int, zone: Zone) -> Decision:
-        """It waits for nothing; what hides ports from the rules is refused (RFC 1858, 3128)."""
+        """Decide about a fragment at once: no fragment waits for the first one of its datagram.
+
+        One that hides ports from the rules is refused (RFC 1858, RFC 3128).
+        """
         packet = fragment.packet
         if fragment.cuts_header:
             arrival = Arrival(packet, data, now, zone)

@@ -1,7 +1,7 @@
-"""A policy in force: what is worked out from it once, and the table that it governs.
+"""A policy in force, with the timers and the pressure worked out from it and the table it governs.
 
-Everything that works by a policy is made with a active and keeps it.  Another policy means another
-active and everything made anew (`firewall.py` does that); only the table lives on.
+Everything that works by a policy is made with an `ActivePolicy` and keeps it.  Another policy means
+another `ActivePolicy`, and all of that made anew (`firewall.py` does it); only the table lives on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fwemu.core.timers import Timers
 
 
 class ActivePolicy:
-    """What those who open, pass and end sessions share."""
+    """The policy, the table, the timers and the pressure that the other parts of the core share."""
 
     def __init__(self, policy: Policy, table: SessionTable) -> None:
         self.policy: Final = policy

@@ -1,4 +1,4 @@
-"""A packet as it arrives, and who decides about it."""
+"""A packet as it arrives, and the type of the functions that decide about packets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PacketHandler(Protocol[Arrived]):
 
 
 class Arrival(Generic[Parsed]):
-    """A packet that does not simply pass: what it is, and whence and when it came."""
+    """A parsed packet with its bytes, the instant of its arrival and the zone it came from."""
 
     __slots__ = ("data", "now", "packet", "zone")
 

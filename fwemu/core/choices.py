@@ -1,4 +1,4 @@
-"""What a firewall can be told to choose from: one enumeration a choice, values as in settings."""
+"""The choices of a policy: one enumeration for each, with the values of its setting."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from enum import Enum
 
 
 class Mode(Enum):
-    """Which of two machines this is.  The value is the setting's."""
+    """With sessions, or a router's access list.  The value is the setting's."""
 
     STATEFUL = "stateful"
     ACL = "acl"
 
 
 class AtExpiry(Enum):
-    """Who hears of it when the idle timer of an established TCP session runs out."""
+    """The packets that are sent when the idle timer of an established TCP session runs out."""
 
     SILENT = "silent"
     RESET_BOTH = "reset-both"
@@ -24,17 +24,17 @@ class AtExpiry(Enum):
 
 
 class ResetNumbers(Enum):
-    """Which numbers a RST at expiry carries.  The value is the setting's."""
+    """The sequence numbers of a RST at expiry.  The value is the setting's."""
 
     EXACT = "exact"
-    """What its receiver expects, and believes (RFC 5961 section 3.2)."""
+    """The numbers that its receiver expects, and believes (RFC 5961 section 3.2)."""
     STALE = "stale"
-    """Those of the handshake: a device that has handed the session to its hardware knows no others.
-    An end that has received data since ignores such a RST."""
+    """The numbers of the handshake: a device that has handed the session to its hardware knows no
+    others.  An end that has received data since ignores such a RST."""
 
 
 class OnUnknown(Enum):
-    """What an unknown packet gets.  The value is the setting's."""
+    """The treatment of an unknown packet: no SYN, no session.  The value is the setting's."""
 
     DROP = "drop"
     RESET = "reset"
@@ -47,13 +47,13 @@ class Trust(Enum):
 
     AT_ONCE = "at-once"
     ANSWERED = "answered"
-    """When the other end has answered; until then it has a timer of its own."""
+    """As soon as the other end has answered; until then it has a timer of its own."""
     NEVER = "never"
-    """Its handshake was not seen: it keeps the timer of its own."""
+    """Not at all, as its handshake was not seen: it keeps a timer of its own."""
 
 
 class Refresh(Enum):
-    """Whose packets restart the idle timer of a session.  The value is the setting's."""
+    """The ends whose packets restart the idle timer of a session.  The value is the setting's."""
 
     EITHER = "either"
     ORIGINAL = "original"
@@ -63,19 +63,19 @@ class Refresh(Enum):
 
 
 class UnderPressure(Enum):
-    """What becomes of idle timers when the table fills.  The value is the setting's."""
+    """How idle timers get shorter when the table fills.  The value is the setting's."""
 
     NONE = "none"
     SCALE = "scale"
-    """They shrink in proportion, from `start` on, to nothing at `stop` (pf: adaptive timeouts)."""
+    """Timers shrink in proportion from `start` on, to nothing at `stop` (pf: adaptive timeouts)."""
     ACCELERATE = "accelerate"
-    """From `start` on they are divided by `factor` (accelerated aging of PAN-OS)."""
+    """From `start` on timers are divided by `factor` (accelerated aging of PAN-OS)."""
     EARLY_AGEOUT = "early-ageout"
-    """From `start` until the table is below `stop` none is longer than `early_ageout` (Junos)."""
+    """From `start` until the table is below `stop` no timer exceeds `early_ageout` (Junos)."""
 
 
 class PeerState(Enum):
-    """What the peer of this firewall knows at a failover.  The value is the setting's."""
+    """How much the peer of this firewall knows at a failover.  The value is the setting's."""
 
     NONE = "none"
     SYNCHRONISED = "synchronised"

@@ -1,6 +1,7 @@
-"""What a decision leads to, as data: frozen, in the past tense, made here and carried out outside.
+"""Effects: consequences of a decision as data, made in the core and carried out outside.
 
-`at` is the instant in nanoseconds at which it happened by the firewall's own clock.
+They are frozen and in the past tense.  `at` is the instant in nanoseconds at which it
+happened by the firewall's own clock.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class SessionOpened(NamedTuple):
 
 
 class StateChanged(NamedTuple):
-    """A session moved on."""
+    """A session went from one state into another."""
 
     at: int
     id: int
@@ -82,7 +83,7 @@ class PacketReleased(NamedTuple):
 
     at: int
     ticket: int
-    """The one that its decision named."""
+    """The ticket that its decision named."""
     reason: Reason
     zone: Zone
     flow: Flow
@@ -90,7 +91,7 @@ class PacketReleased(NamedTuple):
 
 
 class KeepaliveSeen(NamedTuple):
-    """An end asked whether the other is still there (RFC 9293 section 3.8.4)."""
+    """A keepalive probe passed: an end asks whether the other is still there (RFC 9293 3.8.4)."""
 
     at: int
     id: int
@@ -98,7 +99,7 @@ class KeepaliveSeen(NamedTuple):
 
 
 class PacketInjected(NamedTuple):
-    """The firewall speaks itself: a whole IP packet to send out to a zone."""
+    """The firewall made a packet of its own: a whole IP packet to send out to a zone."""
 
     at: int
     packet: bytes

@@ -1,4 +1,4 @@
-"""How sessions end, and who is told: by their timers, for want of room, or because of somebody."""
+"""Ends sessions: by their timers, for want of room, or for an operator; and tells their ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ESTABLISHED: Final = State.ESTABLISHED
 
 
 class Endings:
-    """Ends sessions of the table."""
+    """Removes sessions from the table, and makes the effects that say so."""
 
     def __init__(self, active: ActivePolicy) -> None:
         self._policy = active.policy
@@ -42,14 +42,14 @@ class Endings:
 
     # -- one session --------------------------------------------------------------------------
 
-    def end(
+    def terminate(
         self,
         session: Session,
         at: int,
         reason: EndReason,
         resets: Iterable[Direction] = (),
     ) -> Effects:
-        """Forget a session; tell the named ends by RST."""
+        """Remove a session from the table; the ends in `resets` get a RST."""
         self._table.remove(session)
         self._pressure.counted(len(self._table), at)
         original, reply = session.ends
@@ -79,43 +79,43 @@ class Endings:
         )
 
     def expire(self, session: Session, at: int | None = None) -> Effects:
-        """Its timer has run out: it ended at its deadline, however late that is noticed.
+        """End a session whose timer has run out, at its deadline, however late that is noticed.
 
-        With `probe` an established TCP session does not end yet: its ends are asked first.
+        With `probe` an established TCP session does not end yet: its ends are probed first.
         """
         if at is None:
             at = session.deadline
         if self._timers.is_of_age(session, at):
-            return self.end(session, at, EndReason.LIFETIME)
+            return self.terminate(session, at, EndReason.LIFETIME)
         if session.state is not _ESTABLISHED:
-            return self.end(session, at, END_OF_STATE[session.state])
+            return self.terminate(session, at, END_OF_STATE[session.state])
         action = self._policy.at_expiry
         if session.rule is not None:
             action = self._policy.rules[session.rule].at_expiry or action
         if action is not AtExpiry.PROBE:
-            return self.end(session, at, EndReason.EXPIRED, RESETS[action])
+            return self.terminate(session, at, EndReason.EXPIRED, RESETS[action])
         if session.probes_sent < self._policy.probe.max_retries:
-            probes = self._ask(session, at)
+            probes = self._probe(session, at)
             if probes:
                 return probes
-        return self.end(
+        return self.terminate(
             session, at, EndReason.UNANSWERED if session.probes_sent else EndReason.EXPIRED
         )
 
-    def _ask(self, session: Session, at: int) -> Effects:
-        """Ask the ends of a session that have not answered yet; nothing if none can be asked."""
-        waiting = [end for end in Direction if not session.probe_answers & 1 << end]
+    def _probe(self, session: Session, at: int) -> Effects:
+        """Probe the ends of a session that have not answered yet; () if no end can be probed."""
+        waiting = [toward for toward in Direction if not session.probe_answers & 1 << toward]
         probes = tuple(
-            PacketInjected(at, packet, session.zone_of_end(end), "probe", session.id)
-            for end in waiting
-            if (packet := forge.probe_of(session, end, self._policy.ttl)) is not None
+            PacketInjected(at, packet, session.zone_of_end(toward), "probe", session.id)
+            for toward in waiting
+            if (packet := forge.probe_of(session, toward, self._policy.ttl)) is not None
         )
         if probes:
-            self._timers.ask_again(session, at, self._policy.probe.retry_interval)
+            self._timers.probe_again(session, at, self._policy.probe.retry_interval)
         return probes
 
     def catch_up(self, session: Session, now: int) -> Effects:
-        """Do what `sweep` would have done with this session by now; it may be gone afterwards."""
+        """Do with one session what `sweep` would have done by now; it may be gone afterwards."""
         effects: Effects = ()
         while session.queued >= 0:
             idle, lifetime = now - session.restarted, session.lifetime
@@ -129,7 +129,7 @@ class Endings:
     # -- many ---------------------------------------------------------------------------------
 
     def sweep(self, now: int) -> Effects:
-        """End those that are due, looking at no more than `SWEEP` of all."""
+        """End the sessions that are due, looking at no more than `SWEEP` of all."""
         effects: list[Effect] = []
         budget = Budget(SWEEP)
         while (session := self._table.expiry.due(now, budget)) is not None:
@@ -139,7 +139,10 @@ class Endings:
         return tuple(effects)
 
     def make_room(self, now: int) -> tuple[bool, Effects]:
-        """Room for one more session: those that are due go first, then whom the policy names."""
+        """Make room for one more session: due ones end first, then the policy's victim is evicted.
+
+        Returns whether there is room now, and the effects.
+        """
         table = self._table
         if len(table) < self._policy.capacity:
             return True, ()
@@ -147,23 +150,23 @@ class Endings:
         budget = Budget(SWEEP)
         while (due := table.expiry.due(now, budget)) is not None:
             effects += self.expire(due)
-            if len(table) < self._policy.capacity:  # else it is asked whether it still lives
+            if len(table) < self._policy.capacity:  # else its ends are being probed
                 return True, effects
         victim = table.eviction.victim()
         if victim is None:
             return False, effects
-        return True, effects + self.end(victim, now, EndReason.EVICTED)
+        return True, effects + self.terminate(victim, now, EndReason.EVICTED)
 
-    def end_due(self, now: int) -> Effects:
-        """End all that are due, so that an operator's action never claims or raises the dead."""
+    def terminate_due(self, now: int) -> Effects:
+        """End all that are due, so that an operator's action never ends or revives expired ones."""
         effects: list[Effect] = []
         while (session := self._table.expiry.due(now)) is not None:
             effects += self.expire(session)
         return tuple(effects)
 
-    def end_all(self, now: int, reason: EndReason) -> Effects:
+    def terminate_all(self, now: int, reason: EndReason) -> Effects:
         """Empty the table, silently."""
         effects: list[Effect] = []
         for session in self._table:
-            effects += self.end(session, now, reason)
+            effects += self.terminate(session, now, reason)
         return tuple(effects)

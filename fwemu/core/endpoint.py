@@ -1,4 +1,4 @@
-"""What was seen from one of the two ends of a session."""
+"""The two ends of a session, as far as their packets have shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which session makes room when the table is full: one class a policy, chosen by table."""
+"""Eviction: the session that makes room when the table is full.  One class a policy, by table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Choose = Callable[[int], int]
 
 
 class WhenFull(Enum):
-    """What a full table does with the next new session.  The value is the setting's."""
+    """How a full table treats the next new session.  The value is the setting's."""
 
     EVICT_LRU = "evict-lru"
     EVICT_UNASSURED = "evict-unassured"
@@ -26,7 +26,7 @@ class Eviction(Protocol):
     """Keeps the sessions in the order that its policy needs."""
 
     seen: Callable[[Session], None] | None
-    """Told of every packet of a session; None if the policy does not care."""
+    """Called with the session of every packet; None if the policy does not care."""
 
     def opened(self, session: Session) -> None:
         """A session was opened."""
@@ -42,7 +42,7 @@ class Eviction(Protocol):
 
 
 class EvictLeastRecentlyUsed:
-    """The session that has been quiet for longest goes first."""
+    """Evicts the session that has been quiet for longest."""
 
     def __init__(self, choose: Choose) -> None:
         self._order: OrderedDict[Session, None] = OrderedDict()
@@ -62,7 +62,7 @@ class EvictLeastRecentlyUsed:
 
 
 class EvictUnassured:
-    """The oldest session whose ends have not both answered; a full table of assured ones refuses.
+    """Evicts the oldest session whose ends have not both answered; refuses where all have.
 
     Linux calls this early_drop (net/netfilter/nf_conntrack_core.c).
     """
@@ -86,7 +86,7 @@ class EvictUnassured:
 
 
 class EvictRandom:
-    """Any session, each with the same chance."""
+    """Evicts any session, each with the same chance."""
 
     seen: Callable[[Session], None] | None = None
 
@@ -113,7 +113,7 @@ class EvictRandom:
 
 
 class RejectNew:
-    """Nobody goes; the new session is refused."""
+    """Evicts nothing: the new session is refused."""
 
     seen: Callable[[Session], None] | None = None
 

@@ -1,4 +1,4 @@
-"""Which session is due: a heap of deadlines, corrected late.
+"""The expiry queue, which finds sessions that are due: a heap of deadlines, corrected late.
 
 A packet only writes `restarted`; nothing here moves.  An entry of the heap says when to look at a
 session at the latest.  If it has seen traffic since, it is queued again for its new deadline; so a
@@ -17,16 +17,17 @@ from fwemu.core.instants import NEVER
 from fwemu.core.session import Session
 
 _SLACK: Final = 1024
+"""Superseded entries that are kept, beyond one for each session, before the heap is cleaned."""
 
 
 class Budget:
-    """How many entries may still be looked at."""
+    """A limit on the entries that one call looks at."""
 
     def __init__(self, number: int) -> None:
         self.left = number
 
     def spend(self) -> bool:
-        """Use one of them; False if none is left."""
+        """Use one look; False if none is left."""
         self.left -= 1
         return self.left >= 0
 
@@ -63,8 +64,8 @@ class ExpiryQueue:
     def due(self, now: int, budget: Budget | None = None) -> Session | None:
         """A session whose deadline has come by `now`, the earliest first; None if there is none.
 
-        It stays the answer until it is removed.  With `budget` the search gives up, with None, when
-        these are used: many sessions that have seen traffic may stand before one that is due.
+        It stays the answer until it is removed.  The search gives up, with None, when `budget` is
+        used up: many sessions that have seen traffic may stand before one that is due.
         """
         heap = self._heap
         while heap and heap[0][0] <= now and (budget is None or budget.spend()):
@@ -79,7 +80,7 @@ class ExpiryQueue:
         return None
 
     def next_look(self) -> int | None:
-        """No session is due before this instant; None if there is none at all."""
+        """An instant before which no session is due; None if there is no session."""
         heap = self._heap
         while heap and heap[0][2].queued != heap[0][0]:
             heapq.heappop(heap)

@@ -1,11 +1,11 @@
-"""The only door: packets and time in, decisions and effects out.
+"""The firewall, the only door of the core: packets and time in, decisions and effects out.
 
 Follow one packet through `handle`.  It is parsed (`packet`), and the handler of its kind decides.
 In a stateful firewall its session is looked up (`stateful`, `table`), and the protocol says what it
 means for that session (`trackers`, `tcp_table`); where there is no session, the rules say whether
-it may open one, and the policy what an unknown packet gets (`openings`).  What goes no further is
-refused (`refusals`).  Whatever follows from that is an effect (`effects`), carried out by whoever
-called.
+it may open one, and the policy what an unknown packet gets (`openings`).  A packet that goes no
+further is refused (`refusals`).  Everything else that follows is an effect (`effects`), for the
+caller to carry out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from fwemu.core.table import SessionTable
 class Firewall:
     """A firewall with a policy.  Not thread-safe: one thread owns it.
 
-    `choose` is the chance that random eviction asks; `addresses` are the firewall's own, for the
+    `choose` gives random eviction its chance; `addresses` are the firewall's own, for the
     ICMP errors it sends (without them, these seem to come from the refused packet's destination).
     """
 
@@ -55,13 +55,13 @@ class Firewall:
         self._addresses = addresses or {}
         self._fragments = Reassembly(policy.fragments)
         self._up_at: int | None = None
-        """The instant at which a reboot ends; None if there is none."""
+        """The instant at which a reboot ends; None if the firewall is up."""
         self._apply(policy)
 
     def _apply(self, policy: Policy) -> None:
-        """Make all that works by a policy, once a policy, so that no packet has to.
+        """Build everything that depends on the policy, so that no packet has to.
 
-        What is remembered stays: the table, the fragments, the counters.
+        The table, the remembered fragments and the counters stay.
         """
         self.policy = policy
         self._fragments.limits = policy.fragments
@@ -114,13 +114,13 @@ class Firewall:
         return self._on_malformed(packet, data, now, zone)
 
     def _refuse_malformed(self, packet: Malformed, data: bytes, now: int, zone: Zone) -> Decision:
-        """Not a packet: dropped, whatever the policy says."""
+        """Drop bytes that are no packet, whatever the policy says."""
         return self._refusals.refuse(Arrival(packet, data, now, zone), packet.reason)
 
     def _refuse_while_booting(
         self, packet: Packet | Fragment | Malformed, data: bytes, now: int, zone: Zone
     ) -> Decision:
-        """Nothing passes while the firewall is on its way up."""
+        """Drop everything while the firewall is on its way up."""
         assert self._up_at is not None
         if now < self._up_at:
             refused = packet.packet if isinstance(packet, Fragment) else packet
@@ -129,7 +129,7 @@ class Firewall:
         return self._dispatch(packet, data, now, zone)
 
     def _recount(self, reason: Reason, length: int) -> None:
-        """A packet that was held counts by its verdict from now on."""
+        """Count a packet that was held by its verdict from now on."""
         for counts, amount in ((self.packets, 1), (self.octets, length)):
             counts[Reason.HELD] -= amount
             counts[reason] += amount
@@ -147,7 +147,7 @@ class Firewall:
         return self._verdicts.time_out(now) + self._endings.sweep(now)
 
     def next_deadline(self) -> int | None:
-        """Nothing happens by itself before this instant; None if nothing ever will.
+        """The instant before which nothing happens by itself; None if nothing ever will.
 
         A session may end by its timer, or a reboot be over.  The answer may change with every other
         call.
@@ -168,7 +168,7 @@ class Firewall:
         return self._operators.flush(now)
 
     def drop_held(self, now: int) -> Effects:
-        """Drop every packet that is held, and forget of which datagrams parts have passed."""
+        """Drop every packet that is held, and forget all datagrams of which fragments were seen."""
         return self._verdicts.drop_held(now)
 
     def kill(self, numbers: Iterable[int], now: int, notify: AtExpiry) -> Effects:
@@ -176,12 +176,12 @@ class Firewall:
         return self._operators.kill(numbers, now, notify)
 
     def reconfigure(self, policy: Policy, now: int) -> Effects:
-        """Follow another policy from now on; sessions that are open get its timers.
+        """Replace the policy; sessions that are open get the timers of the new one.
 
         A session keeps its rule's timeout as long as that rule stands at the same place.  A smaller
         capacity evicts at once; a change of mode empties the table.
         """
-        ended = self._endings.end_due(now)
+        ended = self._endings.terminate_due(now)
         before = self.policy
         if policy.when_full is not before.when_full:
             self.table.set_eviction(policy.when_full)
@@ -189,11 +189,11 @@ class Firewall:
         return ended + self._operators.adopt(before, now)
 
     def fail_over(self, now: int, peer: Standby | None = None, lag: int = 0) -> Effects:
-        """The peer takes over; without one that was kept up to date it knows nothing.
+        """Let the peer take over; without `peer`, one that knows nothing does.
 
-        What it knows is as old as `lag`: sessions opened since are lost, states are those of then,
+        Its knowledge is as old as `lag`: sessions opened since are lost, states are those of then,
         and sessions that ended since are there again, with new numbers.  All timers begin anew, and
-        the numbers of TCP connections are not known.  It is up, whatever the other one was.
+        the numbers of TCP connections are not known.  A reboot that was under way is over.
         """
         if self._up_at is not None:
             self._come_up()
@@ -201,13 +201,13 @@ class Firewall:
 
     def reboot(self, now: int, outage: int) -> Effects:
         """Forget everything, tell nobody, and let nothing pass for `outage` nanoseconds."""
-        ended = self._endings.end_due(now)
+        ended = self._endings.terminate_due(now)
         held = self.drop_held(now)
         self._up_at = now + outage
         self._apply(self.policy)
-        return ended + held + self._endings.end_all(now, EndReason.REBOOTED)
+        return ended + held + self._endings.terminate_all(now, EndReason.REBOOTED)
 
     def _come_up(self) -> None:
-        """A reboot is over."""
+        """End a reboot."""
         self._up_at = None
         self._apply(self.policy)

@@ -1,4 +1,4 @@
-"""Who talks to whom: zones, directions, and the flow a packet belongs to."""
+"""Zones, directions, protocol numbers, and the flow that a packet belongs to."""
 
 from __future__ import annotations
 

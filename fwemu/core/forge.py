@@ -1,8 +1,8 @@
-"""The packets a firewall makes itself: a RST, and the ICMP error of a rejection.
+"""Packets of the firewall's own: the RST, the keepalive probe, the ICMP error of a rejection.
 
-They are whole IP packets with right checksums.  What a RST must carry is in RFC 9293 section
-3.10.7.1 for a segment without a connection, and in RFC 5961 section 3.2 for one that is to be
-believed by a receiver: exactly the sequence number it expects next.
+They are whole IP packets with right checksums.  RFC 9293 section 3.10.7.1 gives the numbers of a
+RST for a segment without a connection; a receiver believes a RST with exactly the sequence number
+that it expects next (RFC 5961 section 3.2).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 from fwemu.core.choices import ResetNumbers
 from fwemu.core.flow import ICMP, ICMPV6, TCP, Direction, Flow
 from fwemu.core.packet import Packet, flow_of_packet
+from fwemu.core.seq import MASK
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import ACK, RST, Segment
 
@@ -46,7 +47,7 @@ def reset_for(packet: Packet, ttl: int) -> bytes:
     flow = flow_of_packet(packet)
     back = (flow.destination, flow.source, flow.destination_port, flow.source_port)
     if packet.segment is Segment.SYN:
-        return _tcp(ttl, *back, seq=0, ack=packet.end, flags=RST | ACK)
+        return _tcp(ttl, *back, seq=0, ack=packet.seq_end, flags=RST | ACK)
     return _tcp(ttl, *back, seq=packet.ack, ack=0, flags=RST)
 
 
@@ -85,7 +86,7 @@ def probe_of(session: Session, toward: Direction, ttl: int) -> bytes | None:
     return _tcp(
         ttl,
         *_path_toward(session, toward),
-        seq=receiver.acked - 1 & 0xFFFFFFFF,
+        seq=receiver.acked - 1 & MASK,
         ack=receiver.next,
         flags=ACK,
         window=max(1, min(sender.window >> sender.scale, 0xFFFF)),

@@ -1,6 +1,6 @@
-"""What becomes of a fragment, and of those that have waited for it.
+"""Verdicts on fragments: the first one of a datagram decides, the others get its verdict.
 
-`fragments` remembers the datagrams; here they are judged, by their first fragments.
+`fragments.py` remembers the datagrams.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FOLLOWS: Final = Decision(Verdict.ACCEPT, Reason.FRAGMENT)
 class FragmentVerdicts:
     """Decides about fragments as `handlers`, by kind, do about whole packets.
 
-    `recount` is told of every packet that was counted as held: its reason now, and its length.
+    `recount` is called for every packet that was counted as held: with its reason and length.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class FragmentVerdicts:
         self._recount = recount
 
     def on_fragment(self, fragment: Fragment, data: bytes, now: int, zone: Zone) -> Decision:
-        """A first fragment is judged like a whole packet; later ones go its way, or wait for it."""
+        """Decide about a first fragment as if it were whole; later ones follow or wait for it."""
         earlier = self.time_out(now)
         later: Effects = ()
         memory, packet = self._memory, fragment.packet
@@ -56,8 +56,8 @@ class FragmentVerdicts:
         if problem is not None:
             decision = self._refusals.refuse(Arrival(packet, data, now, zone), problem)
             later = self._release(memory.settle(datagram, problem), problem, now)
-        elif fragment.start == 0:
-            decision = self._judge_first(datagram, fragment, data, now, zone)
+        elif fragment.offset == 0:
+            decision = self._decide_first(datagram, fragment, data, now, zone)
             if datagram.fate is None:
                 fate = Reason.FRAGMENT if decision.verdict else Reason.UNKNOWN_FRAGMENT
                 later = self._release(memory.settle(datagram, fate), fate, now)
@@ -73,7 +73,7 @@ class FragmentVerdicts:
         return decision
 
     def time_out(self, now: int) -> Effects:
-        """Drop what has waited too long, and forget its datagrams."""
+        """Drop fragments that have waited too long, and forget their datagrams."""
         effects: Effects = ()
         while (datagram := self._memory.take_due(now)) is not None:
             deadline = datagram.since + self._memory.limits.timeout
@@ -81,17 +81,17 @@ class FragmentVerdicts:
         return effects
 
     def drop_held(self, now: int) -> Effects:
-        """Drop every packet that is held, and forget of which datagrams parts have passed."""
+        """Drop every packet that is held, and forget all datagrams of which fragments were seen."""
         effects = self.time_out(now)
         while len(self._memory):
             waited = self._memory.take_oldest().held
             effects += self._release(waited, Reason.UNKNOWN_FRAGMENT, now)
         return effects
 
-    def _judge_first(
+    def _decide_first(
         self, datagram: Datagram, fragment: Fragment, data: bytes, now: int, zone: Zone
     ) -> Decision:
-        """What would become of the datagram if it came whole."""
+        """Decide about a datagram by its first fragment, as if it came whole."""
         if isinstance(fragment.packet, Malformed):
             arrival = Arrival(fragment.packet, data, now, zone)
             return self._refusals.refuse(arrival, fragment.packet.reason)
@@ -102,17 +102,17 @@ class FragmentVerdicts:
         return decision
 
     def _lengthen(self, datagram: Datagram) -> None:
-        """A TCP segment whose end was not in its first fragment ends here."""
+        """Tell its session where a TCP segment ends that began in an earlier fragment."""
         assert datagram.first is not None
         packet = datagram.whole(datagram.first)
         is_tcp = packet.kind is Kind.TCP
         session = self._table.find(packet.protocol, packet.key) if is_tcp else None
         if session is not None and session.tcp is not None:
             direction = Direction.ORIGINAL if packet.key == session.key else Direction.REPLY
-            tcp.lengthen(session.tcp, packet.end, direction)
+            tcp.lengthen(session.tcp, packet.seq_end, direction)
 
     def _release(self, waited: Iterable[Held], reason: Reason, at: int) -> Effects:
-        """Packets that were held get their verdict, and are counted by it."""
+        """Give held packets their verdict, and count them by it."""
         effects: list[Effect] = []
         for ticket, packet, zone in waited:
             flow, length = flow_of_packet(packet), packet.length

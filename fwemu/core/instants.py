@@ -1,4 +1,4 @@
-"""Time as the core knows it: whole nanoseconds, handed in from outside."""
+"""Units of time: the core counts whole nanoseconds, handed in from outside."""
 
 from typing import Final
 
@@ -7,8 +7,3 @@ SECOND: Final = 1_000_000_000
 
 NEVER: Final = 1 << 63
 """A lifetime or deadline that does not come: later than any instant a daemon can reach."""
-
-
-def from_seconds(seconds: float) -> int:
-    """The same duration in nanoseconds, rounded to the nearest one."""
-    return round(seconds * SECOND)

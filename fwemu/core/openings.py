@@ -1,7 +1,7 @@
-"""What becomes of a packet without a session: it opens one, or it is refused.
+"""Packets without a session: each opens one, or is refused.
 
-The rules say who may; the policy says what becomes of a packet from the middle of a conversation
-that nobody knows, and whether what a rule has denied is remembered.
+The rules say which flows may open a session.  The policy says how an unknown packet (from the
+middle of a connection) is treated, and whether the denial of a rule is remembered.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNKNOWN_ANSWERS: Final = {
 
 
 class Openings:
-    """Opens sessions, for those who may have one."""
+    """Opens sessions for packets that may have one, and refuses the others."""
 
     def __init__(self, active: ActivePolicy, endings: Endings, refusals: Refusals) -> None:
         self._policy = active.policy
@@ -49,9 +49,9 @@ class Openings:
     def begin(
         self, arrival: Arrival[Packet], earlier: Effects = (), reused: Session | None = None
     ) -> Decision:
-        """A packet without a session; `earlier` effects came of its finding that out.
+        """Decide about a packet without a session; `earlier` effects come before its own.
 
-        A `reused` session gives way only to one that may begin: a dropped packet changes nothing.
+        A `reused` session ends only if the new one may begin: a dropped packet changes nothing.
         """
         packet, now, zone = arrival.packet, arrival.now, arrival.zone
         policy = self._policy
@@ -66,7 +66,7 @@ class Openings:
             earlier += self._remember_denial(arrival, rule)
             return self._refusals.by_rule(arrival, action, rule, earlier)
         if reused is not None:
-            earlier += self._endings.end(reused, now, EndReason.REUSED)
+            earlier += self._endings.terminate(reused, now, EndReason.REUSED)
         has_room, evicted = self._endings.make_room(now)
         earlier += evicted
         if not has_room:
@@ -82,9 +82,9 @@ class Openings:
         return Decision(Verdict.ACCEPT, reason, (*earlier, opened))
 
     def restore(self, ended: SessionEnded, now: int) -> SessionOpened:
-        """A session that ended, of which the peer of a pair has not heard, goes on there.
+        """Open a session again of whose end the peer has not heard: there it goes on.
 
-        There must be room.  Pressure is not told: this is one of many.
+        There must be room.  The caller tells `Pressure` the new population, once for many.
         """
         rule = ended.rule
         if rule is not None and rule >= len(self._policy.rules):
@@ -144,7 +144,7 @@ class Openings:
         return (SessionOpened(now, session.id, session.flow, zone, state, rule, False),)
 
     def _on_unknown(self, packet: Packet, zone: Zone) -> OnUnknown:
-        """What this unknown packet gets: what the rule says that allows its flow, or the policy.
+        """The treatment of an unknown packet: by the rule that allows its flow, or by the policy.
 
         The rule speaks of the flow as it is opened; the packet may go the other way.
         """

@@ -1,6 +1,6 @@
-"""What an operator does to the sessions that are open: flush, kill, another policy, a failover.
+"""Actions of an operator on open sessions: flush, kill, another policy, a failover.
 
-Sessions that are due end first, at their deadlines: an operator's action never claims the dead.
+Sessions that are due end first, at their deadlines: an operator's action never ends expired ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fwemu.core.standby import Standby, Unreplicated, take_over
 
 
 class Operators:
-    """What operators may do; `Firewall` says what each of it means."""
+    """The actions of operators; the methods of `Firewall` with these names say more."""
 
     def __init__(
         self,
@@ -38,21 +38,21 @@ class Operators:
 
     def flush(self, now: int) -> Effects:
         """Empty the table, silently, and drop what is held."""
-        ended = self._endings.end_due(now)
+        ended = self._endings.terminate_due(now)
         held = self._fragments.drop_held(now)
-        return held + ended + self._endings.end_all(now, EndReason.FLUSHED)
+        return held + ended + self._endings.terminate_all(now, EndReason.FLUSHED)
 
     def kill(self, numbers: Iterable[int], now: int, notify: AtExpiry) -> Effects:
         """End these sessions (unknown numbers are passed over), with RSTs where `notify` says."""
-        effects: list[Effect] = [*self._endings.end_due(now)]
+        effects: list[Effect] = [*self._endings.terminate_due(now)]
         for number in numbers:
             session = self._table.get(number)
             if session is not None:
-                effects += self._endings.end(session, now, EndReason.KILLED, RESETS[notify])
+                effects += self._endings.terminate(session, now, EndReason.KILLED, RESETS[notify])
         return tuple(effects)
 
     def adopt(self, before: Policy, now: int) -> Effects:
-        """Bring what was opened under another policy under this one, which has just begun."""
+        """Bring sessions opened under the policy `before` under this one, which replaces it now."""
         policy, table = self._policy, self._table
         effects: list[Effect] = []
         if policy.mode is not before.mode:
@@ -67,15 +67,15 @@ class Operators:
                 effects += self._endings.expire(session, now)
         while len(table) > policy.capacity:
             victim = table.eviction.victim() or table.oldest
-            effects += self._endings.end(victim, now, EndReason.EVICTED)
+            effects += self._endings.terminate(victim, now, EndReason.EVICTED)
         self._pressure.counted(len(table), now)
         return tuple(effects)
 
     def fail_over(self, now: int, peer: Standby | None, lag: int) -> Effects:
-        """The table becomes what the peer has of it."""
-        effects = self._endings.end_due(now) + self._fragments.drop_held(now)
+        """Make the table what the peer has of it."""
+        effects = self._endings.terminate_due(now) + self._fragments.drop_held(now)
         if peer is None:
-            return effects + self._endings.end_all(now, EndReason.FAILED_OVER)
+            return effects + self._endings.terminate_all(now, EndReason.FAILED_OVER)
         peer.follow(effects)
         unreplicated = peer.unreplicated(now - lag)
         effects += self._hand_over(unreplicated, now) + self._restore(unreplicated, now)
@@ -83,12 +83,12 @@ class Operators:
         return effects
 
     def _hand_over(self, unreplicated: Unreplicated, now: int) -> Effects:
-        """The peer has those sessions of the table of which it has heard, in the states of then."""
+        """Give the peer the sessions of the table that it knows, in the states that it knows."""
         effects: list[Effect] = []
         known = []
         for session in self._table:
             if session.id in unreplicated.opened:
-                effects += self._endings.end(session, now, EndReason.FAILED_OVER)
+                effects += self._endings.terminate(session, now, EndReason.FAILED_OVER)
             else:
                 self._table.remove(session)
                 known.append(session)
@@ -102,7 +102,7 @@ class Operators:
         return tuple(effects)
 
     def _restore(self, unreplicated: Unreplicated, now: int) -> Effects:
-        """Sessions of whose end it has not heard it still has, as far as there is room."""
+        """Open sessions again of whose end the peer has not heard, as far as there is room."""
         if self._policy.mode is not Mode.STATEFUL:
             return ()
         room = self._policy.capacity - len(self._table)

@@ -1,4 +1,4 @@
-"""Bytes become a packet, or a reason why they are none.  Nothing here raises on input.
+"""The parser: bytes become a packet, or a reason why they are none.  No input raises an exception.
 
 The firewall sees the head of each packet (the daemon copies only headers out of the kernel), so
 lengths come from the headers, and a packet is `TRUNCATED` only where a header that is needed is
@@ -16,12 +16,13 @@ from typing import Final, NamedTuple
 
 from fwemu.core.flow import ICMP, ICMPV6, PROTOCOL_NAMES, TCP, UDP, Flow, flow_of
 from fwemu.core.reasons import Reason
+from fwemu.core.seq import MASK
 from fwemu.core.tcp_options import TIMESTAMPS_ONLY
 from fwemu.core.tcp_table import FIN, SEGMENT_OF_FLAGS, SYN, Segment
 
 
 class Kind(IntEnum):
-    """How a packet is looked up and what it may do."""
+    """The kinds of packet, by the way they are looked up and what they may do."""
 
     TCP = 0
     UDP = 1
@@ -38,18 +39,18 @@ class Kind(IntEnum):
 
 
 class Packet(NamedTuple):
-    """What the firewall needs to know of a packet.  Sequence numbers are zero but for TCP."""
+    """The fields of a packet that the firewall needs.  Those of TCP are zero or empty in others."""
 
     kind: Kind
     protocol: int
     key: bytes
-    """The flow it belongs to, as `flow.flow_of` decodes it."""
+    """The flow that it belongs to, cut out of the packet; `flow.flow_of` decodes it."""
     length: int
     """Octets of the whole IP packet."""
     segment: Segment | None = None
     seq: int = 0
     ack: int = 0
-    end: int = 0
+    seq_end: int = 0
     """The sequence number after its last octet; SYN and FIN count one (RFC 9293 section 3.4)."""
     window: int = 0
     """The window as it stands in the header, not scaled."""
@@ -69,24 +70,24 @@ class Quoted(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """Not a packet: why, and how many octets it came with."""
+    """Bytes that are no packet: the reason, and their length in octets."""
 
     reason: Reason
     length: int
 
 
 class Fragment(NamedTuple):
-    """A part of a datagram, from octet `start` up to `end` of what was cut up."""
+    """A fragment of a datagram: octets `offset` to `offset_end` (not included) of its payload."""
 
     datagram: bytes
-    """What all parts of this datagram share, and no others of these days."""
-    start: int
-    end: int
+    """The key that the fragments of a datagram share: its identification and its addresses."""
+    offset: int
+    offset_end: int
     is_last: bool
     cuts_header: bool
-    """The transport header is not whole in the first part (RFC 1858, RFC 3128, RFC 7112)."""
+    """The first fragment does not hold the whole transport header (RFC 1858, 3128, 7112)."""
     packet: Packet | Malformed
-    """What the first part says of the whole; of a later one, whence and whither it goes."""
+    """The packet that a first fragment begins; of a later one only its addresses (FRAGMENT)."""
 
     @property
     def length(self) -> int:
@@ -97,7 +98,7 @@ class Fragment(NamedTuple):
 _IPV4: Final = Struct("!BxHxxHxBxx8s")
 _IPV4_TCP: Final = Struct("!xxHxxH16xIIBBH")
 _IPV6_TCP: Final = Struct("!4xH38xIIBBH")
-"""A TCP segment behind a plain IP header, in one step: nearly every packet is that."""
+"""A plain IP header and a TCP header in one step: nearly every packet has these."""
 
 _TCP: Final = Struct("!4xIIBBH")
 _WORD: Final = Struct("!H")
@@ -111,7 +112,7 @@ _LONGEST: Final = 65_535
 """Octets of an IPv4 packet, and behind the fixed header of an IPv6 one: no datagram has more."""
 
 _OCTETS_OF_FLAGS: Final = tuple(1 if flags & (SYN | FIN) else 0 for flags in range(256))
-"""What the flags themselves take of the sequence space (RFC 9293 section 3.4)."""
+"""The octets of sequence space that the flags take (RFC 9293 section 3.4)."""
 
 ICMP_QUERIES: Final = {
     ICMP: {8: 0, 13: 14, 15: 16, 17: 18},
@@ -131,19 +132,19 @@ _new_packet: Final = tuple.__new__
 
 
 def parse(data: bytes) -> Packet | Fragment | Malformed:
-    """What these bytes are.  Any bytes give an answer."""
+    """Parse an IP packet, from its IP header on.  Any bytes give an answer."""
     if len(data) >= 60 and data[0] >> 4 == 6 and data[6] == TCP:
         total, seq, ack, offset, flags, window = _IPV6_TCP.unpack_from(data)
         total += 40
         payload = total - 40 - (offset >> 4) * 4
         segment = SEGMENT_OF_FLAGS[flags]
         if payload >= 0 and offset >= 0x50 and segment is not None:
-            end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
+            seq_end = seq + payload + _OCTETS_OF_FLAGS[flags] & MASK
             options = _options(data, 60, offset) if offset >= 0x60 else b""
             return _new_packet(
                 Packet,
                 (
-                    _TCP_KIND, TCP, data[8:44], total, segment, seq, ack, end,
+                    _TCP_KIND, TCP, data[8:44], total, segment, seq, ack, seq_end,
                     window, flags, options, None,
                 ),
             )  # fmt: skip
@@ -152,12 +153,12 @@ def parse(data: bytes) -> Packet | Fragment | Malformed:
         payload = total - 20 - (offset >> 4) * 4
         segment = SEGMENT_OF_FLAGS[flags]
         if payload >= 0 and offset >= 0x50 and segment is not None and not fragment & _FRAGMENTED:
-            end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
+            seq_end = seq + payload + _OCTETS_OF_FLAGS[flags] & MASK
             options = _options(data, 40, offset) if offset >= 0x60 else b""
             return _new_packet(
                 Packet,
                 (
-                    _TCP_KIND, TCP, data[12:24], total, segment, seq, ack, end,
+                    _TCP_KIND, TCP, data[12:24], total, segment, seq, ack, seq_end,
                     window, flags, options, None,
                 ),
             )  # fmt: skip
@@ -188,20 +189,20 @@ def keys_of(flow: Flow) -> tuple[bytes, bytes]:
 
 
 def flow_of_packet(packet: Packet) -> Flow:
-    """Its endpoints, for rules and logs; a later fragment has no ports."""
+    """The flow of a packet, for rules and logs; a later fragment has no ports."""
     return flow_of(packet.protocol, packet.key)
 
 
 class Piece(NamedTuple):
-    """Which part of which datagram a fragment is."""
+    """The fragment fields of an IP header: which part of which datagram it is."""
 
     datagram: bytes
-    """The key that its parts share."""
+    """The key that the fragments of the datagram share."""
     offset: int
     """Octets of the datagram before it."""
     more_follow: bool
     begins: int
-    """Where in the packet its part begins."""
+    """Where in the packet the fragment's payload begins."""
 
 
 class Located(NamedTuple):
@@ -290,11 +291,11 @@ def _parse_any(data: bytes) -> Packet | Fragment | Malformed:
 
 
 def _parse_fragment(data: bytes, place: Located, piece: Piece) -> Fragment | Malformed:
-    """All parts but the last are multiples of eight octets, and none is empty."""
+    """Check a fragment: all but the last are multiples of eight octets, and none is empty."""
     octets = place.total - piece.begins
-    end = piece.offset + octets
+    offset_end = piece.offset + octets
     before = piece.begins if len(place.pair) == 8 else piece.begins - 48
-    if octets == 0 or (piece.more_follow and octets % 8) or before + end > _LONGEST:
+    if octets == 0 or (piece.more_follow and octets % 8) or before + offset_end > _LONGEST:
         return Malformed(Reason.BAD_LENGTH, place.total)
     cuts_header = _cuts_header(data, place, piece)
     packet: Packet | Malformed
@@ -303,11 +304,11 @@ def _parse_fragment(data: bytes, place: Located, piece: Piece) -> Fragment | Mal
     else:
         packet = _parse_transport(data, place)
     is_last = not piece.more_follow
-    return Fragment(piece.datagram, piece.offset, end, is_last, cuts_header, packet)
+    return Fragment(piece.datagram, piece.offset, offset_end, is_last, cuts_header, packet)
 
 
 def _cuts_header(data: bytes, place: Located, piece: Piece) -> bool:
-    """Is the transport header not whole in the first fragment?  Either one alone can tell."""
+    """Is the transport header not whole in the first fragment?  A later fragment can tell, too."""
     layout = _LAYOUTS.get(place.protocol)
     if layout is None:
         return False
@@ -341,13 +342,13 @@ def _parse_tcp(data: bytes, place: Located) -> Packet | Malformed:
     if segment is None:
         return Malformed(Reason.BAD_FLAGS, total)
     key = place.pair + data[start : start + 4]
-    end = seq + payload + _OCTETS_OF_FLAGS[flags] & 0xFFFFFFFF
+    seq_end = seq + payload + _OCTETS_OF_FLAGS[flags] & MASK
     options = _options(data, start + 20, offset)
-    return Packet(Kind.TCP, TCP, key, total, segment, seq, ack, end, window, flags, options)
+    return Packet(Kind.TCP, TCP, key, total, segment, seq, ack, seq_end, window, flags, options)
 
 
 def _options(data: bytes, start: int, offset: int) -> bytes:
-    """The options that begin at `start`; the usual ones, timestamps alone, say nothing to us."""
+    """The options that begin at `start`; empty for timestamps alone, which say nothing to us."""
     options = data[start : start - 20 + (offset >> 4) * 4]
     if len(options) == 12 and options[:4] == TIMESTAMPS_ONLY:
         return b""
@@ -402,7 +403,7 @@ def _parse_quotation(quotation: bytes) -> Quoted | None:
 
 
 class _Layout(NamedTuple):
-    """A transport protocol: the octets of its header that must be there, and who reads them."""
+    """A transport protocol: the octets of its header that must be there, and its parser."""
 
     shortest: int
     parse: Callable[[bytes, Located], Packet | Malformed]

@@ -1,4 +1,4 @@
-"""Everything a firewall is told to do, in the form in which the core uses it.
+"""The policy of a firewall, in the form in which the core uses it.
 
 `fwemu.config` makes it from files; the core knows nothing of files.
 """
@@ -35,14 +35,14 @@ class RefreshPolicy:
     udp: Refresh = Refresh.EITHER
     other: Refresh = Refresh.EITHER
     keepalives: bool = True
-    """TCP keepalive probes and the answers to them do."""
+    """TCP keepalive probes and the answers to them restart it."""
     payload_only: bool = False
-    """Only TCP segments that carry data do."""
+    """Only TCP segments that carry data restart it."""
     absolute: frozenset[State] = frozenset()
-    """In these states no packet does."""
+    """In these states no packet restarts it."""
 
     def by(self, protocol: int) -> Refresh:
-        """Whose packets restart the timer of a session of this protocol."""
+        """The ends whose packets restart the timer of a session of this protocol."""
         return self.tcp if protocol == TCP else self.udp if protocol == UDP else self.other
 
 
@@ -61,7 +61,7 @@ class PressurePolicy:
 
 @dataclass(frozen=True)
 class ProbePolicy:
-    """How the ends of a session are asked at expiry whether they are still there."""
+    """The keepalive probes that the firewall sends to the ends of a session that expires."""
 
     retry_interval: int = 15 * SECOND
     max_retries: int = 5
@@ -101,7 +101,7 @@ class ShortTimers:
     rst_unverified: int = NEVER
     """A RST in the window has passed that did not have the number expected."""
     picked_up: int = NEVER
-    """It was picked up in mid-stream, and is not trusted yet."""
+    """The session was picked up in mid-stream, and is not trusted yet."""
     max_retransmissions: int = 3
 
 
@@ -129,11 +129,10 @@ class Policy:
     ttl: int = 64
     """Time to live (IPv6: hop limit) of the packets that the firewall makes itself."""
     window_check: WindowCheck = WindowCheck.STRICT
-    """What becomes of TCP segments whose numbers do not fit."""
+    """The treatment of TCP segments outside the window."""
     fragments: FragmentLimits = field(default_factory=FragmentLimits)
-    """How much is remembered of datagrams in parts."""
     rules: tuple[Rule, ...] = ()
     default_action: dict[Zone, Action] = field(
         default_factory=lambda: {Zone.INSIDE: Action.ALLOW, Zone.OUTSIDE: Action.DENY}
     )
-    """For a new session that no rule speaks of, by the zone it comes from."""
+    """For a new session that no rule matches, by the zone it comes from."""

@@ -1,4 +1,4 @@
-"""How a filling table shortens the timers of everybody in it.
+"""Pressure: a filling table shortens the idle timers of its sessions.
 
 The queue of deadlines knows nothing of this: it holds the timers as they are without pressure.  So
 while there is pressure two things are done besides: `handle` asks for the shortened timer of each
@@ -23,21 +23,21 @@ WALK: Final = SECOND
 
 
 class Pressure:
-    """How full a table of this capacity is, and what that means for its sessions."""
+    """How full a table is, and the shortened lifetimes that follow."""
 
     def __init__(self, policy: PressurePolicy, capacity: int) -> None:
         self._policy = policy
         self._start = policy.start * capacity
         self._stop = policy.stop * capacity
         self.is_on = False
-        """Timers are shorter than they would be."""
+        """True while timers are shortened."""
         self._filled = 0
         """Sessions in the table, times 100: to be compared with percents of the capacity."""
         self._walk: Iterator[int] | None = None
         self._next_walk = 0
 
     def counted(self, population: int, now: int) -> None:
-        """The table holds so many sessions from now on."""
+        """Take note that the table holds this many sessions from now on."""
         policy = self._policy.policy
         if policy is UnderPressure.NONE:
             return
@@ -49,7 +49,7 @@ class Pressure:
         self.is_on = is_on
 
     def cut(self, lifetime: int) -> int:
-        """What is left of a lifetime under the present pressure."""
+        """A lifetime as the present pressure shortens it."""
         policy = self._policy
         if policy.policy is UnderPressure.ACCELERATE:
             return lifetime // policy.factor
@@ -60,7 +60,7 @@ class Pressure:
         return lifetime * (self._stop - self._filled) // (self._stop - self._start)
 
     def over(self, table: SessionTable, now: int, budget: Budget) -> Iterator[Session]:
-        """The sessions that are older than pressure allows, as far as `budget` reaches."""
+        """The sessions quiet for longer than pressure allows, as far as `budget` reaches."""
         while self.is_on and now >= self._next_walk and budget.spend():
             if self._walk is None:
                 self._walk = iter(table.numbers())

@@ -1,4 +1,4 @@
-"""The words for what happened: one for every verdict, one for every end of a session.
+"""Reasons: one word for every kind of verdict, one for every end of a session.
 
 The same word stands in the log, the metric label, the capture comment, the API and the docs.
 """
@@ -10,12 +10,12 @@ from typing import Final
 
 
 class Verdict(IntEnum):
-    """What becomes of a packet."""
+    """The verdict on a packet."""
 
     DROP = 0
     ACCEPT = 1
     HOLD = 2
-    """Neither yet: the packet waits, and an effect will say."""
+    """Neither yet: the packet waits, until a `PacketReleased` names its reason."""
 
     @property
     def word(self) -> str:
@@ -72,7 +72,7 @@ WHY: Final[dict[Reason, str]] = {
     Reason.SESSION: "belongs to a session in the table",
     Reason.OPENED: "a rule allows it; it opened a session",
     Reason.PICKED_UP: "unknown mid-stream packet that opened a session (`pick-up`)",
-    Reason.IGNORED: "valid or not, the endpoint will tell: passed without touching its session",
+    Reason.IGNORED: "possibly invalid; passed without changing its session, the endpoint decides",
     Reason.RELATED: "ICMP error about a packet of a session in the table",
     Reason.FRAGMENT: "later fragment of a datagram whose first fragment was accepted",
     Reason.PERMITTED: "permitted by a stateless rule (`acl` mode)",
@@ -135,7 +135,7 @@ WHY_ENDED: Final[dict[EndReason, str]] = {
 
 
 class Answer(Enum):
-    """What the sender of a refused packet hears."""
+    """The answer to the sender of a refused packet."""
 
     NOTHING = "drop"
     RESET = "reset"

@@ -1,4 +1,4 @@
-"""How a packet is refused: the decision, and what its sender hears of it."""
+"""Refusals: the decision to drop a packet, and the answer to its sender."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Refusals:
         rule: int | None = None,
         session: int | None = None,
     ) -> Decision:
-        """The packet goes no further; its sender hears of it or not.
+        """Drop a packet; its sender gets `answer`, where that may be sent at all.
 
         `earlier` effects go before those of the refusal.  `rule` and `session` are the numbers of
         the rule that refuses it and of the session to which it pretends to belong.
@@ -67,12 +67,12 @@ class Refusals:
     def by_rule(
         self, arrival: Arrival[Packet], action: Action, rule: int | None, earlier: Effects = ()
     ) -> Decision:
-        """A rule, or the default action, does not allow the packet."""
+        """Drop a packet that a rule, or the default action, does not allow."""
         reason, answer = _BY_RULE[action]
         return self.refuse(arrival, reason, earlier, answer=answer, rule=rule)
 
     def _answer(self, packet: Packet, data: bytes, zone: Zone, answer: Answer) -> bytes | None:
-        """The packet that tells the sender; never in answer to a RST or to an ICMP error."""
+        """The packet that answers the sender; None for a RST, an ICMP error or a fragment."""
         if (
             answer is Answer.NOTHING
             or packet.segment is Segment.RST

@@ -34,7 +34,7 @@ class Network(NamedTuple):
 
 
 class Action(Enum):
-    """What a rule does with a packet.  The value is the setting's."""
+    """The action of a rule.  The value is the setting's."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -43,7 +43,7 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; what it does not name matches anything."""
+    """One rule; a field that is left out matches anything."""
 
     action: Action
     name: str = ""
@@ -61,11 +61,10 @@ class Rule:
     at_expiry: AtExpiry | None = None
     """In place of the general action at expiry."""
     on_unknown: OnUnknown | None = None
-    """What unknown packets get that go one way or the other between its ends, in place of the
-    general answers."""
+    """The treatment of unknown packets of its flows, in either direction; None: the general one."""
 
     def matches(self, packet: Packet, arrival: Zone) -> bool:
-        """Does this rule speak of that packet?
+        """Does this rule match the packet?
 
         A later fragment has neither ports nor flags: a rule that names some lets it pass by its
         addresses, but does not refuse it by them (Cisco IOS, access lists and fragments).
@@ -101,7 +100,7 @@ ESTABLISHED_SEGMENTS: Final = frozenset({Segment.SYN_ACK, Segment.FIN, Segment.A
 
 
 class Ruling(NamedTuple):
-    """What the rules say of a packet: the action, and the rule it came from."""
+    """The action of the rules for a packet, and the rule that it comes from."""
 
     action: Action
     rule: int | None
@@ -111,7 +110,7 @@ class Ruling(NamedTuple):
 def first_match(
     packet: Packet, arrival: Zone, rules: Sequence[Rule], default: dict[Zone, Action]
 ) -> Ruling:
-    """The first match, or the default action of the zone the packet comes from."""
+    """The action of the first rule that matches, or the default of the packet's zone."""
     for index, rule in enumerate(rules):
         if rule.matches(packet, arrival):
             return Ruling(rule.action, index)

@@ -1,19 +1,24 @@
-"""Sequence numbers live on a circle of 2**32 (RFC 9293, section 3.4)."""
+"""Arithmetic of TCP sequence numbers, which live on a circle of 2**32 (RFC 9293, section 3.4)."""
 
 from typing import Final
 
 MODULUS: Final = 1 << 32
+MASK: Final = MODULUS - 1
+"""`number & MASK` brings a sum or a difference back onto the circle."""
 HALF: Final = 1 << 31
-
-
-def advance(number: int, octets: int) -> int:
-    """The sequence number `octets` further on; negative steps go back."""
-    return (number + octets) % MODULUS
 
 
 def precedes(a: int, b: int) -> bool:
     """Is `a` earlier than `b`?  Numbers exactly half the circle apart are not ordered."""
-    return 0 < (b - a) % MODULUS < HALF
+    return 0 < b - a & MASK < HALF
+
+
+def at_most(a: int, b: int) -> bool:
+    """Is `a` earlier than `b`, or the same?  `before(a, b + 1)` in the kernel (include/net/tcp.h).
+
+    As with `precedes`, numbers exactly half the circle apart are not ordered.
+    """
+    return a - b - 1 & MASK >= HALF
 
 
 def later(a: int, b: int) -> int:

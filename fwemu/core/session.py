@@ -1,4 +1,4 @@
-"""One entry of the table: what the firewall remembers of a conversation."""
+"""A session: one entry of the table, with all that the firewall remembers of a conversation."""
 
 from __future__ import annotations
 
@@ -56,44 +56,44 @@ class Session:
         self.key: Final = key
         self.reply_key: Final = reply_key
         self.zone: Final = zone
-        """Where its first packet came from."""
+        """The zone that its first packet came from."""
         self.opened: Final = now
         # changed by packets
         self.state = state
         self.last_seen = now
         self.restarted = now
-        """When its idle timer was last restarted: not every packet need do that."""
+        """The instant at which its idle timer was last restarted: not every packet does that."""
         self.lifetime = lifetimes[state]
-        """How long the timer runs from then on."""
+        """Nanoseconds that the timer runs from then on."""
         self.assured = False
         """Both ends have answered each other: TCP handshake complete, UDP replied."""
         self.tcp: Final = TcpConnection(now) if protocol == TCP else None
-        """What is known of a TCP connection beyond its state."""
+        """The TCP connection (its ends and their numbers); None for other protocols."""
         self.ends: Final[tuple[Endpoint, Endpoint]] = (
             self.tcp.ends if self.tcp else (Endpoint(now), Endpoint(now))
         )
         """By direction: the end that sends in it."""
         self.is_trusted = True
-        """Its handshake was seen, or nobody asks for that: it may count as established."""
+        """It may count as established: its handshake was seen, or the policy asks for none."""
         self.keepalive_pending: Direction | None = None
-        """The end that a keepalive probe has asked, and that has not answered yet."""
+        """The direction from which the answer to a keepalive probe is due; None without one."""
         self.probes_sent = 0
-        """How often the firewall has asked its ends since its timer ran out."""
+        """How often the firewall has probed its ends since the timer ran out."""
         self.probe_answers = 0
-        """Which ends have answered that: a bit for each direction."""
+        """The ends that have answered these probes: a bit for each direction."""
         # changed by an operator
         self.rule = rule
         """Index of the rule that let it in; None for the default action."""
         self.lifetimes = lifetimes
         # bookkeeping of the queues it stands in
         self.queued = -1
-        """The deadline under which the expiry queue holds it."""
+        """The deadline under which the expiry queue holds it; -1 if it does not."""
         self.slot = -1
         """Its place in the list from which random eviction chooses."""
 
     @property
     def deadline(self) -> int:
-        """The instant from which it counts as forgotten."""
+        """The instant at which its idle timer runs out."""
         return self.restarted + self.lifetime
 
     @property

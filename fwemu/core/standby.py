@@ -1,8 +1,8 @@
-"""What the peer of a pair of firewalls knows: it hears of effects, and of each a while later.
+"""The knowledge of a standby peer: it hears of each effect a while after it happened.
 
 Peers replicate sessions and their states.  They do not replicate what changes with every packet:
-neither timers nor sequence numbers (docs/decisions/0011-failover.md has the sources).  So what the
-peer has not heard of yet is all that has to be kept, and it is undone at a failover.
+neither timers nor sequence numbers (docs/decisions/0011-failover.md has the sources).  So only
+the effects that the peer has not heard of yet are kept, and undone at a failover.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ The resend queue of conntrackd holds as many (ResendQueueSize in conntrackd.conf
 
 
 class Unreplicated(NamedTuple):
-    """How what the peer knows differs from the table."""
+    """The differences between the peer's table and this firewall's."""
 
     opened: set[int]
-    """Numbers of the sessions that it does not know."""
+    """Numbers of the sessions that the peer does not know."""
     states: dict[int, State]
-    """The states in which it believes sessions to be that have moved on, by number."""
+    """The states that the peer knows of sessions whose state has changed since, by number."""
     ended: dict[int, SessionEnded]
-    """What it still has, by number; the state is the one it knows."""
+    """Sessions that ended here and that the peer still has, by number, in the state it knows."""
 
 
 class Standby:
     """The changes of the last `lag` nanoseconds, of which the peer has not heard.
 
-    Whoever carries effects out lets it follow them.  It begins with a peer that knows everything.
+    The caller hands all effects to `follow`.  In the beginning the peer knows everything.
     """
 
     def __init__(self, lag: int) -> None:
@@ -44,7 +44,7 @@ class Standby:
         self._in_flight: deque[Any] = deque(maxlen=IN_FLIGHT)
 
     def follow(self, effects: Iterable[Effect]) -> None:
-        """Take note of what has just happened, in its order."""
+        """Take note of effects that have just happened, in their order."""
         in_flight = self._in_flight
         for effect in effects:
             if type(effect) in _UNDO:
@@ -54,7 +54,7 @@ class Standby:
                     in_flight.popleft()
 
     def unreplicated(self, as_of: int) -> Unreplicated:
-        """What the peer does not know, if it knows all that was so at the instant `as_of`."""
+        """The changes that the peer does not know, if it knows all that was so at `as_of`."""
         unreplicated = Unreplicated(set(), {}, {})
         for effect in reversed(self._in_flight):
             if effect.at > as_of:
@@ -62,7 +62,7 @@ class Standby:
         return unreplicated
 
     def synchronise(self) -> None:
-        """The peer is told everything at once, as one that joins is."""
+        """Tell the peer everything at once, as one that joins is."""
         self._in_flight.clear()
 
 
@@ -103,7 +103,7 @@ _ASSURED: Final = frozenset(
 
 
 def take_over(session: Session, state: State, now: int) -> None:
-    """Make a session what the peer has of it: its state, no numbers, all timers to begin anew."""
+    """Reduce a session to what the peer knows: its state, no numbers, all timers to begin anew."""
     session.state = state
     session.assured = state in _ASSURED
     session.last_seen = session.restarted = now

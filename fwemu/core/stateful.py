@@ -1,4 +1,4 @@
-"""How a stateful firewall decides: by the session that a packet belongs to, or is about."""
+"""A stateful firewall: a packet is decided by the session that it belongs to, or is about."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ORIGINAL, _REPLY = Direction.ORIGINAL, Direction.REPLY
 
 
 class Stateful:
-    """Sessions, as the packets see them that pass through."""
+    """Decides about packets by their sessions."""
 
     def __init__(
         self, active: ActivePolicy, endings: Endings, openings: Openings, refusals: Refusals
@@ -49,10 +49,10 @@ class Stateful:
         self.handlers: Final[list[PacketHandler[Packet]]] = [
             self._relate if kind is Kind.ERROR else self._track for kind in Kind
         ]
-        """Who decides about a packet, indexed by its kind."""
+        """The handler of a packet, indexed by its kind."""
 
     def _track(self, packet: Packet, data: bytes, now: int, zone: Zone) -> Decision:
-        """A packet that has, may open, or ought to have a session."""
+        """Decide about a packet (of any kind but an ICMP error) that has a session or needs one."""
         session = self._find(packet.protocol, packet.key)
         if session is None:
             return self._begin(Arrival(packet, data, now, zone))
@@ -61,7 +61,7 @@ class Stateful:
             earlier = self._endings.catch_up(session, now)
             if session.queued < 0:  # it is gone
                 return self._begin(Arrival(packet, data, now, zone), earlier)
-            if earlier:  # its ends are being asked
+            if earlier:  # its ends are being probed
                 decision = self._track(packet, data, now, zone)
                 return decision._replace(effects=earlier + decision.effects)
         direction = _ORIGINAL if packet.key == session.key else _REPLY
@@ -97,7 +97,7 @@ class Stateful:
         now: int,
         is_keepalive: bool,
     ) -> Decision:
-        """A packet of a session passes and moves it on."""
+        """Accept a packet of a session, and bring the session up to date."""
         session.last_seen = now
         before = session.state
         if state is not before:
@@ -123,7 +123,7 @@ class Stateful:
             if state in ASSURED_STATES and not session.assured:
                 self._table.assured(session)
             if session.lifetime == 0:  # this device forgets at once, without a timer
-                effects += self._endings.end(session, now, END_OF_STATE[state])
+                effects += self._endings.terminate(session, now, END_OF_STATE[state])
         return Decision(Verdict.ACCEPT, Reason.SESSION, tuple(effects))
 
     def _keep_time(
@@ -135,7 +135,7 @@ class Stateful:
         now: int,
         is_keepalive: bool,
     ) -> None:
-        """Where the state alone does not say how long a session may be quiet."""
+        """Set the idle timer, where the state alone does not say for how long (see `timers.py`)."""
         is_answer = direction is _REPLY and self._trust is Trust.ANSWERED
         if is_answer and not session.is_trusted:
             session.is_trusted = True
@@ -145,7 +145,7 @@ class Stateful:
         self._table.expiry.moved(session)
 
     def _relate(self, packet: Packet, data: bytes, now: int, zone: Zone) -> Decision:
-        """An ICMP error passes if it is about a packet that went the other way in a session.
+        """Accept an ICMP error about a packet that went the other way in a session.
 
         It must be addressed to the sender of that packet, as in Linux (nf_conntrack_inet_error in
         net/netfilter/nf_conntrack_proto_icmp.c).

@@ -29,7 +29,7 @@ class SessionTable:
         """Sessions in each state, indexed by `State`."""
 
     def set_eviction(self, when_full: WhenFull) -> None:
-        """Choose victims by this policy from now on, counting the quiet time of sessions so far."""
+        """Choose victims by this policy from now on; the quiet time of sessions so far counts."""
         self.eviction = EVICTIONS[when_full](self._choose)
         for session in sorted(self._sessions.values(), key=lambda session: session.last_seen):
             self.eviction.opened(session)
@@ -37,7 +37,7 @@ class SessionTable:
                 self.eviction.assured(session)
 
     def find(self, protocol: int, key: bytes) -> Session | None:
-        """The session of this flow.  It may be past its deadline: whoever asks must check."""
+        """The session of this flow.  It may be past its deadline, which the caller must check."""
         return self._flows[protocol].get(key)
 
     def get(self, number: int) -> Session | None:
@@ -78,7 +78,7 @@ class SessionTable:
         self.expiry.moved(session)
 
     def assured(self, session: Session) -> None:
-        """Both ends of this session have answered each other."""
+        """Take note that both ends of this session have answered each other."""
         session.assured = True
         self.eviction.assured(session)
 
@@ -97,9 +97,10 @@ class SessionTable:
         return next(reversed(self._sessions), 0)
 
     def page(self, numbers: list[int], after: int, limit: int) -> tuple[list[Session], int | None]:
-        """What is left of the first `limit` of these numbers above `after`, and where to go on.
+        """The sessions of the first `limit` of these numbers above `after`, and the next `after`.
 
-        Several pages share one list of numbers; after the last one there is nowhere to go on.
+        Several pages share one list of numbers; sessions that have ended since are left out.  After
+        the last page the next `after` is None.
         """
         first = bisect_right(numbers, after)
         page = numbers[first : first + limit]

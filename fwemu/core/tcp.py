@@ -1,4 +1,4 @@
-"""What a TCP segment means for its session, by its numbers as well as its flags.
+"""TCP tracking: the state that a segment leads its session to, by its numbers and its flags.
 
 The order is that of nf_conntrack (nf_conntrack_tcp_packet in
 net/netfilter/nf_conntrack_proto_tcp.c, kernel 6.x): the segment gets a name (`classify`), the table
@@ -15,10 +15,9 @@ from typing import Final
 from fwemu.core.endpoint import TcpEndpoint
 from fwemu.core.flow import Direction
 from fwemu.core.packet import Packet
-from fwemu.core.seq import HALF, later, precedes
+from fwemu.core.seq import HALF, MASK, later, precedes
 from fwemu.core.tcp_table import NEXT, SYN, Cell, Segment, State
 from fwemu.core.tcp_window import (
-    MASK,
     MAX_ACK_WINDOW,
     Fit,
     WindowCheck,
@@ -45,13 +44,13 @@ _CLOSING: Final = frozenset(
 )
 """The states in which the ports may have been taken over already: any RST is believed."""
 
-_SEQ, _ACK_NUMBER, _END, _WINDOW = range(4)
+_SEQ, _ACK_NUMBER, _SEQ_END, _WINDOW = range(4)
 numbers_of: Final[Callable[[Packet], tuple[int, ...]]] = itemgetter(5, 6, 7, 8)
 """The numbers of a packet, where `Packet` has them; one comparison then compares them all."""
 
 
 _NO_NUMBERS: Final = (-1, -1, -1, -1)
-"""Those of no packet."""
+"""Before any segment was remembered."""
 
 
 class TcpConnection:
@@ -86,7 +85,7 @@ class TcpConnection:
         self.last_numbers: tuple[int, ...] = _NO_NUMBERS
         """Sequence number, acknowledgement, end and window of what was remembered."""
         self.options = b""
-        """Those of the last SYN that was ignored."""
+        """The options of the last SYN that was ignored."""
         self.repeats = 0
         """How often the last acknowledging segment was repeated."""
 
@@ -96,11 +95,11 @@ class TcpConnection:
         return self.last_numbers[_WINDOW] <= 0
 
     def open(self, packet: Packet) -> None:
-        """Learn from the first segment."""
+        """Learn from the segment that opens the session."""
         self.is_liberal = learn_syn(*self.ends, packet)
 
     def forget_numbers(self) -> None:
-        """Know no more of the ends than after a pick-up in which neither has spoken yet."""
+        """Forget all numbers, as if it had just been picked up and neither end had sent."""
         for end in self.ends:
             forget_numbers(end)
         self.is_liberal = True
@@ -140,7 +139,7 @@ def _classify_syn(
     cell = NEXT[state][direction][_SYN]
     if cell is State.SYN_SENT:
         expected = tcp.ends[_ORIGINAL].next  # None after a failover
-        is_earlier = expected is not None and precedes(packet.end, expected)
+        is_earlier = expected is not None and precedes(packet.seq_end, expected)
         return Segment.SYN_AGAIN if is_earlier else _SYN
     if cell is not Cell.REOPEN:
         return _SYN
@@ -152,11 +151,11 @@ def _classify_syn(
 def _classify_syn_ack(
     tcp: TcpConnection, state: State, packet: Packet, direction: Direction
 ) -> Segment:
-    """Does it answer a SYN that was ignored, and not only a repetition of the first?"""
+    """Tell a SYN-ACK for a SYN that was ignored from one for the first SYN or its repetition."""
     answers_ignored_syn = (
         tcp.last_segment is _SYN
         and tcp.last_direction is not direction
-        and packet.ack == tcp.last_numbers[_END]
+        and packet.ack == tcp.last_numbers[_SEQ_END]
         and packet.ack != tcp.ends[1 - direction].first
         and (state is State.SYN_SENT or NEXT[state][direction][_SYN_ACK] is Cell.IGNORE)
     )
@@ -175,7 +174,9 @@ def _classify_ack(tcp: TcpConnection, state: State, direction: Direction) -> Seg
 def _classify_rst(
     tcp: TcpConnection, state: State, packet: Packet, direction: Direction
 ) -> Segment:
-    """RFC 5961 section 3.2: only the exact number resets; one in the window is challenged."""
+    """Tell RSTs by their numbers: only the exact one resets, others in the window are challenged.
+
+    That is RFC 5961 section 3.2."""
     expected = tcp.ends[1 - direction].acked
     if expected is None or tcp.last_segment is _SYN or state in _CLOSING:  # perhaps outdated
         return _RST
@@ -188,13 +189,13 @@ def _classify_rst(
     follows_own_data = (
         tcp.last_segment is _ACK
         and tcp.last_direction is direction
-        and packet.seq == tcp.last_numbers[_END]
+        and packet.seq == tcp.last_numbers[_SEQ_END]
     )
     return _RST if follows_own_data else Segment.RST_INEXACT
 
 
 def is_keepalive(tcp: TcpConnection, packet: Packet, direction: Direction) -> bool:
-    """Does this end ask whether the other is still there?
+    """Is this a keepalive probe: does its sender ask whether the other end is still there?
 
     A probe is an ACK one below the next sequence number, with no octet or a useless one, while
     nothing is outstanding (RFC 9293 section 3.8.4).  To be asked before the segment is tracked.
@@ -202,9 +203,9 @@ def is_keepalive(tcp: TcpConnection, packet: Packet, direction: Direction) -> bo
     expected = tcp.ends[direction].next
     return (
         expected is not None
-        and expected - packet.seq & 0xFFFFFFFF == 1
+        and expected - packet.seq & MASK == 1
         and packet.segment is _ACK
-        and packet.end - packet.seq & 0xFFFFFFFF <= 1
+        and packet.seq_end - packet.seq & MASK <= 1
         and tcp.ends[1 - direction].acked == expected
     )
 
@@ -215,7 +216,7 @@ def flows_on(tcp: TcpConnection, packet: Packet, direction: Direction) -> bool:
     It comes in order, acknowledges what the other end has sent lately, and has no options but
     timestamps: then bounds II, III and IV of `tcp_window` hold by themselves.
     """
-    _, _, _, _, segment, seq, ack, end, window, _, options, _ = packet
+    _, _, _, _, segment, seq, ack, seq_end, window, _, options, _ = packet
     sender, receiver = tcp.ends[direction], tcp.ends[1 - direction]
     expected = receiver.next
     if (
@@ -230,10 +231,10 @@ def flows_on(tcp: TcpConnection, packet: Packet, direction: Direction) -> bool:
     window <<= sender.scale
     if sender.window < window:
         sender.window = window
-    if end != seq:
-        sender.next = end
+    if seq_end != seq:
+        sender.next = seq_end
         sender.is_unacknowledged = True
-        beyond = end - sender.limit & MASK
+        beyond = seq_end - sender.limit & MASK
         if 0 < beyond < HALF:
             receiver.window += beyond
     if ack != sender.acked and (sender.acked is None or ack - sender.acked & MASK < HALF):
@@ -251,7 +252,7 @@ def flows_on(tcp: TcpConnection, packet: Packet, direction: Direction) -> bool:
 def track(
     tcp: TcpConnection, state: State, packet: Packet, direction: Direction, check: WindowCheck
 ) -> State | Cell:
-    """Where a segment leads; what it teaches is learned if it passes, and only then."""
+    """The state or other cell that a segment leads to; it is learned from only if it passes."""
     segment = classify(tcp, state, packet, direction, check)
     cell = NEXT[state][direction][segment]
     if type(cell) is not State:
@@ -278,13 +279,13 @@ def track(
     return cell
 
 
-def lengthen(tcp: TcpConnection, end: int, direction: Direction) -> None:
-    """A segment that was tracked ends later than it seemed: the rest came in fragments."""
+def lengthen(tcp: TcpConnection, seq_end: int, direction: Direction) -> None:
+    """Move the end of a segment that was tracked: the rest of it came in later fragments."""
     sender, receiver = tcp.ends[direction], tcp.ends[1 - direction]
-    if sender.next is not None and 0 < end - sender.next & MASK < HALF:
-        sender.next = end
+    if sender.next is not None and 0 < seq_end - sender.next & MASK < HALF:
+        sender.next = seq_end
         sender.is_unacknowledged = True
-    beyond = end - sender.limit & MASK
+    beyond = seq_end - sender.limit & MASK
     if receiver.window and 0 < beyond < HALF:
         receiver.window += beyond
 
@@ -306,12 +307,12 @@ def _check_and_learn(
     ack, sack = acknowledged(receiver, packet)
     if segment is _RST and packet.seq == 0 and state is State.SYN_SENT:  # it answers the SYN
         assert sender.next is not None
-        packet = packet._replace(seq=sender.next, end=sender.next)
+        packet = packet._replace(seq=sender.next, seq_end=sender.next)
     if check is not WindowCheck.OFF and not tcp.is_liberal:
-        fitting = fit(sender, receiver, packet.seq, packet.end, sack)
+        fitting = fit(sender, receiver, packet.seq, packet.seq_end, sack)
         if fitting is Fit.BEYOND:
             assert sender.next is not None
-            sender.next = later(sender.next, packet.end)
+            sender.next = later(sender.next, packet.seq_end)
             sender.is_unacknowledged = True
         if fitting is not Fit.INSIDE:
             if check is WindowCheck.LIBERAL:
@@ -330,13 +331,13 @@ def _check_and_learn(
 def _begin(
     tcp: TcpConnection, segment: Segment, packet: Packet, sender: TcpEndpoint, receiver: TcpEndpoint
 ) -> None:
-    """The first segments of each end, and those with which an end begins anew."""
+    """Learn from the first segment of an end, or from one with which the end begins anew."""
     if segment is Segment.SYN_ACK_SYNC:
         learn_ignored_syn(
-            sender, receiver, tcp.last_numbers[_END], tcp.last_numbers[_WINDOW], tcp.options
+            sender, receiver, tcp.last_numbers[_SEQ_END], tcp.last_numbers[_WINDOW], tcp.options
         )
     is_syn = packet.flags & SYN
-    if sender.next is None or (is_syn and precedes(sender.next, packet.end)):
+    if sender.next is None or (is_syn and precedes(sender.next, packet.seq_end)):
         if is_syn:
             learn_first(sender, receiver, packet)
         else:
@@ -346,12 +347,12 @@ def _begin(
 def _needs_no_window(
     tcp: TcpConnection, state: State, packet: Packet, direction: Direction
 ) -> bool:
-    """A RST cannot be checked if it answers what was passed and ignored, or while closing."""
+    """Can this RST not be checked?  True in a close, and if it answers an ignored segment."""
     if state in _CLOSING:
         return True
     if tcp.ends[1 - direction].acked is not None and tcp.last_segment is not _SYN:
         return False  # its number could be checked, see `_classify_rst`
-    if packet.ack == tcp.last_numbers[_END] and (
+    if packet.ack == tcp.last_numbers[_SEQ_END] and (
         (tcp.last_segment is _SYN and tcp.is_replied)
         or (tcp.last_segment is _ACK and state in _OPENING)
     ):
@@ -366,23 +367,23 @@ def _needs_no_window(
 def _remember_ignored(
     tcp: TcpConnection, segment: Segment, packet: Packet, direction: Direction
 ) -> None:
-    """The ends may be right and we may be wrong: keep what is needed to agree with them later."""
+    """Remember an ignored segment: the ends may be right, and the firewall must agree later."""
     if segment is Segment.ACK_CHALLENGE:
         tcp.awaits_challenge = False
         return
     tcp.last_segment = packet.segment
     tcp.last_direction = direction
-    seq, ack, end, window = numbers_of(packet)
+    seq, ack, seq_end, window = numbers_of(packet)
     if packet.segment is not _ACK:  # nobody has to agree with that; it is no repetition of an ACK
         ack = tcp.last_numbers[_ACK_NUMBER]
-    tcp.last_numbers = seq, ack, end, window
+    tcp.last_numbers = seq, ack, seq_end, window
     if packet.segment is _SYN:
         tcp.options = packet.options
         tcp.awaits_challenge = True
 
 
 def _count_repeats(tcp: TcpConnection, packet: Packet, direction: Direction) -> None:
-    """Is this the same segment once more?"""
+    """Count how often the same segment is repeated."""
     numbers = numbers_of(packet)
     if tcp.last_direction is direction and numbers == tcp.last_numbers:
         tcp.repeats += 1

@@ -44,7 +44,7 @@ def sack_edges(options: bytes) -> Iterator[int]:
 
 
 def _walk(options: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each option that is whole: its kind and what it holds."""
+    """Each option that is whole: its kind and its value."""
     position = 0
     while position < len(options):
         kind = options[position]

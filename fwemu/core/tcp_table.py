@@ -21,7 +21,7 @@ from fwemu.core.flow import Direction
 
 
 class State(IntEnum):
-    """Where a session stands.  Each state has a timer of its own (see `timeouts.py`)."""
+    """The state of a session.  Each has a timer of its own (see `timeouts.py`)."""
 
     NONE = 0
     SYN_SENT = 1
@@ -48,10 +48,10 @@ TCP_STATES: Final = tuple(State)[: State.SYN_SENT2 + 1]
 
 
 class Segment(IntEnum):
-    """What a TCP segment is: by its flags alone, or by its numbers too.
+    """The classes of TCP segments: by their flags alone, or by their numbers too.
 
-    The second kind is told by `tcp.classify` before the table is asked, so that every branch about
-    states stays in the table.
+    Those of the second kind are told by `tcp.classify` before the table is asked, so that every
+    branch about states stays in the table.
     """
 
     SYN = 0

@@ -1,4 +1,4 @@
-"""How long each state may be quiet: two small tables, state -> setting -> nanoseconds."""
+"""Idle timeouts by state, in two small tables: state -> setting -> nanoseconds."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ END_OF_STATE: Final[dict[State, EndReason]] = {
     }.get(state, EndReason.EXPIRED)
     for state in State
 }
-"""What it means that the timer of a state runs out."""
+"""The reason for which a session ends when the timer of its state runs out."""
 
 
 def lifetimes(settings: Mapping[str, int]) -> Lifetimes:

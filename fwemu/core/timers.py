@@ -1,8 +1,8 @@
-"""When the idle timer of a session restarts, and for how long it then runs.
+"""Idle timers: which packets restart that of a session, and for how long it then runs.
 
-Most firewalls know one answer: every packet restarts it, and the state says for how long.  For them
-`is_plain` is true and nothing else in here is asked.  The others look at the packet (whose it is,
-whether it carries anything), at the session (whether something is odd about it), or at its age.
+In most firewalls every packet restarts it, and the state says for how long.  For these `is_plain`
+is true, and nothing else in here is used.  The others look at the packet (its direction, whether it
+carries data), at the session (whether something is odd about it), or at its age.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from fwemu.core.flow import Direction
 from fwemu.core.instants import NEVER
 from fwemu.core.packet import Packet
 from fwemu.core.policy import Policy, RefreshPolicy, ShortTimers
+from fwemu.core.seq import MASK
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import FIN, SYN, Segment, State
 from fwemu.core.timeouts import Lifetimes, with_idle_timeout
 
 BOTH: Final = 1 << Direction.ORIGINAL | 1 << Direction.REPLY
-"""`Session.probe_answers` when both ends have."""
+"""`Session.probe_answers` when both ends have answered."""
 
 _ENDS_OF: Final = {Refresh.ORIGINAL: Direction.ORIGINAL, Refresh.REPLY: Direction.REPLY}
 
@@ -57,7 +58,7 @@ class Timers:
         return (self._of_rule if is_trusted else self._of_untrusted)[rule]
 
     def begin(self, session: Session) -> None:
-        """Set the timer of a session as its state has it, as if it had never been odd."""
+        """Start the timer of a session afresh, with the lifetime of its state."""
         session.probes_sent = session.probe_answers = 0
         session.lifetime = self._within_age(session, session.lifetimes[session.state])
 
@@ -65,7 +66,7 @@ class Timers:
         self, session: Session, packet: Packet, direction: Direction, before: State, now: int,
         is_keepalive: bool,
     ) -> None:  # fmt: skip
-        """A packet of this session has passed, which was in the state `before`."""
+        """Restart the timer if the policy says so: a packet has passed, the state was `before`."""
         if session.probes_sent:
             session.probe_answers |= 1 << direction
             if session.probe_answers != BOTH and session.state is before:
@@ -83,14 +84,14 @@ class Timers:
         session.restarted = min(ends[0].restarted, ends[1].restarted)
         session.lifetime = self._within_age(session, self._lifetime(session, packet))
 
-    def ask_again(self, session: Session, at: int, interval: int) -> None:
-        """The ends of this session have been asked at this instant: they have so long to answer."""
+    def probe_again(self, session: Session, at: int, interval: int) -> None:
+        """Start the timer of a session whose ends were just probed: they have `interval`."""
         session.probes_sent += 1
         session.restarted = at
         session.lifetime = self._within_age(session, interval)
 
     def is_of_age(self, session: Session, at: int) -> bool:
-        """Has it lived as long as a session may?"""
+        """Has this session reached the age at which every session ends?"""
         return at - session.opened >= self._longest
 
     def _restarts(
@@ -108,7 +109,7 @@ class Timers:
         return _ENDS_OF.get(refresh.by(session.protocol), direction) is direction
 
     def _lifetime(self, session: Session, packet: Packet) -> int:
-        """What the state says, or less while something is odd."""
+        """The lifetime of the state, or a shorter one while something is odd."""
         lifetime, tcp, short = session.lifetimes[session.state], session.tcp, self._short
         if tcp is None:
             return lifetime
@@ -121,7 +122,7 @@ class Timers:
         return lifetime
 
     def _within_age(self, session: Session, lifetime: int) -> int:
-        """No timer runs beyond the age at which the session ends anyway."""
+        """A lifetime, cut so that the timer does not outlast the greatest age of a session."""
         return min(lifetime, session.opened + self._longest - session.restarted)
 
 
@@ -136,7 +137,7 @@ def _is_about_keepalive(
 
 def _has_payload(packet: Packet) -> bool:
     """Does this TCP segment carry data?"""
-    return packet.end - packet.seq & 0xFFFFFFFF > (1 if packet.flags & (SYN | FIN) else 0)
+    return packet.seq_end - packet.seq & MASK > (1 if packet.flags & (SYN | FIN) else 0)
 
 
 def _is_never(short: ShortTimers) -> bool:

@@ -81,7 +81,6 @@ def tcp(
     return fixed + options + payload
 
 
-MSS: Final = b"\x02\x04\x05\xb4"
 TIMESTAMPS: Final = b"\x01\x01\x08\x0a" + bytes(8)
 SACK_PERMITTED: Final = b"\x04\x02"
 
@@ -107,13 +106,6 @@ def icmp(
 ) -> bytes:
     """An ICMP message, of either version; `last` is the last word of its header."""
     return pack("!BBHHH", icmp_type, code, 0, identifier, last) + payload
-
-
-def icmp_error(source: bytes, destination: bytes, about: bytes, code: int = 1) -> bytes:
-    """Destination unreachable, about a packet of which it quotes what it is given."""
-    if len(source) == 4:
-        return ip(source, destination, ICMP, icmp(3, payload=about, code=code))
-    return ip(source, destination, ICMPV6, icmp(1, payload=about, code=code))
 
 
 def quotation(packet: bytes) -> bytes:

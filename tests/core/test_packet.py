@@ -62,7 +62,7 @@ def test_a_tcp_segment(version):
         segment=Segment.ACK,
         seq=1000,
         ack=2000,
-        end=1005,
+        seq_end=1005,
         window=65535,
         flags=0x18,
         options=b"",
@@ -80,7 +80,7 @@ def test_syn_and_fin_count_one_octet(version, flags, payload, octets):
     body = wire.tcp(1, 2, flags, 2**32 - 1, 0, bytes(payload))
     packet = parse(packet_of(version, TCP, body))
     assert packet.seq == 2**32 - 1
-    assert packet.end == (2**32 - 1 + octets) % 2**32
+    assert packet.seq_end == (2**32 - 1 + octets) % 2**32
 
 
 @VERSIONS
@@ -90,7 +90,7 @@ def test_the_payload_may_be_missing(version):
     whole = packet_of(version, TCP, body)
     head = whole[: HEADER[version] + 20]
     assert parse(head) == parse(whole)
-    assert parse(head).end == 2400
+    assert parse(head).seq_end == 2400
     assert parse(head).length == len(whole)
 
 
@@ -102,7 +102,7 @@ def test_options_that_are_cut_off_are_not_there(version):
     for missing in range(9):
         packet = parse(whole[: len(whole) - missing])
         assert packet.options == (wire.MSS + wire.scale(7))[: 8 - missing]
-        assert packet.end == 1001
+        assert packet.seq_end == 1001
 
 
 @VERSIONS
@@ -121,7 +121,7 @@ def test_options_as_they_stand(version, header):
         body = wire.tcp(1, 2, "A", 5, 6, b"data", options, window=777)
         extra = {"options": header} if version == 4 else {}
         packet = parse(packet_of(version, TCP, body, **extra))
-        assert (packet.options, packet.window, packet.end) == (kept, 777, 9)
+        assert (packet.options, packet.window, packet.seq_end) == (kept, 777, 9)
 
 
 @VERSIONS
@@ -129,7 +129,7 @@ def test_options_as_they_stand(version, header):
 def test_tcp_options_are_no_payload(version, octets):
     """A SYN with options takes one number, not forty-one."""
     body = wire.tcp(1, 2, "S", 0, 0, options=bytes(octets))
-    assert parse(packet_of(version, TCP, body)).end == 1
+    assert parse(packet_of(version, TCP, body)).seq_end == 1
 
 
 def test_ipv4_options_change_nothing_but_the_length():
@@ -252,7 +252,7 @@ def test_fragments_share_the_key_of_their_datagram(version):
     assert first.packet.key == pair(version) + ports(40000, 53)
     assert middle.packet.kind is last.packet.kind is Kind.FRAGMENT
     assert first.datagram == middle.datagram == last.datagram
-    places = [(each.start, each.end, each.is_last) for each in (first, middle, last)]
+    places = [(each.offset, each.offset_end, each.is_last) for each in (first, middle, last)]
     assert places == [(0, 608, False), (608, 1208, False), (1208, 1811, True)]
     assert not any(each.cuts_header for each in (first, middle, last))
 
@@ -276,7 +276,7 @@ def test_the_longest_datagram(version):
     longest = 65_535 - {4: 20, 6: 0}[version]
     offset = longest // 8
     rest = bytes(longest - offset * 8)
-    assert parse(packet_of(version, UDP, rest, fragment=(7, offset, False))).end == longest
+    assert parse(packet_of(version, UDP, rest, fragment=(7, offset, False))).offset_end == longest
     refused(packet_of(version, UDP, rest + b"!", fragment=(7, offset, False)), Reason.BAD_LENGTH)
 
 
@@ -340,10 +340,10 @@ def test_extension_headers_before_and_after_that_of_a_fragment():
     whole = wire.extension(UDP, wire.udp(40000, 53, bytes(8)))
     head = bytes((60, 0, 0, 1)) + bytes(3) + b"\7"
     first = parse(packet_of(6, 0, wire.extension(44, head + whole)))
-    assert (first.start, first.end, first.packet.kind) == (0, 24, Kind.UDP)
+    assert (first.offset, first.offset_end, first.packet.kind) == (0, 24, Kind.UDP)
     head = bytes((60, 0, 0, 24)) + bytes(3) + b"\7"
     last = parse(packet_of(6, 0, wire.extension(44, head + bytes(10))))
-    assert (last.start, last.end, last.is_last) == (24, 34, True)
+    assert (last.offset, last.offset_end, last.is_last) == (24, 34, True)
     assert first.datagram == last.datagram
 
 
@@ -404,7 +404,7 @@ def test_an_offset_alone_makes_an_ipv4_fragment():
     """The last fragment has no "more" bit, and an offset of any size."""
     for offset in (1, 0x1000, 0x1FFD):
         found = parse(packet_of(4, TCP, b"!", fragment=(7, offset, False)))
-        assert (found.start, found.is_last) == (offset * 8, True)
+        assert (found.offset, found.is_last) == (offset * 8, True)
 
 
 def test_an_udp_length_beyond_the_first_fragment():
@@ -543,7 +543,7 @@ def test_a_tcp_header_length_that_cannot_be(version, offset):
 def test_a_tcp_header_length_that_just_fits(version):
     """Six words and nothing behind them."""
     body = wire.tcp(1, 2, "A", 10, options=bytes(4))
-    assert parse(packet_of(version, TCP, body)).end == 10
+    assert parse(packet_of(version, TCP, body)).seq_end == 10
 
 
 @VERSIONS
@@ -552,7 +552,7 @@ def test_the_reserved_bits_beside_the_tcp_header_length(version):
     body = bytearray(wire.tcp(1, 2, "A", 10, payload=b"four"))
     body[12] |= 0x0F
     for options in (b"", bytes(4)) if version == 4 else (b"",):
-        assert parse(packet_of(version, TCP, bytes(body), options=options)).end == 14
+        assert parse(packet_of(version, TCP, bytes(body), options=options)).seq_end == 14
 
 
 @VERSIONS

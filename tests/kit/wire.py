@@ -1,15 +1,16 @@
-"""How tests make packets: as stories do, see `fwemu/scenarios/segments.py`."""
+"""How tests make packets: as stories do (`fwemu/scenarios/segments.py`), and a bit more."""
 
+from typing import Final
+
+from fwemu.core.flow import ICMP, ICMPV6
 from fwemu.scenarios.segments import (
     FLAGS,
-    MSS,
     SACK_PERMITTED,
     TIMESTAMPS,
     address,
     extension,
     flag_bits,
     icmp,
-    icmp_error,
     ip,
     quotation,
     sack,
@@ -35,3 +36,12 @@ __all__ = [
     "tcp",
     "udp",
 ]
+
+MSS: Final = b"\x02\x04\x05\xb4"
+
+
+def icmp_error(source: bytes, destination: bytes, about: bytes, code: int = 1) -> bytes:
+    """Destination unreachable, about a packet of which it quotes what it is given."""
+    if len(source) == 4:
+        return ip(source, destination, ICMP, icmp(3, payload=about, code=code))
+    return ip(source, destination, ICMPV6, icmp(1, payload=about, code=code))

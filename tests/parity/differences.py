@@ -92,7 +92,7 @@ def fit_of(moment: Moment) -> Fit | None:
     if sender.next is None:
         return None
     packet = moment.packet
-    return fit(sender, receiver, packet.seq, packet.end, acknowledged(receiver, packet)[1])
+    return fit(sender, receiver, packet.seq, packet.seq_end, acknowledged(receiver, packet)[1])
 
 
 def marked(marks: Marks, moment: Moment) -> Marks:
@@ -142,9 +142,9 @@ def _mark_moves(marks: Marks, moment: Moment, talk: TcpConnection) -> None:
     if acknowledges_more_than_moved_back(moment, marks):
         marks.unlearned.add(direction)
     fitting = fit_of(moment)
-    if fitting is Fit.BEYOND and precedes(packet.end, known):
-        marks.moved_back[direction] = packet.end
-    elif fitting is Fit.INSIDE and not precedes(packet.end, known):
+    if fitting is Fit.BEYOND and precedes(packet.seq_end, known):
+        marks.moved_back[direction] = packet.seq_end
+    elif fitting is Fit.INSIDE and not precedes(packet.seq_end, known):
         marks.moved_back.pop(direction, None)
 
 
@@ -198,7 +198,7 @@ def _begins_in_vain(moment: Moment, talk: TcpConnection) -> bool:
         known is not None
         and moment.before.state in RENEWABLE
         and bool(packet.flags & SYN)
-        and precedes(known, packet.end)
+        and precedes(known, packet.seq_end)
     )
     return (
         moment.reason in ("out_of_window", "ignored")
@@ -343,7 +343,7 @@ def is_renewed(moment: Moment, marks: Marks) -> bool:
         and moment.before.state is State.SYN_SENT2
         and bool(moment.packet.flags & SYN)
         and known is not None
-        and precedes(known, moment.packet.end)
+        and precedes(known, moment.packet.seq_end)
     )
 
 

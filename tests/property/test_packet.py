@@ -33,7 +33,7 @@ def test_any_bytes_are_a_packet_or_have_a_reason(arrival):
     data, _ = arrival
     packet = parse(data)
     if isinstance(packet, Fragment):
-        assert 0 <= packet.start < packet.end <= 65_535
+        assert 0 <= packet.offset < packet.offset_end <= 65_535
         packet = packet.packet
     if isinstance(packet, Malformed):
         assert packet.reason in MALFORMED
@@ -41,7 +41,7 @@ def test_any_bytes_are_a_packet_or_have_a_reason(arrival):
     assert type(packet) is Packet
     assert (packet.segment is not None) == (packet.kind is Kind.TCP)
     assert 0 <= packet.seq < 2**32
-    assert 0 <= packet.end < 2**32
+    assert 0 <= packet.seq_end < 2**32
     assert str(flow_of_packet(packet))
     if packet.kind in (Kind.TCP, Kind.UDP, Kind.OTHER):
         back = packet._replace(key=reverse_key(packet))
@@ -102,7 +102,7 @@ def test_an_answer_that_is_a_segment_takes_its_numbers_from_what_it_answers(arri
     answer = parse(reset_for(packet, 64))
     assert answer.key == reverse_key(packet)
     if packet.segment is Segment.SYN:
-        assert (answer.seq, answer.ack) == (0, packet.end)
+        assert (answer.seq, answer.ack) == (0, packet.seq_end)
     else:
         assert (answer.seq, answer.ack) == (packet.ack, 0)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fwemu.core.flow import TCP, Direction
 from fwemu.core.packet import parse
-from fwemu.core.seq import HALF, MODULUS, advance, later, precedes
+from fwemu.core.seq import HALF, MODULUS, at_most, later, precedes
 from fwemu.core.tcp import TcpConnection, flows_on, track
 from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
@@ -19,24 +19,31 @@ steps = st.integers(1, HALF - 1)
 @given(numbers, steps)
 def test_a_step_forward_is_later_and_not_earlier(number, step):
     """Wherever on the circle it begins."""
-    further = advance(number, step)
-    assert 0 <= further < MODULUS
+    further = (number + step) % MODULUS
     assert precedes(number, further)
     assert not precedes(further, number)
     assert later(number, further) == later(further, number) == further
-    assert advance(further, -step) == number
+    assert at_most(number, further)
+    assert not at_most(further, number)
 
 
 @given(numbers, numbers, numbers)
 def test_order_does_not_depend_on_where_zero_is(a, b, shift):
     """Turning the circle changes nothing."""
-    assert precedes(a, b) == precedes(advance(a, shift), advance(b, shift))
+    assert precedes(a, b) == precedes((a + shift) % MODULUS, (b + shift) % MODULUS)
+    assert at_most(a, b) == at_most(a + shift, b + shift)
+
+
+@given(numbers, numbers)
+def test_at_most_is_precedes_or_the_same(a, b):
+    """The window check compares with the one, what is learned with the other."""
+    assert at_most(a, b) == (a == b or precedes(a, b))
 
 
 @given(numbers)
 def test_opposite_numbers_have_no_order(number):
     """Neither is the later one, and no number is later than itself."""
-    opposite = advance(number, HALF)
+    opposite = (number + HALF) % MODULUS
     assert not precedes(number, opposite)
     assert not precedes(opposite, number)
     assert not precedes(number, number)
@@ -54,7 +61,7 @@ def test_an_end_remembers_the_latest_numbers(segments):
             talk.open(packet)
         elif not flows_on(talk, packet, Direction.ORIGINAL):
             track(talk, State.ESTABLISHED, packet, Direction.ORIGINAL, WindowCheck.OFF)
-        last = advance(seq, octets)
+        last = (seq + octets) % MODULUS
         furthest = last if furthest is None else later(furthest, last)
         acked = ack if acked is None else later(acked, ack)
         assert (end.next, end.acked) == (furthest, acked)
