@@ -78,6 +78,10 @@ class ControlError(FwemuError):
     meaning = "the firewall's control API cannot be reached, or it refused"
 
 
+class EngineError(ControlError):
+    """The engine failed while it served this request, and goes on; its process's log says where."""
+
+
 class StoryError(FwemuError):
     """A story went otherwise than it says."""
 

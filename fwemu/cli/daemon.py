@@ -99,8 +99,9 @@ def command(
         rootless.enter_owner(netns)
     else:
         needs.require_privileges()
-    from fwemu.daemon.fast_forward import Asks, Travels
-    from fwemu.daemon.service import Order, run
+    from fwemu.daemon.fast_forward import FastForwarder
+    from fwemu.daemon.requests import EngineClient
+    from fwemu.daemon.service import DaemonOptions, run
     from netns import Namespace, NetnsError
 
     try:
@@ -142,24 +143,24 @@ def command(
 
         pace = HostPace(named, time_scale)
 
-    def travel(engine: Asks) -> Travels:
+    def fast_forwarder(engine: EngineClient) -> FastForwarder:
         from fwemu.virtual_time.fast_forward import Traveller
 
         return Traveller(engine, named, pace)
 
     run(
-        Order(
-            name,
-            namespace,
-            loaded,
-            directory,
-            control or directory.control,
-            log,
-            metrics,
-            api,
-            travel,
-            time_scale,
-            pace,
+        DaemonOptions(
+            name=name,
+            namespace=namespace,
+            config=loaded,
+            directory=directory,
+            control=control or directory.control,
+            log=log,
+            metrics=metrics,
+            api=api,
+            fast_forwarder=fast_forwarder,
+            time_scale=time_scale,
+            pace=pace,
         ),
         say=say,
         on_ready=on_ready,

@@ -36,6 +36,10 @@ class Clock:
         """The time of day (UTC) of an instant of this clock."""
         return datetime.fromtimestamp((instant + self._epoch) / 1e9, UTC)
 
+    def real(self) -> datetime:
+        """The time of day (UTC) on the machine, which a fast-forward does not move."""
+        return self.wall(time.monotonic_ns())
+
     def instant(self, wall: datetime) -> int:
         """The instant of this clock at a time of day."""
         return round(wall.timestamp() * 1e9) - self._epoch

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +22,7 @@ from fwemu import __version__
 from fwemu.config import Config, apply, policy, to_settings
 from fwemu.config.duration import Duration
 from fwemu.core.choices import AtExpiry, PeerState
+from fwemu.daemon import requests
 from fwemu.daemon.control_messages import (
     Count,
     FailedOver,
@@ -37,21 +38,32 @@ from fwemu.daemon.control_messages import (
     TimeScale,
     TravelledTime,
 )
-from fwemu.daemon.fast_forward import Asks, Travels
+from fwemu.daemon.engine_settings import Pair, flushes, logged, pair
+from fwemu.daemon.fast_forward import FastForwarder
 from fwemu.daemon.journal_reader import read_events, read_lines
 from fwemu.daemon.metrics import Collector
-from fwemu.daemon.operations import PAGE, Pair, SessionsPage, TakenOver, flushes, logged, pair
+from fwemu.daemon.operations import PAGE
 from fwemu.daemon.pace import Pace
 from fwemu.daemon.records import Record, seconds, session_record, statistics_record
+from fwemu.daemon.requests import (
+    AnswerT,
+    Asking,
+    Configure,
+    CountSessions,
+    EngineClient,
+    Flush,
+    ListSessions,
+    ReadStatistics,
+)
 from fwemu.daemon.rundir import About
-from fwemu.errors import ConfigError, ControlError, FwemuError
+from fwemu.errors import ConfigError, ControlError, EngineError, FwemuError
 
 
 def application(
     about: About,
     config: Config,
-    engine: Asks,
-    travels: Travels | None = None,
+    engine: EngineClient,
+    fast_forwarder: FastForwarder | None = None,
     pace: Pace | None = None,
 ) -> FastAPI:
     """The control API of one firewall."""
@@ -78,14 +90,15 @@ def application(
         """Change settings; sessions that are open follow at once.  Returns all settings."""
         changed = apply(state["config"], changes.settings)
         engine.ask(
-            "configure",
-            policy=policy(changed),
-            flushes=flushes(changed),
-            pair=pair(changed),
-            events=logged(changed),
-            device_log=changed.daemon.device_log,
-            changes=changes.settings,
-            flush=changes.flush,
+            Configure(
+                policy=policy(changed),
+                flushes=flushes(changed),
+                pair=pair(changed),
+                events=logged(changed),
+                device_log=changed.daemon.device_log,
+                changes=tuple(changes.settings),
+                flush=changes.flush,
+            )
         )
         state["config"] = changed
         return to_settings(changed)
@@ -93,7 +106,7 @@ def application(
     def matching(query: Match, after: int = 0) -> Iterator[Record]:
         """The sessions that are meant, asked for page by page as they are needed."""
         while True:
-            page: SessionsPage = engine.ask("sessions", after=after, limit=PAGE)
+            page = engine.ask(ListSessions(after, PAGE))
             for row in page.rows:
                 session = session_record(row, page.now)
                 if query.accepts(session):
@@ -109,7 +122,7 @@ def application(
         page = list(itertools.islice(found, query.limit))
         more = next(found, None) is not None
         return SessionsAnswer(
-            total=engine.ask("count"),
+            total=engine.ask(CountSessions()),
             next=page[-1]["id"] if more else None,
             sessions=page,
         )
@@ -121,50 +134,53 @@ def application(
         if [request.ids, request.match, request.share].count(None) != 2:
             raise ConfigError("kill: give one of ids, match or share")
         if request.share is not None:
-            return Count(sessions=engine.ask("kill_random", share=request.share, notify=notify))
+            return Count(sessions=engine.ask(requests.KillRandom(request.share, notify)))
         numbers = request.ids
         if numbers is None:
             assert request.match is not None
             numbers = [session["id"] for session in matching(request.match)]
-        return Count(sessions=engine.ask("kill", numbers=numbers, notify=notify))
+        return Count(sessions=engine.ask(requests.Kill(tuple(numbers), notify)))
 
     @app.post("/flush")
     def flush() -> Count:
         """Empty the table, silently."""
-        return Count(sessions=engine.ask("flush"))
+        return Count(sessions=engine.ask(Flush()))
 
     @app.post("/failover")
     def fail_over(request: FailOver | None = None) -> FailedOver:
         """Let the peer take over."""
         known = _peer(pair(state["config"]), request or FailOver(state=None, lag=None))
-        done: TakenOver = engine.ask("fail_over", state=known.state, lag=known.lag)
+        done = engine.ask(requests.FailOver(known.state, known.lag))
         return FailedOver(state=known.state, lag_s=seconds(known.lag), **done._asdict())
 
     @app.post("/reboot")
     def reboot(request: Reboot) -> Count:
         """Forget every session and let nothing pass for a while."""
-        return Count(sessions=engine.ask("reboot", outage=request.outage.nanoseconds))
+        return Count(sessions=engine.ask(requests.Reboot(request.outage.nanoseconds)))
 
     @app.post("/fast-forward")
     def fast_forward(request: FastForward) -> TravelledTime:
         """Let time pass in a moment, at the firewall and in the kernels of its hosts."""
-        if travels is None:
-            raise ControlError("fast-forward: nobody here can play the hosts of this firewall")
-        done = travels.fast_forward(request.by.nanoseconds, request.stop_on)
+        if fast_forwarder is None:
+            raise ControlError(
+                "fast-forward: this firewall was started without --host, "
+                "so sockets cannot be fast-forwarded"
+            )
+        done = fast_forwarder.fast_forward(request.by.nanoseconds, request.stop_on)
         return TravelledTime(**done.record)
 
     @app.get("/fast-forward")
     def passed() -> Passed:
         """How far a travel under way has come."""
-        passed = None if travels is None else travels.passed
+        passed = None if fast_forwarder is None else fast_forwarder.passed
         return Passed(passed_s=None if passed is None else seconds(passed))
 
     @app.delete("/fast-forward")
     def cancel() -> Passed:
         """End a travel under way where it is."""
         so_far = passed()
-        if travels is not None:
-            travels.cancel()
+        if fast_forwarder is not None:
+            fast_forwarder.cancel()
         return so_far
 
     @app.get("/time-scale")
@@ -177,7 +193,7 @@ def application(
     @app.get("/stats")
     def statistics() -> dict[str, Any]:
         """All counters and gauges, as JSON."""
-        return statistics_record(engine.ask("statistics"))
+        return statistics_record(engine.ask(ReadStatistics()))
 
     @app.get("/events", response_class=StreamingResponse)
     def events(
@@ -200,12 +216,16 @@ def application(
     return app
 
 
+_STATUS: Final = ((ConfigError, 400), (EngineError, 500))
+"""503 for the rest: asking again later may help."""
+
+
 def _explain_errors(app: FastAPI) -> None:
     """Every error is one line, as it is everywhere."""
 
     @app.exception_handler(FwemuError)
     async def explain(request: Request, error: FwemuError) -> JSONResponse:
-        status = 400 if isinstance(error, ConfigError) else 503
+        status = next((code for kind, code in _STATUS if isinstance(error, kind)), 503)
         return JSONResponse({"error": str(error)}, status_code=status)
 
     @app.exception_handler(RequestValidationError)
@@ -245,7 +265,7 @@ def _peer(configured: Pair, request: FailOver) -> Pair:
 class _NoEngine:
     """Stands where there is no firewall to ask."""
 
-    def ask(self, name: str, **arguments: Any) -> Any:
+    def ask(self, request: Asking[AnswerT]) -> AnswerT:
         raise ControlError("there is no firewall")
 
 
@@ -255,16 +275,16 @@ def described() -> dict[str, Any]:
     return application(nobody, Config(), _NoEngine()).openapi()
 
 
-def metrics_application(engine: Asks) -> FastAPI:
+def metrics_application(engine: EngineClient) -> FastAPI:
     """What is served on TCP: the metrics and nothing else, for anybody on this machine."""
     app = FastAPI(title="fwemu metrics", version=__version__, openapi_url=None)
     _add_metrics(app, engine)
     return app
 
 
-def _add_metrics(app: FastAPI, engine: Asks) -> None:
+def _add_metrics(app: FastAPI, engine: EngineClient) -> None:
     registry = CollectorRegistry()
-    registry.register(Collector(lambda: engine.ask("statistics")))
+    registry.register(Collector(lambda: engine.ask(ReadStatistics())))
 
     @app.get("/metrics", response_class=Response)
     def metrics() -> Response:

@@ -19,11 +19,11 @@ from starlette.types import ASGIApp
 from fwemu.config import Config
 from fwemu.daemon.browser_guard import is_loopback, reject_cross_site
 from fwemu.daemon.control import application, metrics_application
-from fwemu.daemon.fast_forward import Travel
-from fwemu.daemon.operations import Reply, Request
+from fwemu.daemon.fast_forward import FastForwarderFactory
 from fwemu.daemon.pace import Pace
+from fwemu.daemon.requests import AnswerT, Asking, Note, Reply
 from fwemu.daemon.rundir import About
-from fwemu.errors import ControlError
+from fwemu.errors import ControlError, EngineError
 
 
 class Engine:
@@ -33,17 +33,23 @@ class Engine:
         self._pipe = pipe
         self._one_at_a_time = threading.Lock()
 
-    def ask(self, name: str, **arguments: Any) -> Any:
-        """The answer to a request of `operations.Operations`."""
+    def ask(self, request: Asking[AnswerT]) -> AnswerT:
+        """The answer of `operations.EngineRequests`."""
         try:
             with self._one_at_a_time:
-                self._pipe.send(Request(name, arguments))
+                self._pipe.send(request)
                 reply: Reply = self._pipe.recv()
         except (EOFError, OSError) as error:
             raise ControlError("the firewall is ending") from error
-        if reply.error is not None:
-            raise ControlError(reply.error)
-        return reply.value
+        answer: AnswerT = answer_of(reply)
+        return answer
+
+
+def answer_of(reply: Reply) -> Any:
+    """The value in a reply; raises EngineError if the engine failed at the request."""
+    if reply.error is not None:
+        raise EngineError(reply.error)
+    return reply.value
 
 
 def serve(
@@ -54,13 +60,13 @@ def serve(
     api: socket.socket | None,
     about: About,
     config: Config,
-    travel: Travel | None,
+    fast_forwarder: FastForwarderFactory | None,
     pace: Pace | None = None,
 ) -> None:
     """Serve until the descriptor `parent_alive` says that the firewall's process is gone."""
     engine = Engine(pipe)
-    travels = None if travel is None else travel(engine)
-    app = application(about, config, engine, travels, pace)
+    forwarder = None if fast_forwarder is None else fast_forwarder(engine)
+    app = application(about, config, engine, forwarder, pace)
     servers: list[tuple[ASGIApp, socket.socket]] = [(app, control)]
     if api is not None:
         servers.append((reject_cross_site(app, is_local=is_loopback(api.getsockname()[0])), api))
@@ -68,7 +74,7 @@ def serve(
         servers.append((metrics_application(engine), metrics))
 
     def note(event: str, fields: dict[str, Any]) -> None:
-        engine.ask("note", event=event, fields=fields)
+        engine.ask(Note(event, fields))
 
     with contextlib.nullcontext() if pace is None else pace.watched_sockets(note):
         asyncio.run(_serve_all(servers, parent_alive))

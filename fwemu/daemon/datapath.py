@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import select
 from multiprocessing.connection import Connection
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from fwemu.core.effects import Effect, PacketInjected, PacketReleased
 from fwemu.core.firewall import Firewall
@@ -19,6 +19,7 @@ from fwemu.core.reasons import Verdict
 from fwemu.core.standby import Standby
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.queue import Pause
+from fwemu.daemon.requests import Reply, Request
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import SAMPLED, Tally
 
@@ -46,22 +47,22 @@ class Queue(Protocol):
     def drain(self) -> None: ...
 
 
-class Sends(Protocol):
-    """What the loop needs to send packets of its own."""
+class PacketSink(Protocol):
+    """Takes the packets of our own."""
 
     def send(self, packet: bytes) -> bool: ...
 
 
-class Writes(Protocol):
-    """What the loop needs of a log."""
+class EffectSink(Protocol):
+    """Takes what has happened: a log."""
 
     def write(self, effects: list[Effect]) -> None: ...
 
 
-class Answers(Protocol):
-    """What the loop needs to serve requests."""
+class RequestHandler(Protocol):
+    """Serves what the control process asks; never raises."""
 
-    def answer(self, request: Any) -> Any: ...
+    def answer(self, request: Request) -> Reply: ...
 
 
 class Datapath:
@@ -73,10 +74,10 @@ class Datapath:
         clock: Clock,
         zones: dict[int, Zone],
         schedule: FlushSchedule,
-        injector: Sends,
-        journal: Writes,
+        injector: PacketSink,
+        journal: EffectSink,
         tally: Tally,
-        *logs: Writes,
+        *logs: EffectSink,
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
@@ -175,17 +176,17 @@ class Datapath:
         wait = max(0, event - self._now())
         return min(-(-wait // self._millisecond), 3_600_000)
 
-    def run(self, queue: Queue, requests: Connection, operations: Answers, stop: int) -> str:
+    def run(self, queue: Queue, requests: Connection, handler: RequestHandler, stop: int) -> str:
         """Work until the descriptor `stop` becomes readable or the requests' other end is gone.
 
         Returns which of the two it was: `stopped` or `abandoned`.  What is held then is dropped.
         """
-        how = self._work(queue, requests, operations, stop)
+        how = self._work(queue, requests, handler, stop)
         self.carry_out(self.firewall.drop_held(self._now()))
         self.publish()
         return how
 
-    def _work(self, queue: Queue, requests: Connection, operations: Answers, stop: int) -> str:
+    def _work(self, queue: Queue, requests: Connection, handler: RequestHandler, stop: int) -> str:
         poll = select.poll()
         for descriptor in (queue.fd, requests.fileno(), stop):
             poll.register(descriptor, select.POLLIN)
@@ -203,7 +204,7 @@ class Datapath:
                     request = requests.recv()
                 except (EOFError, ConnectionError):
                     return "abandoned"
-                answer = operations.answer(request)
+                answer = handler.answer(request)
                 self.publish()
                 try:
                     requests.send(answer)

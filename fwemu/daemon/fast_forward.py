@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from fwemu.core.effects import Effect
+from fwemu.daemon.requests import EngineClient
 
 
 class StopOn(Enum):
@@ -23,43 +23,23 @@ class StopOn(Enum):
     """A keepalive probe was not answered."""
 
 
-class Progress(NamedTuple):
-    """How far a travel has come."""
-
-    now: int
-    started: int
-    """The instant at which this firewall was started."""
-    packets: int
-    """Packets decided until now."""
-    waiting: int
-    """Packets in the kernel's queue."""
-    happened: list[Effect]
-    """Since the last time."""
-
-
-class Asks(Protocol):
-    """The engine, as the control process sees it."""
-
-    def ask(self, name: str, **arguments: Any) -> Any: ...
-
-
-class Travelled(Protocol):
+class FastForwardResult(Protocol):
     """What happened on the way."""
 
     @property
     def record(self) -> dict[str, Any]: ...
 
 
-class Travels(Protocol):
-    """Plays the firewall and the ends around it."""
+class FastForwarder(Protocol):
+    """Plays the firewall and the hosts around it."""
 
     @property
     def passed(self) -> int | None: ...
 
-    def fast_forward(self, by: int, stop_on: Iterable[StopOn] = ()) -> Travelled: ...
+    def fast_forward(self, by: int, stop_on: Iterable[StopOn] = ()) -> FastForwardResult: ...
 
     def cancel(self) -> None: ...
 
 
-Travel = Callable[[Asks], Travels]
+FastForwarderFactory = Callable[[EngineClient], FastForwarder]
 """Makes one that plays this engine."""

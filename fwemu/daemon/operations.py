@@ -1,32 +1,54 @@
-"""What can be asked of a running firewall: one method a request, run by the engine's thread.
+"""Serves the requests of `requests.py`: one method for each, run by the engine's thread.
 
 Every answer is plain data and quickly made: a request never holds packets up for long.  What takes
 time (names, units, JSON) happens in the control process.
+
+An exception while a request is served is the answer to that request, and not the engine's end: a
+request comes from outside, and a firewall that somebody can end by asking is none.  What is wrong
+with a packet or a timer is another matter: that still ends the daemon.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from typing import Any, Final, assert_never
 
-from fwemu.config import Config, DeviceLogFormat
 from fwemu.core.choices import AtExpiry, PeerState
 from fwemu.core.effects import Effect, SessionEnded, SessionOpened
 from fwemu.core.instants import SECOND
-from fwemu.core.policy import Policy
 from fwemu.core.reasons import EndReason, Reason
 from fwemu.core.standby import Standby
 from fwemu.core.tcp_table import State
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
-from fwemu.daemon.fast_forward import Progress
+from fwemu.daemon.engine_settings import Flushes, Pair
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
+from fwemu.daemon.process_log import ProcessLog
 from fwemu.daemon.queue import PacketQueue
-from fwemu.daemon.records import SessionRow, Statistics, row_of, seconds
+from fwemu.daemon.records import Statistics, row_of, seconds
+from fwemu.daemon.requests import (
+    Advance,
+    BeginFastForward,
+    Configure,
+    CountSessions,
+    EndFastForward,
+    FailOver,
+    Flush,
+    Kill,
+    KillRandom,
+    ListSessions,
+    Note,
+    Progress,
+    ReadStatistics,
+    Reboot,
+    Reply,
+    Request,
+    SessionsPage,
+    TakenOver,
+)
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
 
@@ -41,82 +63,11 @@ _LISTING: Final = SECOND
 """How long the numbers of one listing are kept for its next page."""
 
 
-class Request(NamedTuple):
-    """A question to the engine: the name of a method of `Operations`, and its arguments."""
-
-    name: str
-    arguments: dict[str, Any]
+_ROWS: Final = 100
+"""What was not played, in the log: one line must not fill it.  The answer has all of them."""
 
 
-class Reply(NamedTuple):
-    """Its answer, or why there is none."""
-
-    value: Any
-    error: str | None = None
-
-
-class SessionsPage(NamedTuple):
-    """Some sessions in the order of their numbers, as of one instant."""
-
-    now: int
-    rows: list[SessionRow]
-    following: int | None
-    """The number to go on from; None if this is the last page."""
-
-
-@dataclass(frozen=True)
-class Flushes:
-    """When the table is flushed by itself."""
-
-    cron: tuple[str, ...] = ()
-    intervals: tuple[int, ...] = ()
-    """Nanoseconds."""
-
-
-def flushes(config: Config) -> Flushes:
-    """The flushes that are configured."""
-    return Flushes(
-        tuple(entry.schedule for entry in config.flush if entry.schedule is not None),
-        tuple(entry.every.nanoseconds for entry in config.flush if entry.every is not None),
-    )
-
-
-@dataclass(frozen=True)
-class Pair:
-    """What the peer of this firewall knows when it takes over."""
-
-    state: PeerState = PeerState.NONE
-    lag: int = 0
-    """Nanoseconds."""
-
-    @property
-    def standby(self) -> Standby | None:
-        """What keeps the changes that it hears of late; None if it hears of all at once."""
-        return Standby(self.lag) if self.lag else None
-
-
-def pair(config: Config) -> Pair:
-    """The pair that is configured."""
-    return Pair(config.standby.state, config.standby.lag.nanoseconds)
-
-
-class TakenOver(NamedTuple):
-    """What a failover has done to sessions."""
-
-    kept: int
-    """Those that the peer knew."""
-    lost: int
-    """Those that it did not know."""
-    returned: int
-    """Those that had ended, of which it had not heard."""
-
-
-def logged(config: Config) -> tuple[str, ...]:
-    """The kinds of events that are to be logged."""
-    return tuple(event.value for event in config.daemon.log_events)
-
-
-class Operations:
+class EngineRequests:
     """The requests that a running datapath answers."""
 
     def __init__(
@@ -131,7 +82,11 @@ class Operations:
         chance: random.Random,
         flushes: Flushes,
         pair: Pair,
+        log: ProcessLog,
     ) -> None:
+        self.failed = 0
+        """Requests at which the engine failed."""
+        self._log = log
         self._datapath = datapath
         self._firewall = datapath.firewall
         self._clock = clock
@@ -145,27 +100,58 @@ class Operations:
         self._pair = pair
         self._datapath.standby = pair.standby
         self._started = clock.now()
+        self._moving_since: tuple[int, datetime] | None = None
+        """When the fast-forward under way began: by the firewall's clock, and by the machine's."""
         self._listing: list[int] = []
         self._listed_until = 0
-        self._requests: dict[str, Callable[..., Any]] = {
-            "sessions": self.sessions,
-            "count": self.count,
-            "statistics": self.statistics,
-            "flush": self.flush,
-            "kill": self.kill,
-            "kill_random": self.kill_random,
-            "configure": self.configure,
-            "advance": self.advance,
-            "note": self.note,
-            "fail_over": self.fail_over,
-            "reboot": self.reboot,
-        }
 
     def answer(self, request: Request) -> Reply:
         """Do what is asked."""
-        return Reply(self._requests[request.name](**request.arguments))
+        try:
+            return self._answer(request)
+        except Exception as error:
+            self.failed += 1
+            name = type(request).__name__
+            problem = f"{name}: the firewall failed at this request ({type(error).__name__})"
+            self._log.explain_once(f"{problem}; it goes on", error)
+            return Reply(None, f"{problem}: see the traceback in the log of its process")
 
-    def sessions(self, after: int, limit: int) -> SessionsPage:
+    def _answer(self, request: Request) -> Reply:
+        match request:
+            case ListSessions(after, limit):
+                return request.answered(self._sessions(after, limit))
+            case CountSessions():
+                return request.answered(len(self._firewall.table))
+            case ReadStatistics():
+                return request.answered(self._statistics())
+            case Flush():
+                return request.answered(self._flush())
+            case Kill(numbers, notify):
+                return request.answered(self._kill(numbers, notify))
+            case KillRandom(share, notify):
+                return request.answered(self._kill_random(share, notify))
+            case Configure():
+                self._configure(request)
+                return request.answered(None)
+            case Advance(to, watch, singly):
+                return request.answered(self._advance(to, watch, singly))
+            case Note(event, fields):
+                self._note(event, fields)
+                return request.answered(None)
+            case FailOver(state, lag):
+                return request.answered(self._fail_over(state, lag))
+            case Reboot(outage):
+                return request.answered(self._reboot(outage))
+            case BeginFastForward(by):
+                self._begin_fast_forward(by)
+                return request.answered(None)
+            case EndFastForward(not_played, stopped_at):
+                self._end_fast_forward(not_played, stopped_at)
+                return request.answered(None)
+            case _:
+                assert_never(request)
+
+    def _sessions(self, after: int, limit: int) -> SessionsPage:
         """Up to `limit` (at most `PAGE`) sessions with numbers above `after`."""
         now, table = self._clock.now(), self._firewall.table
         limit = min(limit, PAGE)
@@ -178,11 +164,7 @@ class Operations:
             page, following = table.page(self._listing, after, limit)
         return SessionsPage(now, [row_of(session) for session in page], following)
 
-    def count(self) -> int:
-        """Sessions in the table."""
-        return len(self._firewall.table)
-
-    def statistics(self) -> Statistics:
+    def _statistics(self) -> Statistics:
         """Everything that is counted."""
         firewall = self._firewall
         queue = self._queue.status()
@@ -199,33 +181,25 @@ class Operations:
             self._injector.failures,
         )
 
-    def flush(self) -> int:
+    def _flush(self) -> int:
         """Empty the table; returns how many sessions that were."""
         count = len(self._firewall.table)
         self._datapath.carry_out(self._firewall.flush(self._clock.now()))
         return count
 
-    def kill(self, numbers: Sequence[int], notify: AtExpiry) -> int:
+    def _kill(self, numbers: tuple[int, ...], notify: AtExpiry) -> int:
         """End these sessions; returns how many of them there were."""
         before = len(self._firewall.table)
         self._datapath.carry_out(self._firewall.kill(numbers, self._clock.now(), notify))
         return before - len(self._firewall.table)
 
-    def kill_random(self, share: float, notify: AtExpiry) -> int:
+    def _kill_random(self, share: float, notify: AtExpiry) -> int:
         """End this share (0 to 1) of all sessions, chosen by chance."""
         numbers = [session.id for session in self._firewall.table]
-        return self.kill(self._chance.sample(numbers, round(len(numbers) * share)), notify)
+        chosen = self._chance.sample(numbers, round(len(numbers) * share))
+        return self._kill(tuple(chosen), notify)
 
-    def advance(self, to: int | None, watch: bool, singly: bool = False) -> Progress:
-        """Let time pass until the instant `to`, event by event; None lets none pass.
-
-        Stops where the firewall has said something, so that whoever hears it can answer in time:
-        then `now` is before `to`.  `singly` stops wherever anything has happened.  With `watch`
-        the next answer tells what has happened meanwhile.
-
-        While somebody watches, a clock that is scaled runs as slowly as others: what is played
-        takes real time, and sixty times that would be passed over.
-        """
+    def _advance(self, to: int | None, watch: bool, singly: bool) -> Progress:
         datapath, clock = self._datapath, self._clock
         clock.run_at(1 if watch else clock.scale)
         datapath.observed = (
@@ -250,12 +224,43 @@ class Operations:
             happened,
         )
 
-    def note(self, event: str, fields: dict[str, Any]) -> None:
+    def _begin_fast_forward(self, by: int) -> None:
+        """The log says at which time of the machine's clock the firewall's leaves it."""
+        self._datapath.publish()
+        now = self._clock.now()
+        self._moving_since = (now, self._clock.real())
+        self._journal.note(
+            "time_moving", now, by_s=seconds(by), real_time=_iso(self._moving_since[1])
+        )
+
+    def _end_fast_forward(
+        self, not_played: tuple[dict[str, Any], ...], stopped_at: str | None
+    ) -> None:
+        """And where the two stand now."""
+        self._datapath.publish()
+        now, clock = self._clock.now(), self._clock
+        began, real_began = self._moving_since or (now, clock.real())
+        self._moving_since = None
+        real = clock.real()
+        self._journal.note(
+            "time_moved",
+            now,
+            **{"from": _iso(clock.wall(began)), "to": _iso(clock.wall(now))},
+            advanced_s=seconds(now - began),
+            real_from=_iso(real_began),
+            real_to=_iso(real),
+            wall_s=round((real - real_began).total_seconds(), 3),
+            stopped_at=stopped_at,
+            not_played=not_played[:_ROWS],
+            **({"not_played_more": len(not_played) - _ROWS} if len(not_played) > _ROWS else {}),
+        )
+
+    def _note(self, event: str, fields: dict[str, Any]) -> None:
         """Log what the control process has done at the ends."""
         self._datapath.publish()
         self._journal.note(event, self._clock.now(), **fields)
 
-    def fail_over(self, state: PeerState, lag: int) -> TakenOver:
+    def _fail_over(self, state: PeerState, lag: int) -> TakenOver:
         """The peer takes over; it knows nothing, or what was so `lag` nanoseconds ago."""
         now = self._clock.now()
         peer = None
@@ -275,7 +280,7 @@ class Operations:
         self._carry_out_for_both(effects)
         return done
 
-    def reboot(self, outage: int) -> int:
+    def _reboot(self, outage: int) -> int:
         """Forget everything, and be down for `outage` nanoseconds; returns how many it forgot."""
         now = self._clock.now()
         count = len(self._firewall.table)
@@ -290,32 +295,25 @@ class Operations:
         if self._datapath.standby is not None:
             self._datapath.standby.synchronise()
 
-    def configure(
-        self,
-        policy: Policy,
-        flushes: Flushes,
-        pair: Pair,
-        events: tuple[str, ...],
-        device_log: DeviceLogFormat,
-        changes: list[str],
-        flush: bool,
-    ) -> None:
-        """Follow another policy and schedule from now on; log these kinds of events, and what
-        happens in the format of this device.
-
-        With `flush` the table is emptied in the same step: no packet comes between.
-        """
+    def _configure(self, request: Configure) -> None:
         now = self._clock.now()
         self._datapath.publish()
-        self._journal.select(events)
-        self._device_log.follow(device_log, policy, self._firewall.table)
-        self._journal.note("configured", now, changes=changes, flushed=flush)
-        if flushes != self._flushes:  # else an interval would begin anew with every change
-            self._flushes = flushes
-            self._datapath.schedule = FlushSchedule(self._clock, flushes.cron, flushes.intervals)
-        if flush:
+        self._journal.select(request.events)
+        self._device_log.follow(request.device_log, request.policy, self._firewall.table)
+        self._journal.note("configured", now, changes=request.changes, flushed=request.flush)
+        if request.flushes != self._flushes:  # else an interval would begin anew with every change
+            self._flushes = request.flushes
+            self._datapath.schedule = FlushSchedule(
+                self._clock, request.flushes.cron, request.flushes.intervals
+            )
+        if request.flush:
             self._datapath.carry_out(self._firewall.flush(now))
-        self._datapath.carry_out(self._firewall.reconfigure(policy, now))
-        if pair.lag != self._pair.lag:
-            self._datapath.standby = pair.standby
-        self._pair = pair
+        self._datapath.carry_out(self._firewall.reconfigure(request.policy, now))
+        if request.pair.lag != self._pair.lag:
+            self._datapath.standby = request.pair.standby
+        self._pair = request.pair
+
+
+def _iso(moment: datetime) -> str:
+    """As `time` of every line in the log."""
+    return moment.isoformat(timespec="microseconds")

@@ -28,11 +28,13 @@ from fwemu.daemon import hooks, needs
 from fwemu.daemon.clock import clock as clock_of
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
-from fwemu.daemon.fast_forward import Travel
+from fwemu.daemon.engine_settings import flushes, logged, pair
+from fwemu.daemon.fast_forward import FastForwarderFactory
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
-from fwemu.daemon.operations import Operations, flushes, logged, pair
+from fwemu.daemon.operations import EngineRequests
 from fwemu.daemon.pace import Pace
+from fwemu.daemon.process_log import ProcessLog
 from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.rundir import About, RunDirectory, start_time
 from fwemu.daemon.schedule import FlushSchedule
@@ -45,8 +47,8 @@ _GRACE: Final = 3.0
 """Seconds that the control process has to end."""
 
 
-@dataclass(frozen=True)
-class Order:
+@dataclass(frozen=True, kw_only=True)
+class DaemonOptions:
     """What somebody wants to run."""
 
     name: str
@@ -60,7 +62,7 @@ class Order:
     """Host and port of the metrics; port 0 takes a free one."""
     api: tuple[str, int] | None = None
     """Host and port of the control API on TCP; port 0 takes a free one."""
-    travel: Travel | None = None
+    fast_forwarder: FastForwarderFactory | None = None
     """Who plays the ends when time is to pass in a moment."""
     time_scale: int = 1
     """How many times faster time passes."""
@@ -71,7 +73,7 @@ class Order:
 Say = Callable[[str], None]
 
 
-def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
+def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) -> None:
     """Run a firewall in the foreground until SIGTERM or SIGINT.
 
     `say` gets comments (a line each), `on_ready` is called once packets are being decided.  Raises
@@ -80,51 +82,53 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
     needs.require_privileges()
     with ExitStack() as undo:
         stop = undo.enter_context(_stop_signals())
-        order.directory.make()
-        undo.callback(order.directory.withdraw, keep_log=order.log is not None)
-        control = undo.enter_context(_unix_listener(order.control))
-        metrics = _tcp_listener("metrics", order.metrics, undo)
-        api = _tcp_listener("api", order.api, undo)
-        about = _about(order, metrics, api)
-        if order.pace is not None:
-            undo.enter_context(order.pace.scaled_hosts())
+        options.directory.make()
+        undo.callback(options.directory.withdraw, keep_log=options.log is not None)
+        control = undo.enter_context(_unix_listener(options.control))
+        metrics = _tcp_listener("metrics", options.metrics, undo)
+        api = _tcp_listener("api", options.api, undo)
+        about = _about(options, metrics, api)
+        if options.pace is not None:
+            undo.enter_context(options.pace.scaled_hosts())
 
         # before any thread, and before the queue: the child must not hold it open
-        requests = undo.enter_context(_control_process(order, about, control, metrics, api))
+        requests = undo.enter_context(_control_process(options, about, control, metrics, api))
         control.close()
 
-        clock = clock_of(order.time_scale)
-        seed = order.config.table.seed
+        clock = clock_of(options.time_scale)
+        seed = options.config.table.seed
         seed = secrets.randbits(32) if seed is None else seed
         chance = random.Random(seed)
-        settings = order.config.daemon
-        zones = Zones(order.namespace, settings.inside, settings.outside)
+        settings = options.config.daemon
+        zones = Zones(options.namespace, settings.inside, settings.outside)
         firewall = Firewall(
-            policy(order.config), choose=chance.randrange, addresses=zones.addresses
+            policy(options.config), choose=chance.randrange, addresses=zones.addresses
         )
-        journal = Journal(_log(order), clock, settings.log_size.octets)
-        journal.select(logged(order.config))
+        journal = Journal(_log(options), clock, settings.log_size.octets)
+        journal.select(logged(options.config))
         undo.callback(journal.close)
-        device_log = DeviceLog(Path(about.device_log), clock, settings.log_size.octets, order.name)
+        device_log = DeviceLog(
+            Path(about.device_log), clock, settings.log_size.octets, options.name
+        )
         device_log.follow(settings.device_log, firewall.policy)
         undo.callback(device_log.close)
         tally = Tally()
-        planned = flushes(order.config)
+        planned = flushes(options.config)
         schedule = FlushSchedule(clock, planned.cron, planned.intervals)
 
-        with order.namespace.enter():
+        with options.namespace.enter():
             injector = Injector()
             undo.callback(injector.close)
         datapath = Datapath(firewall, clock, zones, schedule, injector, journal, tally, device_log)
-        with order.namespace.enter():
+        with options.namespace.enter():
             queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
             undo.callback(queue.close)
         hook = hooks.install(
-            order.namespace, settings.queue, fail_open=settings.fail is WhenDown.OPEN
+            options.namespace, settings.queue, fail_open=settings.fail is WhenDown.OPEN
         )
         hooked = undo.enter_context(ExitStack())
         hooked.callback(hook.remove)
-        operations = Operations(
+        handler = EngineRequests(
             datapath,
             clock,
             queue,
@@ -134,17 +138,20 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
             tally,
             chance,
             planned,
-            pair(order.config),
+            pair(options.config),
+            ProcessLog(),
         )
 
-        pace = {} if order.time_scale == 1 else {"time_scale": order.time_scale}
-        journal.note("started", clock.now(), name=order.name, netns=about.netns, seed=seed, **pace)
-        _comment(order, zones, say)  # not before: where it cannot start, only the error counts
-        order.directory.announce(about)
+        pace = {} if options.time_scale == 1 else {"time_scale": options.time_scale}
+        journal.note(
+            "started", clock.now(), name=options.name, netns=about.netns, seed=seed, **pace
+        )
+        _comment(options, zones, say)  # not before: where it cannot start, only the error counts
+        options.directory.announce(about)
         on_ready(about)
         try:
             with _no_collector():
-                how = datapath.run(queue, requests, operations, stop)
+                how = datapath.run(queue, requests, handler, stop)
         except BaseException:
             if settings.fail is WhenDown.CLOSED:
                 hooked.pop_all()  # a firewall that has broken down lets nothing pass
@@ -152,36 +159,38 @@ def run(order: Order, *, say: Say, on_ready: Callable[[About], None]) -> None:
         journal.note(how, clock.now())
     if how == "abandoned":
         raise ControlError(
-            f"{order.name}: the control process ended unexpectedly; its last words are above"
+            f"{options.name}: the control process ended unexpectedly; see its traceback above"
         )
 
 
-def _log(order: Order) -> Path:
-    return order.log.absolute() if order.log is not None else order.directory.events
+def _log(options: DaemonOptions) -> Path:
+    return options.log.absolute() if options.log is not None else options.directory.events
 
 
-def _device_log(order: Order) -> Path:
+def _device_log(options: DaemonOptions) -> Path:
     """Beside the other log, wherever that is."""
-    log, usual = _log(order), order.directory
+    log, usual = _log(options), options.directory
     return usual.device_log if log == usual.events else log.with_suffix(".device.log")
 
 
-def _about(order: Order, metrics: socket.socket | None, api: socket.socket | None) -> About:
+def _about(
+    options: DaemonOptions, metrics: socket.socket | None, api: socket.socket | None
+) -> About:
     started = start_time(os.getpid())
     assert started is not None
     return About(
-        name=order.name,
+        name=options.name,
         pid=os.getpid(),
         started=started,
-        netns=order.namespace.name,
-        queue=order.config.daemon.queue,
-        control=str(order.control),
+        netns=options.namespace.name,
+        queue=options.config.daemon.queue,
+        control=str(options.control),
         metrics=None if metrics is None else f"{_address(metrics)}/metrics",
-        events=str(_log(order)),
-        device_log=str(_device_log(order)),
-        profile=order.config.profile,
-        mode=order.config.mode.value,
-        time_scale=order.time_scale,
+        events=str(_log(options)),
+        device_log=str(_device_log(options)),
+        profile=options.config.profile,
+        mode=options.config.mode.value,
+        time_scale=options.time_scale,
         api=None if api is None else _address(api),
     )
 
@@ -191,7 +200,7 @@ def _address(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _comment(order: Order, zones: Zones, say: Say) -> None:
+def _comment(options: DaemonOptions, zones: Zones, say: Say) -> None:
     """What the person who starts it should know."""
     if zones.guessed:
         say(
@@ -200,10 +209,10 @@ def _comment(order: Order, zones: Zones, say: Say) -> None:
         )
     for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
         with contextlib.suppress(Exception):
-            if sysctl(order.namespace, name) == "0":
+            if sysctl(options.namespace, name) == "0":
                 say(
-                    f"{name} is 0 in {order.namespace.name}: the kernel forwards nothing there "
-                    f"(ip netns exec {order.namespace.name} sysctl -w {name}=1)"
+                    f"{name} is 0 in {options.namespace.name}: the kernel forwards nothing there "
+                    f"(ip netns exec {options.namespace.name} sysctl -w {name}=1)"
                 )
 
 
@@ -293,7 +302,7 @@ def _tcp_listener(
 
 @contextlib.contextmanager
 def _control_process(
-    order: Order,
+    options: DaemonOptions,
     about: About,
     control: socket.socket,
     metrics: socket.socket | None,
@@ -316,7 +325,15 @@ def _control_process(
             from fwemu.daemon.control_process import serve
 
             serve(
-                theirs, alive, control, metrics, api, about, order.config, order.travel, order.pace
+                theirs,
+                alive,
+                control,
+                metrics,
+                api,
+                about,
+                options.config,
+                options.fast_forwarder,
+                options.pace,
             )
             code = 0
         except BaseException:

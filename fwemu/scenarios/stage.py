@@ -19,7 +19,7 @@ from fwemu.core.instants import SECOND
 from fwemu.core.packet import Fragment, Kind, Malformed, parse
 from fwemu.core.reasons import Verdict
 from fwemu.daemon.clock import Clock
-from fwemu.daemon.operations import flushes
+from fwemu.daemon.engine_settings import flushes
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.scenarios.cast import FIREWALL
 

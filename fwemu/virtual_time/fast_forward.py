@@ -18,7 +18,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Final, NamedTuple
 
 from fwemu.core.instants import SECOND
-from fwemu.daemon.fast_forward import Asks, Progress, StopOn
+from fwemu.daemon.fast_forward import StopOn
+from fwemu.daemon.requests import Advance, BeginFastForward, EndFastForward, EngineClient
 from fwemu.errors import NamespaceError
 from fwemu.sockets import probe
 from fwemu.sockets.still import NotStill, held_still
@@ -57,7 +58,7 @@ class Traveller:
     """Plays time for one firewall and the hosts around it; one travel at a time."""
 
     def __init__(
-        self, engine: Asks, hosts: Mapping[str, str], pace: HostPace | None = None
+        self, engine: EngineClient, hosts: Mapping[str, str], pace: HostPace | None = None
     ) -> None:
         """`hosts` are the names of the namespaces by what people call them.
 
@@ -115,8 +116,8 @@ class Traveller:
             if problem is not None:
                 raise Unplayable(problem)
             undo.enter_context(_unlimited_answers(namespace))
-        undo.callback(self._engine.ask, "advance", to=None, watch=False)
-        start: Progress = self._engine.ask("advance", to=None, watch=True)
+        undo.callback(self._engine.ask, Advance(to=None, watch=False))
+        start = self._engine.ask(Advance(to=None, watch=True))
         travelled = Travelled()
         known: set[int] = set()
 
@@ -143,9 +144,12 @@ class Traveller:
 
         journey = Journey(self._engine, find, travelled, stop_on, start.now + by)
         self._began, self._journey = start.now, journey
+        self._engine.ask(BeginFastForward(by))
         try:
             journey.play(start)
         finally:
+            stopped_at = None if travelled.stopped_at is None else travelled.stopped_at.value
+            self._engine.ask(EndFastForward(tuple(travelled.not_played), stopped_at))
             self._remember(journey, began, start.now)
             travelled.advanced = min(by, journey.now - start.now)
             travelled.wall = time.monotonic() - began

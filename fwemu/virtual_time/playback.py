@@ -9,8 +9,9 @@ from typing import Any, Final
 from fwemu.core.effects import PacketInjected, SessionEnded, SessionOpened
 from fwemu.core.flow import TCP
 from fwemu.core.instants import NEVER, SECOND
-from fwemu.daemon.fast_forward import Asks, Progress, StopOn
+from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import endpoints, seconds
+from fwemu.daemon.requests import Advance, EngineClient, Progress
 from fwemu.sockets import probe
 from fwemu.sockets.still import held_still, is_running
 from fwemu.virtual_time.found_sockets import PlayedSocket
@@ -34,7 +35,7 @@ class Journey:
 
     def __init__(
         self,
-        engine: Asks,
+        engine: EngineClient,
         look_around: LookAround,
         travelled: Travelled,
         stop_on: frozenset[StopOn],
@@ -94,7 +95,7 @@ class Journey:
 
     def _step(self, to: int | None) -> Progress:
         singly = StopOn.SESSION_ENDED in self._stop_on
-        progress: Progress = self._engine.ask("advance", to=to, watch=True, singly=singly)
+        progress = self._engine.ask(Advance(to, watch=True, singly=singly))
         self._take(progress)
         return progress
 

@@ -36,6 +36,8 @@ class StillClock:
     def __init__(self) -> None:
         self.instant_now = 1000 * SECOND
         self._start = self.instant_now
+        self.real_nanoseconds = 0
+        """Since midnight, on the machine's clock."""
         self.steps: list[int] = []
         """If not empty: how far it moves at each look, once each."""
 
@@ -46,6 +48,15 @@ class StillClock:
 
     def wall(self, instant: int) -> datetime:
         return MIDNIGHT + timedelta(microseconds=(instant - self._start) / 1000)
+
+    def real(self) -> datetime:
+        return MIDNIGHT + timedelta(microseconds=self.real_nanoseconds / 1000)
+
+    def advance(self, nanoseconds: int) -> None:
+        self.instant_now += nanoseconds
+
+    def run_at(self, rate: int) -> None:
+        pass
 
     def instant(self, wall: datetime) -> int:
         return self._start + round((wall - MIDNIGHT) / timedelta(microseconds=1)) * 1000

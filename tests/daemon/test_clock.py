@@ -81,3 +81,14 @@ def test_the_usual_one_is_not_slower_for_it() -> None:
     before = usual.now()
     usual.run_at(60)
     assert usual.now() - before < 10**9
+
+
+@pytest.mark.parametrize("scale", [1, 60])
+def test_the_time_of_the_machine_is_not_moved(machine: Wall, scale: int) -> None:
+    """What a tcpdump beside the firewall has."""
+    moved = clock(scale)
+    before = moved.real()
+    moved.advance(3600 * 10**9)
+    machine.now += 10**9
+    assert moved.real() - before == timedelta(seconds=1)
+    assert moved.wall(moved.now()) - before == timedelta(hours=1, seconds=scale)

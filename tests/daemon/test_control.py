@@ -1,6 +1,7 @@
 """The control API over a real engine that no packet reaches, without sockets or processes."""
 
 import asyncio
+import pickle
 import random
 from collections.abc import Callable
 from multiprocessing import Pipe
@@ -16,20 +17,23 @@ from fastapi.routing import APIRoute
 from fwemu.config import Config, load, policy
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.core.instants import SECOND
 from fwemu.daemon.control import application, metrics_application
-from fwemu.daemon.control_process import Engine
+from fwemu.daemon.control_process import Engine, answer_of
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
+from fwemu.daemon.engine_settings import Flushes, Pair, flushes, logged, pair
 from fwemu.daemon.journal import Journal
-from fwemu.daemon.operations import (
-    PAGE,
-    Flushes,
-    Operations,
-    Pair,
-    Request,
-    flushes,
-    logged,
-    pair,
+from fwemu.daemon.operations import PAGE, EngineRequests
+from fwemu.daemon.process_log import ProcessLog
+from fwemu.daemon.requests import (
+    Advance,
+    AnswerT,
+    Asking,
+    BeginFastForward,
+    CountSessions,
+    EndFastForward,
+    Reply,
 )
 from fwemu.daemon.rundir import About
 from fwemu.daemon.schedule import FlushSchedule
@@ -44,16 +48,17 @@ CLIENT, SERVER = address("10.0.1.2"), address("10.0.2.2")
 class NearEngine:
     """Asks the operations directly, where the real one sends over a pipe."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
+    def __init__(self, handler: EngineRequests) -> None:
+        self._handler = handler
         self.asked: list[str] = []
         self.is_ending = False
 
-    def ask(self, name: str, **arguments: Any) -> Any:
+    def ask(self, request: Asking[AnswerT]) -> AnswerT:
         if self.is_ending:
             raise ControlError("the firewall is ending")
-        self.asked.append(name)
-        return self._operations.answer(Request(name, arguments)).value
+        self.asked.append(type(request).__name__)
+        reply: Reply = self._handler.answer(pickle.loads(pickle.dumps(request)))
+        return answer_of(reply)
 
 
 class World:
@@ -81,7 +86,7 @@ class World:
             self.tally,
             self.device_log,
         )
-        self.operations = Operations(
+        self.handler = EngineRequests(
             self.datapath,
             self.clock,  # type: ignore[arg-type]
             Queue(lambda packet: None),  # type: ignore[arg-type]
@@ -92,8 +97,9 @@ class World:
             random.Random(1),
             flushes(config),
             pair(config),
+            ProcessLog(),
         )
-        self.engine = NearEngine(self.operations)
+        self.engine = NearEngine(self.handler)
         about = About(
             "shop",
             1,
@@ -107,7 +113,7 @@ class World:
             None,
             "stateful",
         )
-        self.app: FastAPI = application(about, config, self.engine)  # type: ignore[arg-type]
+        self.app: FastAPI = application(about, config, self.engine)
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
         return ask(self.app, method, path, body, **query)
@@ -135,7 +141,7 @@ class World:
     def close(self) -> None:
         self.journal.close()
         self.device_log.close()
-        self.operations._queue.close()
+        self.handler._queue.close()
 
 
 def ask(app: FastAPI, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
@@ -194,7 +200,7 @@ def test_the_description_names_every_route_with_a_sentence(world: World) -> None
 
 def test_the_metrics_port_has_one_route(world: World) -> None:
     """No description either: there is nothing to describe."""
-    app = metrics_application(world.engine)  # type: ignore[arg-type]
+    app = metrics_application(world.engine)
     assert [route.path for route in app.routes if hasattr(route, "path")] == ["/metrics"]
     answer = ask(app, "GET", "/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
@@ -246,7 +252,7 @@ def test_the_engine_is_asked_for_little_at_a_time(world: World) -> None:
     answer = world.ask("GET", "/sessions", limit=10_000).json()
     assert answer["total"] == len(answer["sessions"]) == 3 * PAGE
     assert answer["next"] is None
-    assert world.engine.asked.count("sessions") == 3
+    assert world.engine.asked.count("ListSessions") == 3
 
 
 def test_sessions_that_end_between_pages_are_not_missed_twice(world: World) -> None:
@@ -353,7 +359,38 @@ def test_an_engine_whose_pipe_is_closed_is_ending() -> None:
     ours, theirs = Pipe()
     theirs.close()
     with ours, pytest.raises(ControlError, match="the firewall is ending"):
-        Engine(ours).ask("count")
+        Engine(ours).ask(CountSessions())
+
+
+def test_a_request_at_which_the_engine_fails_is_answered_and_the_next_one_is_served(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise whoever may ask may end the firewall.
+
+    Status 500, one sentence; the traceback stands in the log of the process, once, however often
+    somebody asks.
+    """
+    world.open_udp(range(1, 4))
+
+    def fail(*arguments: Any) -> Any:
+        raise ZeroDivisionError("planted")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(world.firewall, "flush", fail)
+        for _ in range(3):
+            answer = world.ask("POST", "/flush")
+            assert answer.status_code == 500
+            assert answer.json() == {
+                "error": "Flush: the firewall failed at this request (ZeroDivisionError): "
+                "see the traceback in the log of its process"
+            }
+    said = capfd.readouterr().err
+    assert said.count("Traceback") == said.count("ZeroDivisionError: planted") == 1
+    assert said.endswith(
+        "Flush: the firewall failed at this request (ZeroDivisionError); it goes on\n"
+    )
+    assert listed(world) == [1, 2, 3]
+    assert world.ask("POST", "/flush").json() == {"sessions": 3}
 
 
 # -- acting -------------------------------------------------------------------------------------
@@ -544,6 +581,46 @@ def test_the_pair_is_what_is_configured() -> None:
     known = pair(config).standby
     assert known is not None
     assert known.lag == 2 * 10**9
+
+
+def test_the_log_says_that_time_was_moved_from_when_to_when(world: World) -> None:
+    """Whoever lays a tcpdump beside the log sees which of its times are not those of the machine.
+
+    The lines stand around what was played, and say what was not.
+    """
+    world.open_udp(range(1, 2))
+    world.clock.real_nanoseconds = 5 * SECOND
+    missing = tuple({"what": "timers inside the application", "process": f"p{n}"} for n in range(3))
+    hour = 3600 * SECOND
+    world.engine.ask(BeginFastForward(hour))
+    world.engine.ask(Advance(world.clock.now() + hour, watch=True))
+    world.clock.real_nanoseconds += SECOND // 2
+    world.engine.ask(EndFastForward(missing, "session-ended"))
+    _, moving, ended, moved = world.logged()
+    assert (moving["event"], moving["by_s"]) == ("time_moving", 3600)
+    assert moving["real_time"] == "2026-01-01T00:00:05.000000+00:00"
+    assert (ended["event"], ended["reason"]) == ("torn_down", "expired")
+    common = {"number", "at_s", "time"}
+    assert {key: value for key, value in moved.items() if key not in common} == {
+        "event": "time_moved",
+        "from": "2026-01-01T00:00:00.000000+00:00",
+        "to": "2026-01-01T01:00:00.000000+00:00",
+        "advanced_s": 3600,
+        "real_from": "2026-01-01T00:00:05.000000+00:00",
+        "real_to": "2026-01-01T00:00:05.500000+00:00",
+        "wall_s": 0.5,
+        "stopped_at": "session-ended",
+        "not_played": list(missing),
+    }
+
+
+def test_a_thousand_sockets_that_were_not_played_do_not_fill_the_log(world: World) -> None:
+    """The answer to the user has all of them; the log has the first, and their number."""
+    world.engine.ask(BeginFastForward(SECOND))
+    world.engine.ask(EndFastForward(tuple({"what": f"socket {n}"} for n in range(1000))))
+    moved = world.logged()[-1]
+    assert len(moved["not_played"]) + moved["not_played_more"] == 1000
+    assert len(moved["not_played"]) == 100
 
 
 def test_sessions_are_killed_by_number_by_match_and_by_share(world: World) -> None:
