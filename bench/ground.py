@@ -5,7 +5,6 @@ The daemon keeps running; what changes between two visits is only what hooks int
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -17,7 +16,7 @@ from fwemu.cli.output import say
 from fwemu.daemon import hooks
 from fwemu.errors import MissingError
 from fwemu.lab import Lab
-from netns import Namespace
+from netns import Namespace, NetnsError, nft
 
 KERNEL: Final = "kernel"
 """Plain forwarding: no hook at all."""
@@ -104,10 +103,7 @@ class Ground:
         return hooks.install(self._namespace, self.lab.about.queue, fail_open=False)
 
     def _nft(self, rules: str) -> None:
-        with self._namespace.enter():
-            try:
-                subprocess.run(
-                    ["nft", "-f", "-"], input=rules, text=True, capture_output=True, check=True
-                )
-            except (OSError, subprocess.CalledProcessError) as error:
-                raise MissingError(f"nft cannot do connection tracking here ({error})") from error
+        try:
+            nft.load(self._namespace, rules)
+        except NetnsError as error:
+            raise MissingError(f"nft cannot do connection tracking here ({error})") from error

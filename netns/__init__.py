@@ -26,6 +26,8 @@ from netns.errors import (
     NoSuchNamespace,
     NotPermitted,
     ProcessError,
+    ToolFailed,
+    ToolMissing,
     WaitTimeout,
 )
 from netns.links import (
@@ -50,6 +52,7 @@ from netns.neighbours import add_neighbour, hardware_address
 from netns.network import Network
 from netns.process import Process, spawn
 from netns.sweep import pids_in, stop_all_in
+from netns.tools import find_tool, run_tool
 
 __all__ = [
     "CleanupError",
@@ -64,6 +67,8 @@ __all__ = [
     "NotPermitted",
     "Process",
     "ProcessError",
+    "ToolFailed",
+    "ToolMissing",
     "WaitTimeout",
     "add_address",
     "add_neighbour",
@@ -76,12 +81,14 @@ __all__ = [
     "delete_link",
     "down",
     "exists",
+    "find_tool",
     "hardware_address",
     "interfaces",
     "listeners",
     "names",
     "pids_in",
     "remove",
+    "run_tool",
     "settle",
     "spawn",
     "stop_all_in",

@@ -5,6 +5,8 @@
     ├── NamespaceExists    the name is taken
     ├── NotPermitted       root (CAP_SYS_ADMIN, CAP_NET_ADMIN) is missing
     ├── LinkError          an interface, address, route or sysctl was refused
+    ├── ToolMissing        a tool of the system, as nft, is not installed
+    ├── ToolFailed         such a tool refused what it was told, or hangs
     ├── ProcessError       a program could not start, died early or would not die
     │   └── WaitTimeout    something awaited did not happen in time
     └── CleanupError       something would not go away; `errors` holds each reason
@@ -40,6 +42,14 @@ class NotPermitted(NetnsError):  # noqa: N818
 
 class LinkError(NetnsError):
     """An interface, address, route or sysctl was refused."""
+
+
+class ToolMissing(NetnsError):  # noqa: N818
+    """A tool of the system is not installed."""
+
+
+class ToolFailed(NetnsError):  # noqa: N818
+    """A tool of the system refused what it was told; the text is the first line it said."""
 
 
 class ProcessError(NetnsError):

@@ -15,7 +15,16 @@ from typing import Final
 from fwemu.daemon import needs
 from fwemu.daemon.needs import Need
 from fwemu.errors import FwemuError
-from netns import Namespace, NetnsError, Network, add_address, configure, userns, veth
+from netns import (
+    Namespace,
+    NetnsError,
+    Network,
+    add_address,
+    configure,
+    find_tool,
+    userns,
+    veth,
+)
 from netns.connections import Holder, borrow
 
 QUEUE: Final = 0
@@ -159,7 +168,7 @@ def _hook(scratch: Scratch) -> str:
 
 
 def _hook_tools() -> None:
-    if not any(needs.find_tool(tool) for tool in ("nft", "iptables")):
+    if not any(find_tool(tool) for tool in ("nft", "iptables")):
         raise needs.HOOK.missing("neither is installed")
 
 

@@ -2,29 +2,29 @@
 
 Kernels differ.  Where nft knows `queue`, the rules are a table of our own; elsewhere they are
 iptables rules in `mangle`, before any filter rules of the namespace and without bypassing them.
-Both carry the queue's number, so that what a killed daemon has left can be told and removed.
+Both carry the queue's number, so that what a killed daemon has left can be told and removed: also
+where another tool has made it than the one that works by now.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Protocol
 
-from fwemu.daemon.needs import HOOK, find_tool
-from fwemu.errors import MissingError, NamespaceError
-from netns import Namespace
-
-_SECONDS: Final = 10.0
-"""No rule command takes longer, even on a busy machine."""
+from fwemu.daemon.needs import HOOK
+from netns import Namespace, ToolFailed, ToolMissing, find_tool, nft, run_tool
 
 
 class Hooks(Protocol):
-    """A way to put packets into a queue."""
+    """A way to put packets into a queue.  Everything here raises ToolMissing or ToolFailed."""
 
-    tool: str
+    @property
+    def tool(self) -> str:
+        """Who makes the rules: nft, iptables-nft, iptables-legacy."""
 
     def install(self) -> None:
         """Queue all forwarded packets, IPv4 and IPv6.
@@ -34,6 +34,9 @@ class Hooks(Protocol):
 
     def remove(self) -> None:
         """Take the rules away; no error if there are none."""
+
+    def is_in_place(self) -> bool:
+        """Are all the rules there?  Somebody else may have removed them (`nft flush ruleset`)."""
 
 
 def install(namespace: Namespace, queue: int, *, fail_open: bool) -> Hooks:
@@ -45,18 +48,36 @@ def install(namespace: Namespace, queue: int, *, fail_open: bool) -> Hooks:
     """
     tried = []
     for kind in KINDS:
-        hooks = kind(namespace, queue, fail_open)
+        hook = kind(namespace, queue, fail_open)
         try:
-            hooks.install()
-        except MissingError as error:
+            hook.install()
+        except (ToolMissing, ToolFailed) as error:
             tried.append(str(error))
             continue
-        for other in KINDS:
-            if other is not kind:
-                with contextlib.suppress(MissingError):  # a tool that is not there has left nothing
-                    other(namespace, queue, fail_open).remove()
-        return hooks
+        _remove_others(namespace, queue, hook)
+        return hook
     raise HOOK.missing("; ".join(tried))
+
+
+def remove_leftover(namespace: Namespace, queue: int) -> None:
+    """Remove what a killed daemon has left for this queue, whichever tool has made it.
+
+    Nobody may listen on the queue.
+    """
+    _remove_others(namespace, queue, None)
+
+
+def _remove_others(namespace: Namespace, queue: int, ours: Hooks | None) -> None:
+    for other in _all(namespace, queue):
+        if ours is None or other.tool != ours.tool:
+            with contextlib.suppress(ToolMissing, ToolFailed):  # it has left nothing
+                other.remove()
+
+
+def _all(namespace: Namespace, queue: int) -> Iterator[NftHooks | IptablesHooks]:
+    """Every tool that may have made rules here; `iptables` is one of its two variants."""
+    yield NftHooks(namespace, queue, False)
+    yield from (IptablesHooks(namespace, queue, False, variant) for variant in ("nft", "legacy"))
 
 
 class NftHooks:
@@ -73,7 +94,8 @@ class NftHooks:
 
     def install(self) -> None:
         # nft makes one transaction of a file: the old table goes when the new one comes
-        self._nft(
+        nft.load(
+            self._namespace,
             f"""
             {self._removal}
             table {self._table} {{
@@ -82,27 +104,42 @@ class NftHooks:
                     {self._statement}
                 }}
             }}
-            """
+            """,
         )
 
     def remove(self) -> None:
-        self._nft(self._removal)
+        nft.load(self._namespace, self._removal)
 
-    def _nft(self, text: str) -> None:
-        _run(self._namespace, ["nft", "-f", "-"], text)
+    def is_in_place(self) -> bool:
+        tables = run_tool(self._namespace, ["nft", "list", "tables", "inet"])
+        if f"table {self._table}" not in tables.splitlines():
+            return False
+        rules = run_tool(self._namespace, ["nft", "list", "table", *self._table.split()])
+        word = self._statement.split()[0]
+        return any(line.split()[:1] == [word] for line in rules.splitlines())
 
 
 class IptablesHooks:
-    """One rule in `mangle FORWARD` for each IP version, told by its comment."""
+    """One rule in `mangle FORWARD` for each IP version, told by its comment.
 
-    tool = "iptables"
+    Without a `variant` it is whichever the machine calls iptables, and that is found out.
+    """
 
-    def __init__(self, namespace: Namespace, queue: int, fail_open: bool) -> None:
+    def __init__(
+        self, namespace: Namespace, queue: int, fail_open: bool, variant: str | None = None
+    ) -> None:
         self._namespace = namespace
         self._comment = f"fwemu-queue-{queue}"
         self._target = ["-j", "NFQUEUE", "--queue-num", str(queue)]
         if fail_open:
             self._target.append("--queue-bypass")
+        self._usual = _usual_variant(find_tool("iptables"))
+        self._variant = variant or self._usual
+
+    @property
+    def tool(self) -> str:
+        """`iptables-nft` or `iptables-legacy`."""
+        return f"iptables-{self._variant}"
 
     def install(self) -> None:
         rule = ["-m", "comment", "--comment", self._comment, *self._target]
@@ -111,8 +148,8 @@ class IptablesHooks:
                 leftovers = self._ours(command)
                 self._change(command, ["-I", "FORWARD", "1", *rule])
                 self._delete(command, leftovers)
-        except MissingError:
-            with contextlib.suppress(MissingError):  # what fails now has failed before
+        except (ToolMissing, ToolFailed):
+            with contextlib.suppress(ToolMissing, ToolFailed):  # what fails now has failed before
                 self.remove()
             raise
 
@@ -120,31 +157,63 @@ class IptablesHooks:
         for command, family in _FAMILIES.items():
             ours = self._ours(command)
             self._delete(command, ours)
-            if ours:
+            if ours and self._variant == "nft":
                 self._remove_empty_table(family)
+
+    def is_in_place(self) -> bool:
+        return all(self._ours(command) for command in _FAMILIES)
 
     def _ours(self, command: str) -> list[list[str]]:
         """The rules with our comment, as `iptables-save` spells them."""
-        saved = _run(self._namespace, [f"{command}-save", "-t", "mangle"])
+        if self._variant == "legacy" and not self._has_legacy_table(command):
+            return []
+        saved = run_tool(self._namespace, [f"{self._name(command)}-save", "-t", "mangle"])
         rules = [line.split() for line in saved.splitlines()]
         return [rule for rule in rules if self._comment in rule]
+
+    def _name(self, command: str) -> str:
+        """What the machine calls the command of this variant."""
+        name = f"{command}-{self._variant}"
+        is_usual = self._variant == self._usual and find_tool(name) is None
+        return command if is_usual else name
+
+    def _has_legacy_table(self, command: str) -> bool:
+        """The kernel makes the table when it is first asked for; not by us, only to look."""
+        with self._namespace.enter():
+            try:
+                tables = Path("/proc/thread-self/net", _LEGACY_TABLES[command]).read_text()
+            except FileNotFoundError:
+                return False
+        return "mangle" in tables.split()
 
     def _delete(self, command: str, rules: list[list[str]]) -> None:
         for rule in rules:
             self._change(command, ["-D", *rule[1:]])
 
     def _change(self, command: str, change: list[str]) -> None:
-        _run(self._namespace, [command, "-w", "-t", "mangle", *change])
+        run_tool(self._namespace, [self._name(command), "-w", "-t", "mangle", *change])
 
     def _remove_empty_table(self, family: str) -> None:
         """iptables-nft makes the table with the first rule and never removes it; we do."""
         try:
-            listing = _run(self._namespace, ["nft", "list", "table", family, "mangle"])
-        except MissingError:
-            return  # legacy iptables: its tables are part of the kernel
+            listing = run_tool(self._namespace, ["nft", "list", "table", family, "mangle"])
+        except (ToolMissing, ToolFailed):
+            return
         content = [line.strip() for line in listing.splitlines() if not line.startswith("#")]
         if all(_EMPTY_TABLE.fullmatch(line) for line in content):
-            _run(self._namespace, ["nft", "delete", "table", family, "mangle"])
+            run_tool(self._namespace, ["nft", "delete", "table", family, "mangle"])
+
+
+@functools.cache
+def _usual_variant(iptables: str | None) -> str:
+    """What `iptables` is here; its version says so since 1.8, and before it was always legacy."""
+    if iptables is None:
+        return "nft"  # whoever uses it is told that it is missing
+    try:
+        is_nft = "nf_tables" in run_tool(Namespace.current(), ["iptables", "-V"])
+    except (ToolMissing, ToolFailed):
+        return "nft"
+    return "nft" if is_nft else "legacy"
 
 
 KINDS: Final[tuple[type[NftHooks] | type[IptablesHooks], ...]] = (NftHooks, IptablesHooks)
@@ -153,30 +222,10 @@ KINDS: Final[tuple[type[NftHooks] | type[IptablesHooks], ...]] = (NftHooks, Ipta
 _FAMILIES: Final = {"iptables": "ip", "ip6tables": "ip6"}
 """Commands, and what nft calls their tables' families."""
 
+_LEGACY_TABLES: Final = {"iptables": "ip_tables_names", "ip6tables": "ip6_tables_names"}
+"""Where the kernel lists the tables of iptables-legacy that a namespace has."""
+
 _EMPTY_TABLE: Final = re.compile(
     r"|table ip6? mangle \{|chain FORWARD \{|type filter hook forward .*; policy accept;|\}"
 )
 """The lines of a table that does nothing: a policy of drop would do something."""
-
-
-def _run(namespace: Namespace, command: Sequence[str], text: str | None = None) -> str:
-    """The command's output; it runs in the namespace."""
-    tool = find_tool(command[0])
-    if tool is None:
-        raise MissingError(f"{command[0]} is not installed")
-    try:
-        with namespace.enter():
-            done = subprocess.run(
-                [tool, *command[1:]],
-                input=text,
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-    except subprocess.TimeoutExpired as error:
-        raise NamespaceError(f"{namespace.name}: {command[0]} hangs") from error
-    if done.returncode != 0:
-        problem = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[0]
-        raise MissingError(f"{command[0]}: {problem}")
-    return done.stdout

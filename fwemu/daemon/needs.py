@@ -6,21 +6,10 @@ Every command that meets a lack says the sentence that stands here.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from fwemu.errors import FwemuError, MissingError, PrivilegeError
-
-
-def find_tool(name: str) -> str | None:
-    """The path of a tool of the system, as nft; None if it is not installed.
-
-    Beside each `bin` of PATH its `sbin` is looked into: Debian leaves these out for users.
-    """
-    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    beside = [str(Path(each).with_name("sbin")) for each in path if each.endswith("/bin")]
-    return shutil.which(name, path=os.pathsep.join([*path, *beside]))
 
 
 class Need(NamedTuple):

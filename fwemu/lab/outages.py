@@ -7,18 +7,15 @@ addresses and routes along, and no send fails: as with a cable that is pulled be
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from fwemu.daemon.needs import find_tool
 from fwemu.errors import MissingError, NamespaceError
-from netns import Namespace, stop_all_in
+from netns import Namespace, ToolFailed, ToolMissing, nft, stop_all_in
 from netns.vanish import can_vanish, vanish
 
 _TABLE: Final = "fwemu_cable"
-_SECONDS: Final = 10.0
 
 
 class Outage(Enum):
@@ -96,20 +93,11 @@ class Power:
 
 
 def _nft(namespace: Namespace, text: str) -> None:
-    with namespace.enter():
-        try:
-            done = subprocess.run(
-                [find_tool("nft") or "nft", "-f", "-"],
-                input=text,
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise MissingError(
-                "nft is not installed, and a cable is pulled with it: apt-get install nftables"
-            ) from error
-    if done.returncode != 0:
-        problem = (done.stderr.strip() or "no message").splitlines()[0]
-        raise NamespaceError(f"{namespace.name}: the cable cannot be pulled with nft: {problem}")
+    try:
+        nft.load(namespace, text)
+    except ToolMissing as error:
+        raise MissingError(
+            "nft is not installed, and a cable is pulled with it: apt-get install nftables"
+        ) from error
+    except ToolFailed as error:
+        raise NamespaceError(f"{namespace.name}: the cable cannot be pulled: {error}") from error

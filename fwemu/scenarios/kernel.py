@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
 from struct import pack_into, unpack_from
 from typing import Final
 
@@ -18,10 +17,9 @@ from fwemu.core.flow import ICMP, ICMPV6, UDP, Flow, Zone, flow_of
 from fwemu.core.instants import SECOND
 from fwemu.core.packet import Kind, Packet, parse
 from fwemu.core.tcp_table import State
-from fwemu.daemon.needs import find_tool
 from fwemu.errors import MissingError
 from fwemu.scenarios.stage import Passed, Seen
-from netns import Network, sysctl
+from netns import Namespace, Network, ToolFailed, ToolMissing, nft, sysctl
 from netns.conntrack import Conntrack, Entry, Tuple
 from netns.tun import Tun
 
@@ -48,9 +46,6 @@ _SYSCTLS: Final = {
     # the engine verifies no checksums, and packets of stories need not have right ones
     "net.netfilter.nf_conntrack_checksum": 0,
 }
-
-_SECONDS: Final = 10.0
-"""nft takes no longer, even on a busy machine."""
 
 _NUMBERS: Final = itertools.count()
 
@@ -81,8 +76,7 @@ class KernelStage:
             self._network.on_close(tun.close)
         self.table = Conntrack(namespace)
         self._network.on_close(self.table.close)
-        with namespace.enter():
-            _load(_RULES)
+        _load(namespace)
         for name, value in _SYSCTLS.items():
             sysctl(namespace, name, value)
         sysctl(namespace, "net.netfilter.nf_conntrack_tcp_loose", int(loose))
@@ -193,19 +187,13 @@ def _with_checksum(packet: bytes) -> bytes:
     return bytes(changed)
 
 
-def _load(rules: str) -> None:
+def _load(namespace: Namespace) -> None:
     try:
-        done = subprocess.run(
-            [find_tool("nft") or "nft", "-f", "-"],
-            input=rules,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-        )
-    except FileNotFoundError:
+        nft.load(namespace, _RULES)
+    except ToolMissing as error:
         raise MissingError(
-            "nft is not there, and without it the kernel's connection tracking cannot be asked; "
-            "install the package nftables"
-        ) from None
-    if done.returncode:
-        raise MissingError(f"nft refuses rules with `ct state`: {done.stderr.strip()}")
+            "nft is not installed, and without it the kernel's connection tracking cannot be "
+            "asked: apt-get install nftables"
+        ) from error
+    except ToolFailed as error:
+        raise MissingError(f"rules with `ct state` are refused here: {error}") from error

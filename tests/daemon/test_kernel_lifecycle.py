@@ -9,6 +9,7 @@ import threading
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from fwemu.client import Client
 from fwemu.daemon import hooks
 from fwemu.daemon.queue import StatusFile
 from fwemu.errors import ControlError, MissingError, NamespaceError, QueueError
-from netns import Namespace, add_route, sysctl
+from netns import Namespace, ToolFailed, add_route, find_tool, sysctl, tools
 from tests.kit.ground import Daemon, End, Ground
 from tests.kit.labs import (
     PATIENCE,
@@ -24,6 +25,7 @@ from tests.kit.labs import (
     connected,
     datagrams,
     eventually,
+    hooks_of,
     rules_of,
     say,
     what_comes,
@@ -33,10 +35,9 @@ from tests.kit.labs import (
 pytestmark = pytest.mark.kernel
 
 
-def rule_count(ground: Ground) -> int:
-    """Rules of ours in the forwarding namespace."""
-    rules = rules_of(ground.firewall)
-    return sum(text.count("NFQUEUE") for key, text in rules.items() if "save" in key)
+def is_hooked(ground: Ground) -> bool:
+    """Is there any rule in the forwarding namespace that queues packets, by whichever tool?"""
+    return bool(hooks_of(ground.firewall))
 
 
 def is_bound(ground: Ground, queue: int = 0) -> bool:
@@ -49,14 +50,19 @@ def is_bound(ground: Ground, queue: int = 0) -> bool:
         status.close()
 
 
-def connects(ground: Ground) -> str:
+def becomes(ground: Ground, expected: str) -> bool:
+    """Does an attempt that the server would answer end so: `connected`, or `nothing`?"""
+    return connects(ground, SOON if expected == "nothing" else PATIENCE) == expected
+
+
+def connects(ground: Ground, within: float = SOON) -> str:
     """`connected`, `nothing`, or the errno of an attempt that the server would answer."""
     with ground.server.namespace.enter():
         listener = socket.create_server((ground.server.ipv4, 0))
     with ground.client.namespace.enter():
         attempt = socket.socket()
     with listener, attempt:
-        attempt.settimeout(SOON)
+        attempt.settimeout(within)
         try:
             attempt.connect(listener.getsockname())
         except OSError as error:
@@ -73,7 +79,7 @@ def test_a_signal_ends_it_cleanly(ground: Ground, number: signal.Signals) -> Non
     before = rules_of(ground.firewall)
     log = ground.base / "kept.jsonl"
     daemon = ground.start("--log", str(log))
-    assert rule_count(ground) == 2
+    assert is_hooked(ground)
     with connected(ground) as pair:
         say(pair.client, pair.server)
         os.kill(daemon.process.pid, number)
@@ -105,7 +111,7 @@ def test_it_ends_cleanly_while_packets_pour_in(ground: Ground) -> None:
                 eventually(lambda: client.statistics()["packets"]["accept"].get("session", 0) > 500)
             os.kill(daemon.process.pid, signal.SIGTERM)
             assert daemon.ends() == 0
-            assert rule_count(ground) == 0
+            assert not is_hooked(ground)
         finally:
             done.set()
             thread.join()
@@ -148,12 +154,13 @@ def test_after_a_kill_the_hook_does_what_fail_says_until_the_next_start_clears_i
     assert first.ends() == -signal.SIGKILL
     eventually(lambda: not is_bound(ground), what="the kernel letting go of the queue")
     eventually(lambda: control not in first.family(), what="the end of its control process")
-    assert rule_count(ground) == 2
-    assert connects(ground) == meanwhile
+    left = hooks_of(ground.firewall)
+    assert left
+    assert becomes(ground, meanwhile)
 
     second = ground.start(name=first.name)  # even under the same name
-    assert rule_count(ground) == 2
-    assert connects(ground) == "connected"
+    assert len(hooks_of(ground.firewall)) == len(left)
+    assert becomes(ground, "connected")
     second.process.stop()
     assert rules_of(ground.firewall) == before
 
@@ -168,10 +175,10 @@ def test_a_firewall_with_an_error_in_its_engine_fails_as_it_was_told_to(
     connects(ground)
     assert daemon.ends() == 1
     assert "ZeroDivisionError" in daemon.said
-    assert connects(ground) == meanwhile
+    assert becomes(ground, meanwhile)
 
     second = ground.start()
-    assert connects(ground) == "connected"
+    assert becomes(ground, "connected")
     second.process.stop()
     assert rules_of(ground.firewall) == before
 
@@ -260,7 +267,8 @@ def test_a_kernel_that_cannot_queue_is_told_apart(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither tool works: one line that names both and the packages."""
-    monkeypatch.setattr(hooks, "find_tool", lambda name: None)
+    for module in (hooks, tools):
+        monkeypatch.setattr(module, "find_tool", lambda name: None)
     with pytest.raises(MissingError, match="nft is not installed; iptables-save is not installed"):
         hooks.install(ground.firewall, 0, fail_open=False)
 
@@ -268,14 +276,15 @@ def test_a_kernel_that_cannot_queue_is_told_apart(
 def test_half_a_hook_is_taken_back(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """IPv4 rules without those for IPv6 would be a firewall with a hole, and a leftover."""
     before = rules_of(ground.firewall)
-    run = hooks._run
+    run = hooks.run_tool
 
     def without_ip6tables(namespace: Namespace, command: list[str], text: str | None = None) -> str:
-        if command[0] == "ip6tables" and "-I" in command:
-            raise MissingError("ip6tables: no such target")
+        if command[0].startswith("ip6tables") and "-I" in command:
+            raise ToolFailed("ip6tables: no such target")
         return run(namespace, command, text)
 
-    monkeypatch.setattr(hooks, "_run", without_ip6tables)
+    monkeypatch.setattr(hooks, "run_tool", without_ip6tables)
+    monkeypatch.setattr(hooks, "KINDS", (hooks.IptablesHooks,))
     with pytest.raises(MissingError):
         hooks.install(ground.firewall, 0, fail_open=False)
     assert rules_of(ground.firewall) == before
@@ -305,12 +314,51 @@ def test_the_leftover_of_another_tool_goes_as_well(
 ) -> None:
     """Whoever installs nftables after a crash must not have every packet queued twice."""
     hooks.IptablesHooks(ground.firewall, 0, fail_open=False).install()
-    assert rule_count(ground) == 2
+    assert len(hooks_of(ground.firewall)) == 2
     monkeypatch.setattr(hooks, "KINDS", (CountingHooks, hooks.IptablesHooks))
     hook = hooks.install(ground.firewall, 0, fail_open=False)
     assert hook.tool == "nft"
-    assert rule_count(ground) == 0
+    assert not is_hooked(ground)
     hook.remove()
+
+
+VARIANTS = ("nft", "legacy")
+
+
+@pytest.mark.parametrize("there", VARIANTS)
+@pytest.mark.parametrize("now", VARIANTS)
+def test_the_leftover_of_the_other_iptables_goes_as_well(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, there: str, now: str
+) -> None:
+    """`iptables` may be another one by the next start (update-alternatives, a container).
+
+    What a daemon of the other one has left would swallow every packet for ever.
+    """
+    if any(find_tool(f"iptables-{variant}") is None for variant in (there, now)):
+        pytest.skip("this machine has one iptables only")
+    left = hooks.IptablesHooks(ground.firewall, 0, False, there)
+    try:
+        left.install()
+    except ToolFailed as error:
+        pytest.skip(f"this kernel has no {left.tool}: {error}")
+    assert left.is_in_place()
+    monkeypatch.setattr(hooks, "_usual_variant", lambda iptables: now)
+    monkeypatch.setattr(hooks, "KINDS", (hooks.IptablesHooks,))
+    hook = hooks.install(ground.firewall, 0, fail_open=False)
+    assert hook.tool == f"iptables-{now}"
+    assert hook.is_in_place()
+    assert len(hooks_of(ground.firewall)) == 2
+    hook.remove()
+    assert not hook.is_in_place()
+    assert not is_hooked(ground)
+
+
+def test_only_looking_makes_no_table_of_iptables_legacy(ground: Ground) -> None:
+    """Such a table costs every packet time, and the kernel keeps it for the namespace's life."""
+    ground.start().process.stop()
+    with ground.firewall.enter():
+        tables = Path("/proc/thread-self/net/ip_tables_names")
+        assert not tables.exists() or "mangle" not in tables.read_text()
 
 
 # -- what it offers ------------------------------------------------------------------------------
@@ -389,7 +437,7 @@ def test_what_it_chose_itself_and_what_will_not_work_is_said(ground: Ground) -> 
     named = ground.start("--inside", "outside", "--outside", "inside")
     assert "inside is" not in named.said
     assert "forward" not in named.said
-    assert connects(ground) == "nothing"  # the client is outside now, and nothing lets it in
+    assert becomes(ground, "nothing")  # the client is outside now, and nothing lets it in
     with connected(ground, client=ground.server, server=ground.client) as pair:
         say(pair.client, pair.server)
 

@@ -13,7 +13,6 @@ import os
 import re
 import socket
 import struct
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 from fwemu.config import catalogue, toml
 from fwemu.lab import Host, Lab
-from netns import Namespace
+from netns import Namespace, find_tool, nft, run_tool
 
 T = TypeVar("T")
 
@@ -193,16 +192,11 @@ def vanish(end: socket.socket) -> None:
 def deaf(host: Host) -> Iterator[None]:
     """Nothing that is sent to this host arrives while the block lasts."""
     chain = "chain in { type filter hook input priority -300; policy drop; };"
-    _nft(host, f"table inet deaf {{ {chain} }}")
+    nft.load(host.namespace, f"table inet deaf {{ {chain} }}")
     try:
         yield
     finally:
-        _nft(host, "delete table inet deaf")
-
-
-def _nft(host: Host, text: str) -> None:
-    with host.namespace.enter():
-        subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True, timeout=10)
+        nft.load(host.namespace, "delete table inet deaf")
 
 
 # -- who heard what -----------------------------------------------------------------------------
@@ -362,13 +356,47 @@ def dropped(lab: Lab) -> dict[str, int]:
 # -- firewalls without a lab --------------------------------------------------------------------
 
 
+RULE_TOOLS: Final = (
+    ("nft", ("nft", "list", "ruleset")),
+    *(
+        (f"{command}{variant}", (f"{command}{variant}-save",))
+        for command in ("iptables", "ip6tables")
+        for variant in ("-nft", "-legacy", "")
+    ),
+)
+"""Whoever may know of a rule, and the command that lists what it knows."""
+
+
 def rules_of(namespace: Namespace) -> dict[str, str]:
-    """All packet filter rules of a namespace, however they were made; no counters."""
+    """All packet filter rules of a namespace, by the tool that lists them; no counters."""
     rules = {}
-    with namespace.enter():
-        for command in (["iptables-save"], ["ip6tables-save"], ["nft", "list", "ruleset"]):
-            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-            lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
-            text = "\n".join(lines)
-            rules[command[0]] = re.sub(r"\[\d+:\d+\]|packets \d+ bytes \d+", "", text)
+    for tool, command in RULE_TOOLS:
+        if find_tool(command[0]) is None:
+            continue
+        lines = run_tool(namespace, command).splitlines()
+        text = "\n".join(line for line in lines if not line.startswith("#"))
+        rules[tool] = re.sub(r"\[\d+:\d+\]|packets \d+ bytes \d+", "", text)
     return rules
+
+
+def hooks_of(namespace: Namespace) -> list[str]:
+    """Every rule there that sends packets to a queue, however it was made: `tool: rule`.
+
+    What iptables-nft has made is listed by nft as well, in other words: a hook counts once, as
+    the tool shows it that was asked first.
+    """
+    there = rules_of(namespace)
+    variants = {tool for tool in there if tool.endswith(("-nft", "-legacy"))}
+    found = [
+        f"{tool}: {line.strip()}"
+        for tool, text in there.items()
+        if tool in (variants or {"iptables", "ip6tables"})
+        for line in text.splitlines()
+        if "NFQUEUE" in line
+    ]
+    table = ""
+    for line in there["nft"].splitlines():
+        table = line if line.startswith("table ") else table
+        if "queue " in line and "fwemu_queue" in table and not line.startswith("table "):
+            found.append(f"nft: {line.strip()}")
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fwemu.daemon.needs import find_tool
+from netns import find_tool
 
 
 def test_a_tool_in_sbin_is_found_by_an_ordinary_user(monkeypatch: pytest.MonkeyPatch) -> None:
