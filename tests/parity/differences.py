@@ -62,20 +62,20 @@ class Marks:
 
 def talk_of(moment: Moment) -> TcpConnection | None:
     """What the engine knew of the connection before."""
-    return moment.before.talk if moment.before is not None else None
+    return moment.before.tcp if moment.before is not None else None
 
 
 def talk_after(moment: Moment) -> TcpConnection | None:
     """What the engine knows of it now."""
-    return moment.after.talk if moment.after is not None else None
+    return moment.after.tcp if moment.after is not None else None
 
 
 def name_of(moment: Moment) -> Segment | None:
     """The segment's name by its numbers, as the engine gave it."""
-    if moment.before is None or moment.before.talk is None or moment.packet.segment is None:
+    if moment.before is None or moment.before.tcp is None or moment.packet.segment is None:
         return None
     return classify(
-        moment.before.talk,
+        moment.before.tcp,
         moment.before.state,
         moment.packet,
         moment.direction,
@@ -396,16 +396,22 @@ def is_udp_reply(moment: Moment, marks: Marks) -> bool:
 
 
 def is_repeated_syn(moment: Moment, marks: Marks) -> bool:
-    """A SYN that comes before any answer, of either end, restarts no timer of the kernel."""
-    return (
-        moment.packet.segment is Segment.SYN
-        and moment.before is not None
-        and moment.before.state is State.SYN_SENT
-        and moment.entry_before is not None
-        and not moment.entry_before.is_replied
-        and moment.entry is not None
-        and moment.entry.remaining < moment.left
-    )
+    """What a SYN does to a timer is a matter of answers for the kernel, of states for the engine.
+
+    A SYN before any answer restarts no timer of the kernel, also where it opens simultaneously;
+    one that comes after an answer does, be it one that was ignored.
+    """
+    if (
+        moment.packet.segment is not Segment.SYN
+        or moment.before is None
+        or moment.before.state not in (State.SYN_SENT, State.SYN_SENT2)
+        or moment.entry_before is None
+        or moment.entry is None
+    ):
+        return False
+    if moment.entry_before.is_replied:
+        return moment.entry.remaining > moment.left
+    return moment.state == "SYN_SENT2" and moment.entry.remaining < moment.left
 
 
 def is_about_earlier_syn(moment: Moment, marks: Marks) -> bool:

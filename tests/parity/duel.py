@@ -124,10 +124,11 @@ class Duel:
             return
         self.timers_compared += 1
         moment.left = (moment.after.deadline - self.now) / SECOND
-        if -1 < moment.left - moment.entry.remaining < 2 + self.pauses:
-            self._late_timer = None
-            return
         has_restarted = moment.after.restarted == self.now or moment.entry_before is None
+        if -1 < moment.left - moment.entry.remaining < 2 + self.pauses:
+            if has_restarted:  # else they may agree for want of a second, and differ again
+                self._late_timer = None
+            return
         if self._late_timer is not None and not has_restarted:
             return
         self.lines.append(f"    {moment.left:.0f} s left   KERNEL: {moment.entry.remaining} s")

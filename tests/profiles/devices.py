@@ -80,9 +80,11 @@ PAN_OS: Final = Device(
     | udp("30s")
     | {"icmp": "6s", "other": "30s", "tcp_rst_unverified": "30s"}
     | {"tcp_discard": "90s", "udp_discard": "60s", "other_discard": "60s"},
+    absolute=("tcp_fin_wait", "tcp_close_wait", "tcp_last_ack", "tcp_time_wait", "tcp_closed"),
 )
 FORTIGATE: Final = Device(
     tcp("1h", ("10s", "10s"), ("2m", "2m", "1s"), ("1s", "5s")) | udp("3m") | {"icmp": "60s"},
+    absolute=("tcp_fin_wait", "tcp_close_wait"),
 )
 PF: Final = Device(
     tcp(DAY, ("2m", "30s"), ("15m", "15m", "45s"), ("90s", "90s"))
@@ -97,6 +99,7 @@ LINUX: Final = Device(
     | {"tcp_picked_up": "5m"},
     late_client="picked up",
     late_server="denied",
+    absolute=("tcp_syn_sent",),
     trusts="answered",
 )
 IPVS: Final = Device(
@@ -203,7 +206,7 @@ DEVICES: Final[dict[str, Device]] = {
     "linux-conntrack": LINUX,
     "kube-proxy": with_timers(LINUX, {"tcp_established": DAY, "tcp_close_wait": "1h"}),
     "mikrotik": with_timers(
-        LINUX,
+        replace(LINUX, absolute=()),
         tcp(DAY, ("5s", "5s"), ("10s", "10s", "10s"), ("10s", "10s"))
         | udp("10s", "3m")
         | {"icmp": "10s", "other": "10m"},
@@ -216,6 +219,7 @@ DEVICES: Final[dict[str, Device]] = {
         | {"icmp": "60s"},
         late_client="picked up",
         late_server="denied",
+        absolute=("tcp_last_ack", "tcp_time_wait", "tcp_closed"),
         strict=False,
     ),
     "ovs-userspace": Device(

@@ -465,38 +465,51 @@ def test_a_keepalive_with_an_octet_in_it_is_no_data() -> None:
     play.wait("1s").expires("ESTABLISHED")
 
 
-REPEATED: Final[dict[str, tuple[Callable[[Play], None], Callable[[Play], Outcome]]]] = {
-    "tcp_syn_sent": (syn_sent, lambda play: play.client("S", seq=0)),
-    "tcp_syn_recv": (syn_recv, lambda play: play.server("A")),
-    "tcp_close_wait": (close_wait, lambda play: play.server("A", 10)),
-    "tcp_last_ack": (last_ack, lambda play: play.server("FA", seq=201)),
-    "tcp_time_wait": (time_wait, lambda play: play.client("A")),
+def goes_on(play: Play) -> Outcome:
+    """The end that has not closed sends, and is answered."""
+    play.server("A", 10).accepted("session")
+    return play.client("A")
+
+
+REPEATED: Final[dict[str, Callable[[Play], Outcome]]] = {
+    "tcp_syn_sent": lambda play: play.client("S", seq=0),
+    "tcp_syn_recv": lambda play: play.server("A"),
+    "tcp_close_wait": goes_on,
+    "tcp_last_ack": lambda play: play.server("FA", seq=201),
+    "tcp_time_wait": lambda play: play.client("A"),
+    "tcp_closed": lambda play: play.client("A"),
 }
-"""A story, and a packet after it that leaves the state as it is."""
+"""What comes after the story of a timer, and leaves the state as it is."""
 
 
-@pytest.mark.parametrize("timer", REPEATED)
-def test_no_packet_prolongs_a_handshake_or_a_close_where_the_time_is_fixed(timer: str) -> None:
-    """Kaspersky NGFW: a half-closed transfer ends after two minutes however busy it is."""
-    device = DEVICES["kaspersky-ngfw"]
-    assert timer in device.absolute
-    play = begun("kaspersky-ngfw")
-    story, again = REPEATED[timer]
+@pytest.mark.parametrize(
+    ("name", "timer", "time"),
+    [
+        (name, timer, time)
+        for name, timer, time in timers(*REPEATED)
+        if duration(time) and DEVICES[name].tcp_kept_by == "either"
+    ],
+)
+def test_whether_a_packet_prolongs_a_handshake_or_a_close(name: str, timer: str, time: str) -> None:
+    """Where the time is fixed a half-closed transfer ends after two minutes however busy it is."""
+    device, play = DEVICES[name], begun(name)
+    story, reason = TCP_STORIES[timer]
     story(play)
-    half = duration(device.timers[timer]) // 2
+    half = duration(time) // 2
     play.wait(f"{half}ns").nothing_ends()
-    again(play).accepted("session")
-    play.wait(f"{half}ns").ends(TCP_STORIES[timer][1])
+    REPEATED[timer](play).accepted("session")
+    rest = play.wait(f"{duration(time) - half}ns")
+    if timer in device.absolute:
+        rest.ends(reason)
+    else:
+        rest.nothing_ends()
+        play.wait(f"{half}ns").ends(reason)
 
 
-def test_elsewhere_a_half_closed_connection_lives_as_long_as_it_is_used() -> None:
-    """The same transfer under PAN-OS."""
-    play = begun("palo-alto")
-    close_wait(play)
-    for _ in range(5):
-        play.wait("90s").nothing_ends()
-        play.server("A", 10).accepted("session")
-        play.client("A").accepted("session")
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_timers_that_no_packet_restarts_are_those_of_the_device(name: str) -> None:
+    """Also those that no story above tells."""
+    assert set(load(profile=name).refresh.absolute) == set(DEVICES[name].absolute)
 
 
 def test_what_a_rst_that_was_not_believed_leaves_behind_is_lifted_by_the_next_packet() -> None:
