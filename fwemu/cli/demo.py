@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from fwemu.lab import Lab
-    from fwemu.scenarios.quiet import Story
+    from fwemu.scenarios.demo import LaneRun
 
 FRAME: Final = 0.1
 """Seconds between two pictures."""
@@ -36,27 +36,27 @@ def command(as_json: bool) -> None:
     Takes about ten seconds and leaves nothing behind.
     """
     from fwemu import rootless
-    from fwemu.scenarios.quiet import LANES, Story
+    from fwemu.scenarios.demo import LANES, LaneRun
 
     rootless.enter()
-    stories = [Story(lane) for lane in LANES]
+    runs = [LaneRun(lane) for lane in LANES]
     say("making four labs: client, firewall and server each ...")
-    with _labs(stories) as labs:
-        _play(stories, labs, live=not as_json)
+    with _labs(runs) as labs:
+        _run_all(runs, labs, live=not as_json)
     if as_json:
-        for story in stories:
-            emit(story.record)
+        for run in runs:
+            emit(run.record)
     else:
-        _summary(stories)
+        _summary(runs)
 
 
 @contextmanager
-def _labs(stories: Sequence[Story]) -> Iterator[list[Lab]]:
+def _labs(runs: Sequence[LaneRun]) -> Iterator[list[Lab]]:
     """A lab for each, made side by side; all of them are gone at the end, come what may."""
-    from fwemu.scenarios.quiet import make_lab
+    from fwemu.scenarios.demo import make_lab
 
-    with ThreadPoolExecutor(len(stories)) as workers, ExitStack() as undo:
-        making = [workers.submit(make_lab, story.lane) for story in stories]
+    with ThreadPoolExecutor(len(runs)) as workers, ExitStack() as undo:
+        making = [workers.submit(make_lab, run.lane) for run in runs]
 
         def remove() -> None:
             made = [future.result() for future in making if future.exception() is None]
@@ -71,21 +71,21 @@ def _labs(stories: Sequence[Story]) -> Iterator[list[Lab]]:
             raise
 
 
-def _play(stories: Sequence[Story], labs: Sequence[Lab], *, live: bool) -> None:
+def _run_all(runs: Sequence[LaneRun], labs: Sequence[Lab], *, live: bool) -> None:
     """All lanes at once, each in a thread, until the last one is told."""
-    from fwemu.scenarios.quiet import Interrupted, play
+    from fwemu.scenarios.demo import Interrupted, run_lane
 
     stop = threading.Event()
     started = time.monotonic()
 
-    def act(story: Story, lab: Lab) -> None:
+    def act(run: LaneRun, lab: Lab) -> None:
         with suppress(Interrupted):
-            play(story, lab, started, stop)
+            run_lane(run, lab, started, stop)
 
-    with ThreadPoolExecutor(len(stories)) as actors:
-        acts = [actors.submit(act, *lane) for lane in zip(stories, labs, strict=True)]
+    with ThreadPoolExecutor(len(runs)) as actors:
+        acts = [actors.submit(act, *lane) for lane in zip(runs, labs, strict=True)]
         try:
-            with _picture(stories, started, live) as draw:
+            with _picture(runs, started, live) as draw:
                 while not all(future.done() for future in acts):
                     draw()
                     time.sleep(FRAME)
@@ -97,7 +97,7 @@ def _play(stories: Sequence[Story], labs: Sequence[Lab], *, live: bool) -> None:
 
 
 @contextmanager
-def _picture(stories: Sequence[Story], started: float, live: bool) -> Iterator[Callable[[], None]]:
+def _picture(runs: Sequence[LaneRun], started: float, live: bool) -> Iterator[Callable[[], None]]:
     """Shows the lanes: side by side on a terminal, else a line for each step."""
     from rich.console import Console
     from rich.live import Live
@@ -106,29 +106,29 @@ def _picture(stories: Sequence[Story], started: float, live: bool) -> Iterator[C
     if live and console.is_terminal:
         width = min(46, (console.width - 1) // 2)
         with Live(console=console, auto_refresh=False) as screen:
-            yield lambda: screen.update(_lanes(stories, width), refresh=True)
+            yield lambda: screen.update(_lanes(runs, width), refresh=True)
         return
-    told = dict.fromkeys(range(len(stories)), 0)
+    told = dict.fromkeys(range(len(runs)), 0)
 
     def lines() -> None:
-        for index, story in enumerate(stories):
-            for at, text in story.steps[told[index] :]:
-                say(f"{at:6.2f} s  {story.lane.title:<24} {text}")
-            told[index] = len(story.steps)
+        for index, run in enumerate(runs):
+            for at, text in run.steps[told[index] :]:
+                say(f"{at:6.2f} s  {run.lane.title:<24} {text}")
+            told[index] = len(run.steps)
 
     yield lines
 
 
-def _lanes(stories: Sequence[Story], width: int) -> RenderableType:
+def _lanes(runs: Sequence[LaneRun], width: int) -> RenderableType:
     from rich.columns import Columns
     from rich.panel import Panel
 
     panels = []
-    for story in stories:
-        lines = [f"{at:5.1f} s  {text}" for at, text in story.steps]
+    for run in runs:
+        lines = [f"{at:5.1f} s  {text}" for at, text in run.steps]
         lines += [""] * (8 - len(lines))
-        colour = _COLOURS[story.outcome]
-        title = f"{story.lane.title}{f': {story.outcome}' if story.outcome else ''}"
+        colour = _COLOURS[run.outcome]
+        title = f"{run.lane.title}{f': {run.outcome}' if run.outcome else ''}"
         panels.append(
             Panel(
                 "\n".join(lines), title=title, border_style=colour, width=width, title_align="left"
@@ -137,20 +137,20 @@ def _lanes(stories: Sequence[Story], width: int) -> RenderableType:
     return Columns(panels)
 
 
-def _summary(stories: Sequence[Story]) -> None:
+def _summary(runs: Sequence[LaneRun]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from fwemu.scenarios.quiet import QUIET, explain
+    from fwemu.scenarios.demo import QUIET, explain
 
     table = Table(title=f"After {QUIET:g} s of quiet, one more request", show_lines=True)
     for head in ("Firewall", "The connection", "What happened, and why"):
         table.add_column(head)
-    for story in stories:
-        outcome = f"[{_COLOURS[story.outcome]}]{story.outcome}"
-        if story.error:
-            outcome += f"\n{story.error}"
-        table.add_row(story.lane.title, outcome, explain(story))
+    for run in runs:
+        outcome = f"[{_COLOURS[run.outcome]}]{run.outcome}"
+        if run.error:
+            outcome += f"\n{run.error}"
+        table.add_row(run.lane.title, outcome, explain(run))
     width = None if sys.stdout.isatty() else 100
     Console(width=width).print(table)
     me = program()

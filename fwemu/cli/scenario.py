@@ -1,4 +1,4 @@
-"""`fwemu scenario`: the stories, and what becomes of them on each stage."""
+"""`fwemu scenario`: the stories, and what becomes of them on each backend."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fwemu.cli.output import emit, say, table
 from fwemu.cli.words import complete_profiles, complete_stories
 
 if TYPE_CHECKING:
-    from fwemu.scenarios.library import Shelved
-    from fwemu.scenarios.play import Difference, OpensStage
+    from fwemu.scenarios.library import NamedStory
+    from fwemu.scenarios.runner import BackendFactory, Difference
 
-STAGES = ("engine", "queue", "kernel")
+BACKENDS = ("engine", "queue", "kernel")
 
 
 @click.group(cls=Group, epilog=example("fwemu scenario run close", "fwemu scenario run my.story"))
@@ -57,14 +57,14 @@ def show_story(name: str, as_json: bool) -> None:
 )
 @click.argument("what", nargs=-1, metavar="[NAME|TOPIC|FILE|DIRECTORY]...",
                 shell_complete=complete_stories)  # fmt: skip
-@click.option("--on", "stage", type=click.Choice(STAGES), default="engine", show_default=True,
+@click.option("--on", "backend", type=click.Choice(BACKENDS), default="engine", show_default=True,
               help="Where: the core alone, a real queue, or the kernel's connection tracking.",
 )  # fmt: skip
 @click.option("--profile", metavar="NAME", shell_complete=complete_profiles,
               help="The device to behave like, instead of the one that a story names.",
 )  # fmt: skip
 @as_json
-def run_stories(what: tuple[str, ...], stage: str, profile: str | None, as_json: bool) -> None:
+def run_stories(what: tuple[str, ...], backend: str, profile: str | None, as_json: bool) -> None:
     """Tell stories, each with packets of the IP versions that it is for.
 
     Without an argument those that come with fwemu.  Time is virtual: an hour passes at once.  A
@@ -74,30 +74,30 @@ def run_stories(what: tuple[str, ...], stage: str, profile: str | None, as_json:
     from fwemu import rootless
     from fwemu.errors import ConfigError, StoryError
     from fwemu.scenarios import library
-    from fwemu.scenarios.play import config_of
-    from fwemu.scenarios.stages import STAGES
+    from fwemu.scenarios.backends import BACKENDS
+    from fwemu.scenarios.runner import config_of
 
     shelf = library.find(what)
     for each in shelf:
         config_of(each.story, profile)  # what is wrong with any of them is said before the first
-    if stage == "kernel":
+    if backend == "kernel":
         silent = [each.name for each in shelf if not each.story.for_kernel]
         shelf = [each for each in shelf if each.story.for_kernel]
         if not shelf:
             raise ConfigError("none of these is for the kernel (write kernel = yes into it)")
         if what and silent:
             say(f"not for the kernel: {', '.join(silent)} (they do not say kernel = yes)")
-    if stage != "engine":
+    if backend != "engine":
         rootless.enter()
     width = max(len(each.name) for each in shelf)
     failed = 0
-    with STAGES[stage]() as opens:
+    with BACKENDS[backend]() as opens:
         for each in shelf:
             outcomes = list(_told(each, opens, profile))
             failed += any(outcome is not None for _, outcome in outcomes)
             if as_json:
                 for version, outcome in outcomes:
-                    emit(_outcome(each, version, stage, outcome))
+                    emit(_outcome(each, version, backend, outcome))
             else:
                 _print(each, width, outcomes)
     if failed:
@@ -110,22 +110,22 @@ Outcomes = Sequence[tuple[int, "Difference | None"]]
 
 
 def _told(
-    each: Shelved, opens: OpensStage, profile: str | None
+    each: NamedStory, opens: BackendFactory, profile: str | None
 ) -> Iterator[tuple[int, Difference | None]]:
     """Each IP version that the story is for, and where the story went otherwise."""
-    from fwemu.scenarios.play import config_of, play
+    from fwemu.scenarios.runner import config_of, run
 
     config = config_of(each.story, profile)
     for version in each.story.versions:
-        stage = opens(config)
+        backend = opens(config)
         try:
-            yield version, play(each.story, version, stage)
+            yield version, run(each.story, version, backend)
         finally:
-            stage.close()
+            backend.close()
 
 
-def _print(each: Shelved, width: int, outcomes: Outcomes) -> None:
-    from fwemu.scenarios.play import conversation
+def _print(each: NamedStory, width: int, outcomes: Outcomes) -> None:
+    from fwemu.scenarios.runner import transcript
 
     words = [f"IPv{version} {'FAILED' if other else 'ok'}" for version, other in outcomes]
     print(f"{each.name:<{width}}  {', '.join(words)}", flush=True)
@@ -134,20 +134,20 @@ def _print(each: Shelved, width: int, outcomes: Outcomes) -> None:
         if difference is not None and difference != told:  # the same for both is told once
             told = difference
             print(f"\n{each.story.path}:{difference.line}: with IPv{version}")
-            print(conversation(each.story, difference) + "\n")
+            print(transcript(each.story, difference) + "\n")
 
 
 def _outcome(
-    each: Shelved, version: int, stage: str, difference: Difference | None
+    each: NamedStory, version: int, backend: str, difference: Difference | None
 ) -> dict[str, Any]:
     """One telling, for machines."""
-    record: dict[str, Any] = {"name": each.name, "ip": version, "on": stage}
+    record: dict[str, Any] = {"name": each.name, "ip": version, "on": backend}
     if difference is None:
         return {**record, "outcome": "passed"}
     return {**record, "outcome": "failed", **difference._asdict()}
 
 
-def _record(each: Shelved) -> dict[str, Any]:
+def _record(each: NamedStory) -> dict[str, Any]:
     """A story, for machines."""
     story = each.story
     return {

@@ -1,1 +1,1 @@
-"""The stories: what happens to real applications behind firewalls, one file each."""
+"""Stories: packet-by-packet test scripts, the backends that run them, and the demo."""

@@ -1,4 +1,4 @@
-"""Answers every request with the same words: `python -m fwemu.scenarios.echo PORT`."""
+"""An echo server: `python -m fwemu.scenarios.echo PORT`."""
 
 from __future__ import annotations
 

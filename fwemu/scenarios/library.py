@@ -1,4 +1,4 @@
-"""Where stories are found: those that come with fwemu, by name or topic, and anybody's files."""
+"""Finds stories: the shipped ones by name or topic, and the user's files and directories."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from fwemu.scenarios.notation import read
 from fwemu.scenarios.story import Story
 
 SHIPPED: Final = Path(__file__).with_name("stories")
-"""A directory a topic, a file a behaviour."""
+"""One directory for each topic, one file for each behaviour."""
 
 SUFFIX: Final = ".story"
 
 
-class Shelved(NamedTuple):
-    """A story and the name it goes by: `close/half_close`, or its path if it is somebody's own."""
+class NamedStory(NamedTuple):
+    """A story with its name: `close/half_close`, or the path of a user's file."""
 
     name: str
     story: Story
 
 
 def names() -> list[str]:
-    """The names of the stories that come with fwemu."""
+    """The names of the shipped stories."""
     return [_name(path) for path in _below(SHIPPED)]
 
 
 def topics() -> list[str]:
-    """Their topics."""
+    """The topics of the shipped stories."""
     return sorted({name.partition("/")[0] for name in names()})
 
 
-def find(words: Iterable[str] = ()) -> list[Shelved]:
-    """The stories that are meant by names, topics, files or directories; all of ours by no word.
+def find(words: Iterable[str] = ()) -> list[NamedStory]:
+    """The stories that names, topics, files or directories stand for, or all shipped ones.
 
-    Each is there once.  Raises ConfigError, also for a story that cannot be read.
+    Each comes once.  Raises ConfigError, also for a story that cannot be read.
     """
     paths: dict[Path, str] = {}
     for word in words:
         paths |= _meant(word)
     if not paths:
         paths = {path: _name(path) for path in _below(SHIPPED)}
-    return [Shelved(name, read(path)) for path, name in paths.items()]
+    return [NamedStory(name, read(path)) for path, name in paths.items()]
 
 
 def _meant(word: str) -> dict[Path, str]:
-    """What one word means: ours before what lies about; `./close` is a directory in any case."""
+    """Resolve one word: a shipped story comes before a file; `./close` is always a directory."""
     shipped = {path: _name(path) for path in _below(SHIPPED)}
     ours = {path: name for path, name in shipped.items() if word in (name, name.split("/")[0])}
     if ours:

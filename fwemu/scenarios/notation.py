@@ -1,4 +1,4 @@
-"""Reads stories: one line at a time, each error with its file, line, problem and way out.
+"""Parses story files, line by line; each error names file, line, problem and way out.
 
 docs/guides/stories.md is the reference.  Words for states and reasons are those of the core's
 enumerations: a story that knows an old one does not load.  Packets are read in
@@ -17,7 +17,15 @@ from fwemu.config import Duration
 from fwemu.core.reasons import EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.errors import ConfigError
-from fwemu.scenarios.packet_notation import TALKS, WORD, Problem, arrow, nothing_more, packet, whole
+from fwemu.scenarios.packet_notation import (
+    MOST_CONVERSATIONS,
+    WORD,
+    Problem,
+    arrow,
+    nothing_more,
+    packet,
+    whole,
+)
 from fwemu.scenarios.story import Ending, Expected, Packet, Release, Step, Story
 
 Named = TypeVar("Named", Reason, EndReason, State)
@@ -37,7 +45,7 @@ def read(path: Path) -> Story:
 
 
 def parse(text: str, path: str) -> Story:
-    """The story that is told by a text; `path` is for messages.  Raises ConfigError."""
+    """The story in a text; `path` is for messages.  Raises ConfigError."""
     lines = tuple(text.splitlines())
     header: dict[str, str] = {}
     settings: list[str] = []
@@ -99,12 +107,12 @@ def _step(content: str, line: int, steps: list[Step]) -> None:
         steps[-1] = replace(step, releases=(*step.releases, (line, release)))
     else:
         said = packet(*arrow(first, by_firewall=True), words)
-        steps[-1] = replace(step, spoken=(*step.spoken, (line, said)))
+        steps[-1] = replace(step, injected=(*step.injected, (line, said)))
     nothing_more(words)
 
 
 def _beginning(time: str, words: Iterator[str], line: int) -> Step:
-    """A line that begins with its time."""
+    """Parse a line that begins with its time."""
     try:
         pause = Duration.parse(f"0{time}" if time.startswith(".") else time).nanoseconds
     except ValueError as error:
@@ -116,11 +124,11 @@ def _beginning(time: str, words: Iterator[str], line: int) -> Step:
 
 
 def _judged(direction: str, words: Iterator[str]) -> tuple[Packet, Expected]:
-    """A packet and what becomes of it."""
-    origin, talk = arrow(direction, by_firewall=False)
+    """Parse a packet and its expected verdict."""
+    origin, conversation = arrow(direction, by_firewall=False)
     rest = list(words)
     at = next((i for i, word in enumerate(rest) if word in _VERDICTS), len(rest))
-    sent = packet(origin, talk, iter(rest[:at]))
+    sent = packet(origin, conversation, iter(rest[:at]))
     if at == len(rest):
         raise Problem("the line does not say what becomes of the packet (write accept or drop)")
     return sent, _expected(_VERDICTS[rest[at]], rest[at + 1 :])
@@ -146,11 +154,11 @@ def _expected(verdict: Verdict, words: Iterable[str]) -> Expected:
 def _ending(words: Iterator[str]) -> Ending:
     reason = _named(EndReason, next(words, ""), "reason to end")
     state = _named(State, next(words, ""), "state")
-    return Ending(reason, state, whole(next(words, "1"), "a conversation", TALKS))
+    return Ending(reason, state, whole(next(words, "1"), "a conversation", MOST_CONVERSATIONS))
 
 
 def _named(kind: type[Named], word: str, what: str) -> Named:
-    """The member of an enumeration that is spelt like this."""
+    """The member of an enumeration with this word."""
     for member in kind:
         if word == (member.name if isinstance(member, State) else member.word):
             return member

@@ -1,4 +1,4 @@
-"""Reads the packets of stories: flags, numbers, options, and what is not TCP.
+"""Parses the packets of stories: TCP flags, numbers and options; UDP, ICMP and other protocols.
 
 The lines around them are read in `notation.py`; docs/guides/stories.md is the reference.
 """
@@ -11,40 +11,40 @@ from typing import Final
 
 from fwemu.core.flow import Zone
 from fwemu.scenarios import segments
-from fwemu.scenarios.cast import MESSAGES
+from fwemu.scenarios.participants import MESSAGES
 from fwemu.scenarios.story import Cut, Icmp, Number, Other, Packet, Tcp, Udp
 
 WORD: Final = re.compile(r"\[[^\]]*\]|<(?=[a-zA-Z])[^>]*>|\S+")
-"""A word of a line; a quotation and a list of options are one each."""
+"""One word of a line; a quoted packet or a list of options counts as one word."""
 
 _SPAN: Final = re.compile(r"(=?)(-?\d+):(=?)(-?\d+)\((\d+)\)")
 _ARROW: Final = re.compile(r"(!?)([<>])(\d*)")
 _OPTION: Final = re.compile(r"(mss|wscale) (\d+)|(sackOK)|(timestamps)|(sack)((?: \d+:\d+)+)")
 _ZONES: Final = {">": Zone.INSIDE, "<": Zone.OUTSIDE}
 
-TALKS: Final = 9_999
-"""Conversations that a story may have."""
+MOST_CONVERSATIONS: Final = 9_999
+"""The greatest number of a conversation in a story."""
 
 _LONGEST: Final = 65_400
-"""Octets of data that a packet may have, its headers being what they may."""
+"""Most octets of data in a packet: with the longest headers it still fits an IP packet."""
 
 Reader = Callable[[Iterator[str]], tuple[Udp | Icmp | Other, list[str]]]
 
 
 class Problem(Exception):  # noqa: N818 - it becomes an error once its line is known
-    """What is wrong with a line, and the way out."""
+    """A line cannot be parsed: the problem and the way out, still without file and line."""
 
 
 def arrow(word: str, *, by_firewall: bool) -> tuple[Zone, int]:
-    """Where a packet comes from (its arrow points the way it travels), and its conversation."""
+    """Parse an arrow, which points the way the packet travels: sender's zone and conversation."""
     found = _ARROW.fullmatch(word)
     if found is None or bool(found[1]) is not by_firewall:
         raise Problem(f"{word!r} is no direction (write {'!> or !<' if by_firewall else '> or <'})")
-    return _ZONES[found[2]], whole(found[3] or "1", "a conversation", TALKS)
+    return _ZONES[found[2]], whole(found[3] or "1", "a conversation", MOST_CONVERSATIONS)
 
 
-def packet(origin: Zone, talk: int, words: Iterator[str]) -> Packet:
-    """The packet that is spelt by all these words."""
+def packet(origin: Zone, conversation: int, words: Iterator[str]) -> Packet:
+    """Parse a packet; all of the words must belong to it."""
     first = next(words, "")
     body: Tcp | Udp | Icmp | Other
     readers: dict[str, Reader] = {"udp": _udp, "icmp": _icmp, "proto": _other}
@@ -60,7 +60,7 @@ def packet(origin: Zone, talk: int, words: Iterator[str]) -> Packet:
             raise Problem("frag wants octets, the first by eights (write frag 1480:2960)")
         cut = Cut(int(span[1]), int(span[2]), _take(rest, "id", "an identification") or 1)
     nothing_more(rest)
-    return Packet(origin, talk, body, ttl, cut)
+    return Packet(origin, conversation, body, ttl, cut)
 
 
 def _tcp(flags: str, words: Iterator[str]) -> tuple[Tcp, list[str]]:
@@ -98,7 +98,7 @@ def _tcp(flags: str, words: Iterator[str]) -> tuple[Tcp, list[str]]:
 
 
 def _option(text: str, sack: list[tuple[int, int]]) -> bytes:
-    """The octets of an option; blocks of `sack` are collected, for their numbers are relative."""
+    """The octets of a TCP option; blocks go into `sack`, because their numbers are relative."""
     found = _OPTION.fullmatch(text)
     if found is None:
         known = "mss N, wscale N, sackOK, timestamps, sack LEFT:RIGHT"
@@ -147,25 +147,25 @@ def _length(text: str) -> int:
 
 
 def whole(text: str, what: str, most: int = 65_535) -> int:
-    """The number that a word says."""
+    """Parse a whole number up to `most`; `what` is for the message."""
     if not re.fullmatch(r"\d+", text) or int(text) > most:
         raise Problem(f"{text or 'nothing'!r} is not {what} (write a number up to {most})")
     return int(text)
 
 
 def _after(words: list[str], key: str) -> str:
-    """Take a key and the word behind it out of the words."""
+    """Remove a key and the word after it; that word, empty if there is none."""
     at = words.index(key)
     del words[at]
     return words.pop(at) if at < len(words) else ""
 
 
 def _take(words: list[str], key: str, what: str, most: int = 65_535) -> int | None:
-    """Take a key and its number out of the words; None if it is not there."""
+    """Remove a key and its number; the number, None if the key is not there."""
     return whole(_after(words, key), what, most) if key in words else None
 
 
 def nothing_more(words: Iterable[str]) -> None:
-    """All words of a line have been understood."""
+    """Raise Problem if words are left over."""
     if rest := " ".join(words):
         raise Problem(f"{rest!r} has no meaning here (leave it out)")

@@ -1,7 +1,7 @@
-"""A story as data: what the notation says, before anybody plays it.
+"""The data model of a story, as `notation.py` parses it and `runner.py` runs it.
 
-Numbers are relative to the first sequence number of whoever sends, as in packetdrill; `cast.py`
-makes them into bytes.  The text of it all is read in `notation.py`.
+Sequence numbers are relative to the first one of the sender, as in packetdrill; `participants.py`
+makes packets of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fwemu.core.tcp_table import State
 
 
 class Number(NamedTuple):
-    """A sequence number: relative to its sender's first one, or as it stands in the header."""
+    """A sequence number: relative to the first one of its sender, or absolute as in the header."""
 
     value: int
     is_absolute: bool = False
@@ -34,7 +34,7 @@ class Tcp(NamedTuple):
     urgent: int
     options: bytes
     sack: tuple[tuple[int, int], ...]
-    """Blocks that are acknowledged selectively, relative."""
+    """Selectively acknowledged blocks (RFC 2018): left and right edges, relative."""
 
 
 class Udp(NamedTuple):
@@ -47,7 +47,7 @@ class Icmp(NamedTuple):
     """An ICMP message of either version."""
 
     word: str
-    """Its name in `cast.MESSAGES`."""
+    """Its name in `participants.MESSAGES`."""
     identifier: int
     mtu: int
     about: Packet | None
@@ -62,7 +62,7 @@ class Other(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The part of a datagram that one of its fragments holds, in octets of the IP payload."""
+    """The part of a datagram that a fragment carries, in octets of the IP payload."""
 
     begin: int
     end: int
@@ -71,11 +71,11 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True)
 class Packet:
-    """A packet as a story tells it."""
+    """A packet of a story."""
 
     origin: Zone
-    talk: int
-    """The conversation it belongs to; each has a client port of its own."""
+    conversation: int
+    """Number of its conversation, from 1; each has its own client port."""
     body: Tcp | Udp | Icmp | Other
     ttl: int | None = None
     cut: Cut | None = None
@@ -83,42 +83,42 @@ class Packet:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is to become of a packet."""
+    """The expected result of a packet."""
 
     verdict: Verdict
     reason: Reason | None
-    """None where the packet is to belong to its session or to open one: the ordinary case."""
+    """None for the ordinary case: the packet belongs to its session, or opens one."""
     state: State | None
-    """The state of its session afterwards, NONE if it is to have none; None if it matters not."""
+    """The state of its session afterwards, `State.NONE` for no session; None if any will do."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """A packet that was held and has its verdict now."""
+    """The expected final verdict of a packet that was held."""
 
     packet: Packet
     expected: Expected
 
 
 class Ending(NamedTuple):
-    """The end of a session that a story expects."""
+    """An expected end of a session."""
 
     reason: EndReason
     state: State
-    talk: int
+    conversation: int
 
 
 @dataclass(frozen=True)
 class Step:
-    """A pause, or a packet after a pause in which nothing happens; and what comes of it."""
+    """A pause, or a packet after a pause without events; and the expected results."""
 
     line: int
     pause: int
     """Nanoseconds."""
     packet: Packet | None = None
     expected: Expected | None = None
-    spoken: tuple[tuple[int, Packet], ...] = ()
-    """What the firewall is to say itself, each with its line."""
+    injected: tuple[tuple[int, Packet], ...] = ()
+    """Packets that the firewall is expected to send itself, each with its line number."""
     endings: tuple[tuple[int, Ending], ...] = ()
     releases: tuple[tuple[int, Release], ...] = ()
 
@@ -129,12 +129,12 @@ class Story:
 
     path: str
     lines: tuple[str, ...]
-    """Its text."""
+    """The text of the file."""
     title: str
-    """What its first comment says."""
+    """The text of its first comment."""
     profile: str | None
     settings: tuple[str, ...]
     versions: tuple[int, ...]
     for_kernel: bool
-    """It can be told of the kernel's own connection tracking too."""
+    """True if it also holds for the kernel's connection tracking (`kernel = yes`)."""
     steps: tuple[Step, ...]

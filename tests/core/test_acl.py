@@ -52,9 +52,9 @@ def test_established_believes_the_flags(router):
 
 def test_established_is_for_tcp_only(router):
     """The answer to a question by UDP needs a rule of its own."""
-    talk = router.udp()
-    permitted(talk.client())
-    talk.server().dropped("denied")
+    conversation = router.udp()
+    permitted(conversation.client())
+    conversation.server().dropped("denied")
 
 
 def test_unknown_packets_do_not_exist(play):
@@ -90,20 +90,22 @@ def test_a_router_may_reject(play):
     play.client("A").dropped("rejected", "reject").says(prohibited)
     play.udp().client().dropped("rejected", "reject").says(prohibited)
     play.client("R").dropped("rejected", "drop").says_nothing()
-    error = wire.icmp_error(play.talk.address[INSIDE], play.talk.address[OUTSIDE], b"")
+    error = wire.icmp_error(
+        play.conversation.address[INSIDE], play.conversation.address[OUTSIDE], b""
+    )
     play.receives(error, INSIDE).dropped("rejected", "drop").says_nothing()
-    fragment = play.talk.packet(INSIDE, bytes(16), fragment=(1, 5, False))
+    fragment = play.conversation.packet(INSIDE, bytes(16), fragment=(1, 5, False))
     (refused,) = play.receives(fragment, INSIDE).dropped("rejected").says_nothing().effects
     assert refused.rule == 0
 
 
 def test_fragments(router):
     """A later fragment has no ports and no flags; addresses and protocol decide."""
-    later = router.talk.packet(OUTSIDE, bytes(16), fragment=(1, 5, False))
+    later = router.conversation.packet(OUTSIDE, bytes(16), fragment=(1, 5, False))
     permitted(router.receives(later, OUTSIDE))
-    talk = router.udp()
-    assert talk.protocol == UDP
-    later = talk.packet(OUTSIDE, bytes(16), fragment=(1, 5, False))
+    conversation = router.udp()
+    assert conversation.protocol == UDP
+    later = conversation.packet(OUTSIDE, bytes(16), fragment=(1, 5, False))
     router.receives(later, OUTSIDE).dropped("denied")
 
 
@@ -115,7 +117,9 @@ def test_icmp(play):
     permitted(ping.client("echo"))
     permitted(ping.server("answer"))
     permitted(ping.server("echo"))
-    error = wire.icmp_error(play.talk.address[OUTSIDE], play.talk.address[INSIDE], b"")
+    error = wire.icmp_error(
+        play.conversation.address[OUTSIDE], play.conversation.address[INSIDE], b""
+    )
     permitted(play.receives(error, OUTSIDE))
     play.udp().server().dropped("denied")
 

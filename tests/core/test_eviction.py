@@ -16,8 +16,8 @@ def test_the_session_that_was_quiet_longest_goes(play):
     """The default: a full table serves who speaks, not who was first."""
     play.under(capacity=3)
     first, second, third = (play.tcp(port=port).establish() for port in (1, 2, 3))
-    play.tcp(port=4).client("S").opens("SYN_SENT").ends("evicted").ends_talks(first)
-    play.tcp(port=5).client("S").opens("SYN_SENT").ends("evicted").ends_talks(second)
+    play.tcp(port=4).client("S").opens("SYN_SENT").ends("evicted").ends_conversations(first)
+    play.tcp(port=5).client("S").opens("SYN_SENT").ends("evicted").ends_conversations(second)
     assert third.state == "ESTABLISHED"
 
 
@@ -28,11 +28,11 @@ def test_traffic_in_either_direction_counts(play):
     first.server("A", 1000).stays("ESTABLISHED")
     second.client("A", 10).stays("ESTABLISHED")
     new = play.tcp(port=4)
-    new.client("S").opens("SYN_SENT").ends_talks(third)
+    new.client("S").opens("SYN_SENT").ends_conversations(third)
     new.server("SA").moves_to("SYN_RECV")
-    play.tcp(port=5).client("S").opens("SYN_SENT").ends_talks(first)
-    play.tcp(port=6).client("S").opens("SYN_SENT").ends_talks(second)
-    play.tcp(port=7).client("S").opens("SYN_SENT").ends_talks(new)
+    play.tcp(port=5).client("S").opens("SYN_SENT").ends_conversations(first)
+    play.tcp(port=6).client("S").opens("SYN_SENT").ends_conversations(second)
+    play.tcp(port=7).client("S").opens("SYN_SENT").ends_conversations(new)
 
 
 def test_packets_that_do_not_count_as_traffic_do_not_count_here(play):
@@ -41,14 +41,14 @@ def test_packets_that_do_not_count_as_traffic_do_not_count_here(play):
     first, second = (play.tcp(port=port).establish() for port in (1, 2))
     first.again().client("S").is_ignored()
     first.server("S", seq=0).dropped("invalid_state")
-    play.tcp(port=3).client("S").opens("SYN_SENT").ends_talks(first)
+    play.tcp(port=3).client("S").opens("SYN_SENT").ends_conversations(first)
     assert second.state == "ESTABLISHED"
 
 
 def test_what_an_evicted_session_tells(play):
     """It ended now, not at its deadline; nobody gets a RST, whatever happens at expiry."""
     play.under(capacity=1, at_expiry="reset-both")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("10m")
     outcome = play.tcp(port=1).client("S").opens("SYN_SENT")
     outcome.ends("evicted").ends_ago("0s").says_nothing()
@@ -57,7 +57,7 @@ def test_what_an_evicted_session_tells(play):
 def test_a_refused_packet_evicts_nobody(play):
     """Room is made for those who may enter."""
     play.under(capacity=1)
-    play.talk.establish()
+    play.conversation.establish()
     play.tcp(port=1).server("S").dropped("denied").nothing_ends()
     play.tcp(port=1).client("A").dropped("unknown_packet").nothing_ends()
 
@@ -70,11 +70,11 @@ def test_half_open_sessions_go_before_open_ones(play):
     play.under(capacity=3, when_full="evict-unassured")
     real = play.tcp(port=1).establish()
     flood = [play.tcp(port=port) for port in (2, 3)]
-    for talk in flood:
-        talk.client("S").opens("SYN_SENT")
+    for conversation in flood:
+        conversation.client("S").opens("SYN_SENT")
     flood[0].client("S", seq=0).stays("SYN_SENT")  # repeating helps nobody
-    play.tcp(port=4).client("S").opens("SYN_SENT").ends_talks(flood[0])
-    play.tcp(port=5).client("S").opens("SYN_SENT").ends_talks(flood[1])
+    play.tcp(port=4).client("S").opens("SYN_SENT").ends_conversations(flood[0])
+    play.tcp(port=5).client("S").opens("SYN_SENT").ends_conversations(flood[1])
     assert real.state == "ESTABLISHED"
 
 
@@ -94,10 +94,10 @@ def test_a_table_of_open_sessions_refuses_the_new_one(play):
 def test_an_unanswered_datagram_is_not_protected(play):
     """Nobody has said that the other end exists."""
     play.under(capacity=1, when_full="evict-unassured")
-    talk = play.udp(port=1)
-    talk.client().opens("UDP_UNREPLIED")
-    talk.client().stays("UDP_UNREPLIED")
-    play.udp(port=2).client().opens("UDP_UNREPLIED").ends_talks(talk)
+    conversation = play.udp(port=1)
+    conversation.client().opens("UDP_UNREPLIED")
+    conversation.client().stays("UDP_UNREPLIED")
+    play.udp(port=2).client().opens("UDP_UNREPLIED").ends_conversations(conversation)
 
 
 def test_a_ping_is_never_protected(play):
@@ -112,8 +112,8 @@ def test_a_ping_is_never_protected(play):
 def test_protection_ends_with_the_session(play):
     """What has left the table protects and blocks nobody."""
     play.under(capacity=1, when_full="evict-unassured")
-    talk = play.tcp(port=1).establish()
-    play.kill(talk)
+    conversation = play.tcp(port=1).establish()
+    play.kill(conversation)
     flood = play.tcp(port=2)
     flood.client("S").opens("SYN_SENT").nothing_ends()
     play.kill(flood)
@@ -132,16 +132,18 @@ def test_chance_chooses(play):
         return 1
 
     play.under(capacity=3, when_full="evict-random", choose=choose)
-    talks = [play.tcp(port=port) for port in range(6)]
-    for talk in talks[:3]:
-        talk.client("S").opens("SYN_SENT").nothing_ends()
+    conversations = [play.tcp(port=port) for port in range(6)]
+    for conversation in conversations[:3]:
+        conversation.client("S").opens("SYN_SENT").nothing_ends()
     assert asked == []
-    talks[3].client("S").opens("SYN_SENT").ends_talks(talks[1])
-    talks[4].client("S").opens("SYN_SENT").ends_talks(talks[2])  # it had moved into the gap
+    conversations[3].client("S").opens("SYN_SENT").ends_conversations(conversations[1])
+    conversations[4].client("S").opens("SYN_SENT").ends_conversations(
+        conversations[2]
+    )  # it had moved into the gap
     assert asked == [3, 3]
-    play.kill(talks[4])  # the last of the list leaves no gap
-    talks[5].client("S").opens("SYN_SENT").nothing_ends()
-    play.tcp(port=7).client("S").opens("SYN_SENT").ends_talks(talks[3])
+    play.kill(conversations[4])  # the last of the list leaves no gap
+    conversations[5].client("S").opens("SYN_SENT").nothing_ends()
+    play.tcp(port=7).client("S").opens("SYN_SENT").ends_conversations(conversations[3])
 
 
 def test_a_seed_has_an_effect():
@@ -203,7 +205,7 @@ def test_the_dead_go_before_the_living(play, when_full):
     dead.client("S").opens("SYN_SENT")
     play.pass_unswept("31s")
     outcome = play.tcp(port=3).client("S").opens("SYN_SENT")
-    outcome.expires("SYN_SENT").ends_ago("1s").ends_talks(dead)
+    outcome.expires("SYN_SENT").ends_ago("1s").ends_conversations(dead)
     assert living.state == "ESTABLISHED"
 
 

@@ -47,17 +47,17 @@ def test_every_packet_is_counted_once_by_its_reason(play):
         heard.append((decision.reason, len(data)))
         return decision
 
-    talk = play.talk
+    conversation = play.conversation
     udp = play.udp(port=5)
     whole = wire.udp(5, 53, bytes(1000))
-    about = talk.segment(INSIDE, "A", 1, 1)
-    to_client = talk.address[OUTSIDE], talk.address[INSIDE]
+    about = conversation.segment(INSIDE, "A", 1, 1)
+    to_client = conversation.address[OUTSIDE], conversation.address[INSIDE]
     story = [
-        (talk.segment(INSIDE, "S", 0, 0), INSIDE, "opened"),
-        (talk.segment(INSIDE, "A", 1, 1), INSIDE, "invalid_state"),
-        (talk.segment(OUTSIDE, "SA", 0, 1), OUTSIDE, "session"),
-        (talk.segment(OUTSIDE, "SA", 0, 1), OUTSIDE, "ignored"),
-        (talk.segment(INSIDE, "A", 1, 1, 700), INSIDE, "session"),
+        (conversation.segment(INSIDE, "S", 0, 0), INSIDE, "opened"),
+        (conversation.segment(INSIDE, "A", 1, 1), INSIDE, "invalid_state"),
+        (conversation.segment(OUTSIDE, "SA", 0, 1), OUTSIDE, "session"),
+        (conversation.segment(OUTSIDE, "SA", 0, 1), OUTSIDE, "ignored"),
+        (conversation.segment(INSIDE, "A", 1, 1, 700), INSIDE, "session"),
         (wire.icmp_error(*to_client, about), OUTSIDE, "related"),
         (wire.icmp_error(*to_client, b""), OUTSIDE, "unrelated_icmp"),
         (udp.packet(INSIDE, whole[:800], fragment=(1, 0, True)), INSIDE, "opened"),
@@ -80,7 +80,7 @@ def test_every_packet_is_counted_once_by_its_reason(play):
 def test_octets_are_those_of_the_whole_packet():
     """Though only its head was copied out of the kernel."""
     play = Play()
-    whole = play.talk.segment(INSIDE, "S", 0, 0, 1000)
+    whole = play.conversation.segment(INSIDE, "S", 0, 0, 1000)
     play.receives(whole[:40], INSIDE).opens("SYN_SENT")
     assert play.firewall.octets[Reason.OPENED] == len(whole)
 
@@ -105,18 +105,18 @@ def test_a_reason_and_its_verdict_always_agree(play):
 def test_without_settings_it_is_an_ordinary_firewall(play):
     """The defaults of the core: inside may begin, an hour of quiet is forgotten, silently."""
     firewall = Firewall(Policy())
-    talk = play.talk
+    conversation = play.conversation
     now = START
     for data, zone, word in [
-        (talk.segment(OUTSIDE, "S", 0, 0), OUTSIDE, "denied"),
-        (talk.segment(INSIDE, "S", 0, 0), INSIDE, "opened"),
-        (talk.segment(OUTSIDE, "SA", 0, 1), OUTSIDE, "session"),
-        (talk.segment(INSIDE, "A", 1, 1), INSIDE, "session"),
+        (conversation.segment(OUTSIDE, "S", 0, 0), OUTSIDE, "denied"),
+        (conversation.segment(INSIDE, "S", 0, 0), INSIDE, "opened"),
+        (conversation.segment(OUTSIDE, "SA", 0, 1), OUTSIDE, "session"),
+        (conversation.segment(INSIDE, "A", 1, 1), INSIDE, "session"),
     ]:
         assert firewall.handle(data, now, zone).reason.word == word
     now += 3600 * 10**9
     assert len(firewall.tick(now)) == 1
-    (refused,) = firewall.handle(talk.segment(INSIDE, "A", 1, 1), now, Zone.INSIDE).effects
+    (refused,) = firewall.handle(conversation.segment(INSIDE, "A", 1, 1), now, Zone.INSIDE).effects
     assert refused.reason is Reason.UNKNOWN_PACKET
     assert refused.answer.word == "drop"
 

@@ -55,7 +55,7 @@ def test_a_denial_is_remembered(play):
     play.under(default_inside="deny", tcp_discard="90s")
     denied = receive(play.client("S"), "denied")
     (opened,) = denied.all(SessionOpened)
-    assert (opened.state.name, opened.flow) == ("TCP_DISCARD", play.talk.flow_of(INSIDE))
+    assert (opened.state.name, opened.flow) == ("TCP_DISCARD", play.conversation.flow_of(INSIDE))
     play.wait("89s")
     for outcome in (play.client("S", seq=0), play.server("SA")):
         receive(outcome, "discarded").changes_nothing()
@@ -77,10 +77,10 @@ def receive(outcome, reason):
 def test_other_protocols_have_their_own_timer(play, protocol, timer, state):
     """90 s for TCP, 60 s for the rest on the devices that do this."""
     play.under(default_inside="deny", **{timer: "60s"})
-    talk = {"udp": play.udp(), "ping": play.ping()}[protocol]
+    conversation = {"udp": play.udp(), "ping": play.ping()}[protocol]
     words = ["echo"] if protocol == "ping" else []
-    receive(talk.client(*words), "denied")
-    receive(talk.client(*words), "discarded")
+    receive(conversation.client(*words), "denied")
+    receive(conversation.client(*words), "discarded")
     play.wait("60s").expires(state)
 
 
@@ -98,16 +98,16 @@ def test_a_full_table_remembers_no_denial(play):
     """Nobody is evicted for one."""
     play.under(default_inside="deny", rules=[rule("allow", protocols=[6])], capacity=1,
                udp_discard="60s")  # fmt: skip
-    play.talk.establish()
+    play.conversation.establish()
     assert not receive(play.udp().client(), "denied").all(SessionOpened)
 
 
 def test_a_denied_successor_is_not_remembered_over_a_session(play):
     """The old connection in TIME_WAIT keeps its place."""
     play.under(tcp_discard="90s", rules=[rule("allow")])
-    play.talk.establish().close()
+    play.conversation.establish().close()
     play.reconfigure(tcp_discard="90s", default_inside="deny")
-    again = play.talk.again()
+    again = play.conversation.again()
     receive(again.client("S"), "denied").changes_nothing()
 
 
@@ -130,7 +130,7 @@ def test_the_ttl_of_answers_is_a_setting(play, answer):
 def test_the_ttl_of_what_it_says_at_expiry_is_a_setting(play, at_expiry):
     """The same one."""
     play.under(at_expiry=at_expiry, ttl=33)
-    play.talk.establish()
+    play.conversation.establish()
     spoken = play.wait("1h").all(PacketInjected)
     assert [ttl_of(each.packet) for each in spoken] == [33, 33]
 
@@ -138,7 +138,7 @@ def test_the_ttl_of_what_it_says_at_expiry_is_a_setting(play, at_expiry):
 def test_a_stale_rst_carries_the_numbers_of_the_handshake(play):
     """Sessions in hardware: the processor that sends the RST saw nothing since (FortiOS, NP)."""
     play.under(at_expiry="reset-both", sequence="stale")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100)
     play.server("A", 200)
     play.client("A")

@@ -14,7 +14,7 @@ SERVER_HEARS = "server gets RA seq 101 ack 201"
 
 def exchange(play):
     """A connection on which 100 octets went one way and 200 the other."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100).stays("ESTABLISHED")
     play.server("A", 200).stays("ESTABLISHED")
     play.client("A").stays("ESTABLISHED")
@@ -53,7 +53,7 @@ def test_original_is_the_end_that_opened(play):
 def test_data_that_was_not_acknowledged_does_not_move_the_number(play):
     """The receiver expects what it last acknowledged, not what was sent and perhaps lost."""
     play.under(at_expiry="reset-reply")
-    play.talk.establish()
+    play.conversation.establish()
     play.server("A", seq=1, ack=1)
     play.client("A", 500)
     play.wait("1h").says("server gets RA seq 1 ack 1")
@@ -85,16 +85,16 @@ def test_nobody_is_told_of_half_open_or_closing_sessions(play, packets):
     play.under(at_expiry="reset-both")
     for who, flags in map(str.split, packets):
         getattr(play, who)(flags)
-    state = play.talk.state
+    state = play.conversation.state
     play.wait("2m").expires(state).says_nothing()
 
 
 def test_nobody_is_told_of_sessions_that_are_not_tcp(play):
     """There is no RST in UDP or ICMP."""
     play.under(at_expiry="reset-both")
-    talk = play.udp()
-    talk.client().opens("UDP_UNREPLIED")
-    talk.server().moves_to("UDP_REPLIED")
+    conversation = play.udp()
+    conversation.client().opens("UDP_UNREPLIED")
+    conversation.server().moves_to("UDP_REPLIED")
     play.ping().client("echo").opens("ICMP")
     play.wait("1h").expires("ICMP", "UDP_REPLIED").says_nothing()
 
@@ -115,7 +115,7 @@ def test_the_rsts_of_a_late_sweep_bear_the_deadline(play):
 
 def test_one_nanosecond_before_the_deadline_it_lives(play):
     """And the packet that comes then starts the hour anew."""
-    play.talk.establish()
+    play.conversation.establish()
     play.now += duration("1h") - 1
     play.wait("0s").nothing_ends()
     play.client("A", 1).stays("ESTABLISHED")
@@ -125,39 +125,39 @@ def test_one_nanosecond_before_the_deadline_it_lives(play):
 
 def test_at_the_deadline_it_is_dead(play):
     """Swept or not, the verdict is the same."""
-    play.talk.establish()
+    play.conversation.establish()
     play.pass_unswept("1h")
     play.client("A", 1).dropped("unknown_packet").expires("ESTABLISHED").ends_ago("0s")
 
 
 def test_a_late_sweep_changes_nothing(play):
     """The session ended at its deadline, and the verdicts since were those of its absence."""
-    play.talk.establish()
+    play.conversation.establish()
     play.pass_unswept("5h")
     play.wait("0s").expires("ESTABLISHED").ends_ago("4h")
 
 
 def test_a_late_sweep_lets_a_new_connection_begin(play):
     """A SYN on the addresses of an expired session is a new connection, not a repeat."""
-    play.talk.establish()
+    play.conversation.establish()
     play.pass_unswept("5h")
-    new = play.talk.again()
+    new = play.conversation.again()
     new.client("S").opens("SYN_SENT").expires("ESTABLISHED").ends_ago("4h")
     new.server("SA").moves_to("SYN_RECV")
 
 
 def test_a_refused_packet_tells_of_the_death_it_found(play):
     """The end of a session is never lost, whatever becomes of the packet."""
-    play.talk.establish()
+    play.conversation.establish()
     play.reconfigure(default_inside="deny")
     play.pass_unswept("5h")
-    outcome = play.talk.again().client("S").dropped("denied")
+    outcome = play.conversation.again().client("S").dropped("denied")
     outcome.expires("ESTABLISHED").ends_ago("4h")
 
 
 def test_ticks_at_any_time_are_harmless(play):
     """Early, repeated, in between."""
-    play.talk.establish()
+    play.conversation.establish()
     for _ in range(10):
         play.wait("0s").nothing_ends()
     play.wait("1h").expires("ESTABLISHED")
@@ -186,7 +186,7 @@ def test_sessions_end_in_the_order_of_their_deadlines(play):
 def test_no_sessions_no_deadline(play):
     """The daemon may sleep."""
     assert play.firewall.next_deadline() is None
-    play.talk.establish()
+    play.conversation.establish()
     assert play.firewall.next_deadline() is not None
     play.wait("1h")
     assert play.firewall.next_deadline() is None
@@ -196,7 +196,7 @@ def test_the_next_deadline_is_never_late(play):
     """It may be early: then there is nothing to do, and it is asked again."""
     play.client("S")
     assert play.firewall.next_deadline() == play.now + duration("30s")
-    play.talk.again()
+    play.conversation.again()
     play.server("SA")
     play.client("A")
     looks = 0
@@ -209,7 +209,7 @@ def test_the_next_deadline_is_never_late(play):
 
 def test_a_shorter_lifetime_is_an_earlier_deadline(play):
     """An hour becomes ten seconds when a RST comes: the daemon must not oversleep."""
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("30s")
     play.client("R").moves_to("CLOSE")
     assert play.firewall.next_deadline() == play.now + duration("10s")
@@ -237,9 +237,9 @@ def test_a_tick_does_not_correct_every_busy_session_at_once(play):
     play.under(capacity=3 * SWEEP)
     firewall = play.firewall
     for port in range(1, 2 * SWEEP + 1):
-        talk = play.udp(port=port)
-        talk.client()
-        talk.server()
+        conversation = play.udp(port=port)
+        conversation.client()
+        conversation.server()
     now = play.now + duration("30s")
 
     assert firewall.tick(now) == ()

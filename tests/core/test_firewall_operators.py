@@ -8,7 +8,7 @@ import pytest
 def test_a_flush_ends_all_silently(play):
     """The nightly clean-up: everybody finds out with the next packet."""
     play.under(at_expiry="reset-both")
-    play.talk.establish()
+    play.conversation.establish()
     play.udp().client()
     play.ping().client("echo")
     play.wait("1s")
@@ -20,22 +20,22 @@ def test_a_flush_ends_all_silently(play):
 
 def test_life_after_a_flush(play):
     """Numbers go on: a session is never taken for one that is gone."""
-    play.talk.establish()
+    play.conversation.establish()
     play.flush()
-    (opened,) = play.talk.again().client("S").opens("SYN_SENT").effects
+    (opened,) = play.conversation.again().client("S").opens("SYN_SENT").effects
     assert opened.id == 2
 
 
 def test_a_flush_does_not_claim_the_dead(play):
     """A late sweep changes nothing: they had expired, at their deadline and with their RST."""
     play.under(at_expiry="reset-original")
-    play.talk.establish()
+    play.conversation.establish()
     play.server("A", 1)
     play.pass_unswept("59m")
     living = play.tcp(port=1).establish()
     play.pass_unswept("2m")
     outcome = play.flush().ends("expired", "flushed").ends_ago("1m", "0s")
-    outcome.ends_talks(play.talk, living).says("client gets RA seq 1 ack 1")
+    outcome.ends_conversations(play.conversation, living).says("client gets RA seq 1 ack 1")
 
 
 # -- kill --
@@ -53,12 +53,12 @@ def test_a_flush_does_not_claim_the_dead(play):
 def test_killing_a_session(play, notify, lines):
     """Whatever happens at expiry: the operator says who hears of it."""
     play.under(at_expiry="reset-both")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100)
     play.server("A", 10)
     play.client("A")
     play.wait("1s")
-    play.kill(play.talk, notify=notify).ends("killed").ends_ago("0s").says(*lines)
+    play.kill(play.conversation, notify=notify).ends("killed").ends_ago("0s").says(*lines)
     play.client("A", 1).dropped("unknown_packet")
     play.wait("2h").nothing_ends()
 
@@ -66,35 +66,35 @@ def test_killing_a_session(play, notify, lines):
 def test_killing_a_half_open_session_is_believed_by_both_ends(play):
     """The client by the acknowledgement of its SYN, the server by the number after it."""
     play.client("S")
-    outcome = play.kill(play.talk, notify="reset-both").ends("killed")
+    outcome = play.kill(play.conversation, notify="reset-both").ends("killed")
     outcome.says("client gets RA seq zero ack 1", "server gets R seq 1")
 
 
 def test_killing_sessions_that_are_not_tcp(play):
     """They end; there is no RST for them."""
-    talk = play.udp()
-    talk.client()
-    play.kill(talk, notify="reset-both").ends("killed").says_nothing()
+    conversation = play.udp()
+    conversation.client()
+    play.kill(conversation, notify="reset-both").ends("killed").says_nothing()
 
 
 def test_killing_several_and_none(play):
     """In the order they are named; a number that is not there is passed over."""
     first, second, third = (play.tcp(port=port).establish() for port in (1, 2, 3))
-    play.kill(third, first).ends_talks(third, first)
+    play.kill(third, first).ends_conversations(third, first)
     assert play.firewall.kill([1, 3, 999, -1], play.now, play.firewall.policy.at_expiry) == ()
     assert second.state == "ESTABLISHED"
 
 
 def test_killing_one_twice(play):
     """It ends once."""
-    play.talk.establish()
-    play.kill(play.talk, play.talk).ends("killed")
+    play.conversation.establish()
+    play.kill(play.conversation, play.conversation).ends("killed")
 
 
 def test_a_kill_does_not_claim_the_dead(play):
     """It had expired already, and those who heard of it then need not hear of it again."""
     play.under(at_expiry="silent")
-    play.talk.establish()
+    play.conversation.establish()
     play.pass_unswept("61m")
-    outcome = play.kill(play.talk, notify="reset-both").expires("ESTABLISHED")
+    outcome = play.kill(play.conversation, notify="reset-both").expires("ESTABLISHED")
     outcome.ends("expired").ends_ago("1m").says_nothing()

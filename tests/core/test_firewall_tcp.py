@@ -24,7 +24,7 @@ def test_what_an_opened_session_is(play):
     (opened,) = play.client("S").opens("SYN_SENT").effects
     assert opened.at == play.now
     assert opened.id == 1
-    assert opened.flow == play.talk.flow_of(INSIDE)
+    assert opened.flow == play.conversation.flow_of(INSIDE)
     assert (opened.zone, opened.rule, opened.picked_up) == (Zone.INSIDE, None, False)
 
 
@@ -126,10 +126,10 @@ def test_a_refused_packet_names_the_session_it_pretended_to_belong_to(play):
     """The log can be followed from the drop to the session."""
     play.client("S")
     (refused,) = play.client("A", ack=1).dropped("invalid_state").effects
-    assert refused.session == play.talk.session.id
+    assert refused.session == play.conversation.session.id
     assert refused.zone is Zone.INSIDE
     assert refused.segment.name == "ACK"
-    assert refused.flow == play.talk.flow_of(INSIDE)
+    assert refused.flow == play.conversation.flow_of(INSIDE)
     assert refused.rule is None
 
 
@@ -138,17 +138,17 @@ def test_a_refused_packet_names_the_session_it_pretended_to_belong_to(play):
 
 def test_a_syn_in_an_open_connection_changes_nothing(play):
     """It passes: the server's challenge ACK makes the client find out (RFC 5961 section 4)."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100)
     play.wait("59m")
-    play.talk.again().client("S").is_ignored()
+    play.conversation.again().client("S").is_ignored()
     play.wait("59.9s").nothing_ends()
     play.wait("0.1s").expires("ESTABLISHED")
 
 
 def test_a_syn_from_the_server_in_an_open_connection_is_refused(play):
     """No server does that."""
-    play.talk.establish()
+    play.conversation.establish()
     play.server("S").dropped("invalid_state")
 
 
@@ -157,7 +157,7 @@ def test_a_syn_from_the_server_in_an_open_connection_is_refused(play):
 
 def test_the_client_closes_first(play):
     """FIN, ACK, FIN, ACK; then a rest in which late repeats still pass."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
     play.server("A").moves_to("CLOSE_WAIT")
     play.server("FA").moves_to("LAST_ACK")
@@ -171,7 +171,7 @@ def test_the_client_closes_first(play):
 
 def test_the_server_closes_first(play):
     """The same, from the other end."""
-    play.talk.establish()
+    play.conversation.establish()
     play.server("FA").moves_to("FIN_WAIT")
     play.client("A").moves_to("CLOSE_WAIT")
     play.client("FA").moves_to("LAST_ACK")
@@ -180,7 +180,7 @@ def test_the_server_closes_first(play):
 
 def test_a_half_closed_connection_goes_on(play):
     """One end has sent all it has; the other may take its time."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
     play.server("A").moves_to("CLOSE_WAIT")
     for _ in range(3):
@@ -192,7 +192,7 @@ def test_a_half_closed_connection_goes_on(play):
 
 def test_both_ends_close_at_once(play):
     """RFC 9293 figure 13."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
     play.server("FA", ack=1).moves_to("LAST_ACK")
     play.client("A").moves_to("TIME_WAIT")
@@ -201,7 +201,7 @@ def test_both_ends_close_at_once(play):
 
 def test_the_answer_to_a_fin_may_carry_one(play):
     """Three packets instead of four."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
     play.server("FA").moves_to("LAST_ACK")
     play.client("A").moves_to("TIME_WAIT")
@@ -210,7 +210,7 @@ def test_the_answer_to_a_fin_may_carry_one(play):
 def test_a_repeated_fin(play):
     """The first was lost behind the firewall; it looks like the second FIN, and the ACK after it
     like the last.  Linux takes it so too, and both ends' packets still pass."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
     play.client("FA", seq=1).moves_to("LAST_ACK")
     play.client("FA", seq=1).stays("LAST_ACK")
@@ -236,10 +236,10 @@ def test_closing_at_once_after_the_syn_ack(play):
 )
 def test_a_close_that_stops_half_way_is_forgotten(play, packets, state, time):
     """Each state of the close has its own timer, shorter than the hour before."""
-    play.talk.establish()
+    play.conversation.establish()
     for who, flags in map(str.split, packets):
-        getattr(play, who)(flags).moves_to(play.talk.state)
-    assert play.talk.state == state
+        getattr(play, who)(flags).moves_to(play.conversation.state)
+    assert play.conversation.state == state
     play.now += duration(time) - 1
     play.wait("0s").nothing_ends()
     play.wait("1ns").expires(state).ends("expired")
@@ -248,7 +248,7 @@ def test_a_close_that_stops_half_way_is_forgotten(play, packets, state, time):
 @pytest.mark.parametrize("end", ["client", "server"])
 def test_a_rst_ends_the_session(play, end):
     """After ten seconds in which the other end's packets in flight still pass."""
-    play.talk.establish()
+    play.conversation.establish()
     getattr(play, end)("R").moves_to("CLOSE")
     play.client("A", 10).stays("CLOSE")
     play.server("FA", 10).stays("CLOSE")
@@ -262,7 +262,7 @@ def test_a_rst_ends_the_session(play, end):
 
 def test_a_new_connection_after_the_close(play):
     """A busy client reuses its ports before TIME_WAIT is over."""
-    old = play.talk.establish()
+    old = play.conversation.establish()
     old.close()
     new = old.again()
     outcome = new.client("S").opens("SYN_SENT").ends("reused")
@@ -273,23 +273,23 @@ def test_a_new_connection_after_the_close(play):
 
 def test_a_new_connection_after_a_rst(play):
     """The client crashed and connects again."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("R").moves_to("CLOSE")
-    play.talk.again().client("S").opens("SYN_SENT").ends("reused")
+    play.conversation.again().client("S").opens("SYN_SENT").ends("reused")
 
 
 def test_the_server_may_not_connect_back_after_a_rst(play):
     """Only after an orderly close may the roles be exchanged."""
     play.under(default_outside="allow")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("R").moves_to("CLOSE")
-    play.talk.again().server("S").dropped("invalid_state")
+    play.conversation.again().server("S").dropped("invalid_state")
 
 
 def test_the_server_connects_back_after_the_close(play):
     """A new session, in which the server's direction is the original one."""
     play.under(default_outside="allow")
-    old = play.talk.establish()
+    old = play.conversation.establish()
     old.close()
     new = old.again()
     outcome = new.server("S").opens("SYN_SENT").ends("reused")
@@ -302,16 +302,16 @@ def test_the_server_connects_back_after_the_close(play):
 
 def test_a_new_connection_that_no_rule_allows_leaves_the_old_one_alone(play):
     """A dropped packet changes nothing: late repeats of the old connection still pass."""
-    play.talk.establish().close()
-    play.talk.again().server("S").dropped("denied").nothing_ends()
+    play.conversation.establish().close()
+    play.conversation.again().server("S").dropped("denied").nothing_ends()
     play.server("FA", seq=1).stays("TIME_WAIT")
 
 
 def test_reuse_needs_no_room(play):
     """The new session takes the place of the old one, whatever the policy for a full table."""
     play.under(capacity=1, when_full="reject-new")
-    play.talk.establish().close()
-    play.talk.again().client("S").opens("SYN_SENT").ends("reused")
+    play.conversation.establish().close()
+    play.conversation.again().client("S").opens("SYN_SENT").ends("reused")
 
 
 def test_other_ports_are_another_session(play):
@@ -324,16 +324,16 @@ def test_other_ports_are_another_session(play):
 
 def test_two_hosts_on_the_same_side(play):
     """A packet goes in the direction that its addresses say, whichever side it comes from."""
-    talk = play.talk
+    conversation = play.conversation
     for end, segment, state in (
         (INSIDE, ("S", 0, 0), "SYN_SENT"),
         (OUTSIDE, ("SA", 0, 1), "SYN_RECV"),
         (INSIDE, ("A", 1, 1), "ESTABLISHED"),
         (OUTSIDE, ("FA", 1, 1), "FIN_WAIT"),
     ):
-        play.receives(talk.segment(end, *segment), INSIDE)
-        assert talk.state == state
-    assert [end.packets for end in talk.session.ends] == [2, 2]
+        play.receives(conversation.segment(end, *segment), INSIDE)
+        assert conversation.state == state
+    assert [end.packets for end in conversation.session.ends] == [2, 2]
 
 
 # -- what a session remembers --
@@ -342,7 +342,7 @@ def test_two_hosts_on_the_same_side(play):
 def test_packets_and_octets_of_both_directions(play):
     """Counted as whole IP packets, and reported at the end."""
     head = 20 + (20 if play.version == 4 else 40)
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100)
     play.server("A", 1000)
     play.server("A", 1)
@@ -352,11 +352,11 @@ def test_packets_and_octets_of_both_directions(play):
 
 def test_ignored_packets_are_not_counted_to_the_session(play):
     """Nor do they refresh it: nothing of the session has moved."""
-    play.talk.establish()
-    counted = play.talk.session.ends[Direction.REPLY].packets
+    play.conversation.establish()
+    counted = play.conversation.session.ends[Direction.REPLY].packets
     play.wait("30m")
     play.server("SA", seq=0).is_ignored()
-    assert play.talk.session.ends[Direction.REPLY].packets == counted
+    assert play.conversation.session.ends[Direction.REPLY].packets == counted
     play.wait("30m").expires("ESTABLISHED")
 
 
@@ -372,7 +372,7 @@ def test_what_an_ended_session_tells(play):
     seen = play.now
     (ended,) = play.wait("2h").expires("ESTABLISHED").ends("expired").effects
     assert ended.id == 1
-    assert ended.flow == play.talk.flow_of(INSIDE)
+    assert ended.flow == play.conversation.flow_of(INSIDE)
     assert ended.zone is Zone.INSIDE
     assert ended.rule == 1
     assert (ended.opened, ended.last_seen) == (opened, seen)
@@ -386,7 +386,7 @@ def test_what_an_ended_session_tells(play):
 @pytest.mark.parametrize("end", ["client", "server"])
 def test_a_keepalive_probe_is_seen_and_keeps_alive(play, end, octets):
     """One below the next number, with no octet or a useless one (RFC 9293 section 3.8.4)."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100)
     play.server("A", 200)
     play.client("A")
@@ -394,7 +394,7 @@ def test_a_keepalive_probe_is_seen_and_keeps_alive(play, end, octets):
     asker = INSIDE if end == "client" else OUTSIDE
     for _ in range(3):
         play.wait("59m").nothing_ends()
-        outcome = probe("A", octets, seq=play.talk.next[asker] - 1).probes()
+        outcome = probe("A", octets, seq=play.conversation.next[asker] - 1).probes()
         (seen,) = outcome.effects
         assert (seen.at, seen.id) == (play.now, 1)
         assert seen.direction is (Direction.ORIGINAL if end == "client" else Direction.REPLY)
@@ -404,14 +404,14 @@ def test_a_keepalive_probe_is_seen_and_keeps_alive(play, end, octets):
 
 def test_a_probe_right_after_the_handshake(play):
     """Nothing was ever sent on this connection but its SYN."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", seq=0).probes()
     play.server("A", seq=0).probes()
 
 
 def test_ordinary_packets_are_no_probes(play):
     """Data, its acknowledgement, a pure ACK, and one repeated."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 1).stays("ESTABLISHED")
     play.server("A").stays("ESTABLISHED")
     play.server("A").stays("ESTABLISHED")
@@ -422,7 +422,7 @@ def test_ordinary_packets_are_no_probes(play):
 
 def test_a_repeated_octet_is_no_probe_while_it_is_outstanding(play):
     """The retransmission of one octet looks like a probe but for this."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 1).stays("ESTABLISHED")
     play.client("A", 1, seq=1).stays("ESTABLISHED")
     play.server("A").stays("ESTABLISHED")
@@ -431,7 +431,7 @@ def test_a_repeated_octet_is_no_probe_while_it_is_outstanding(play):
 
 def test_repeats_further_back_or_longer_are_no_probes(play):
     """Two octets, or two below the next number."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 10)
     play.server("A")
     play.client("A", 0, seq=9).stays("ESTABLISHED")
@@ -441,13 +441,13 @@ def test_repeats_further_back_or_longer_are_no_probes(play):
 
 def test_a_repeated_fin_is_no_probe(play):
     """It is one below the next number too."""
-    play.talk.establish().close()
+    play.conversation.establish().close()
     play.client("FA", seq=1).stays("TIME_WAIT")
 
 
 def test_a_probe_that_changes_the_state_tells_both(play):
     """The server probes while the client's FIN is unanswered."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
     outcome = play.server("A", seq=0).probes()
     outcome.moves_to("CLOSE_WAIT")
@@ -458,7 +458,7 @@ def test_a_probe_that_changes_the_state_tells_both(play):
 
 def test_the_hour_begins_with_each_packet(play):
     """From either end."""
-    play.talk.establish()
+    play.conversation.establish()
     for end in (play.client, play.server, play.client):
         play.wait("3599.999999999s").nothing_ends()
         end("A", 1).stays("ESTABLISHED")
@@ -469,7 +469,7 @@ def test_the_hour_begins_with_each_packet(play):
 def test_never(play):
     """Some devices let an operator say so, and then it is meant."""
     play.under(tcp_established="never")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("999999h").nothing_ends()
     assert play.firewall.next_deadline() is None
     play.client("A", 1).stays("ESTABLISHED")
@@ -480,13 +480,13 @@ def test_never(play):
 def test_a_lifetime_of_zero_ends_at_once(play):
     """This device keeps nothing after the close; the last ACK still passes."""
     play.under(tcp_time_wait="0s", tcp_closed="0s")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
     play.server("FA").moves_to("LAST_ACK")
     play.client("A").moves_to("TIME_WAIT").ends("closed_by_fin").ends_ago("0s")
-    assert play.talk.find() is None
+    assert play.conversation.find() is None
     play.server("A").dropped("unknown_packet")
-    again = play.talk.again().establish()
+    again = play.conversation.again().establish()
     again.server("R").moves_to("CLOSE").ends("closed_by_rst")
     assert play.firewall.next_deadline() is None
 

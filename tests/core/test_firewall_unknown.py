@@ -13,7 +13,7 @@ def test_by_default_it_is_dropped_silently(play, flags):
     """The sender waits, repeats, and gives up after a quarter of an hour."""
     for end in (play.client, play.server):
         end(flags).dropped("unknown_packet").says_nothing()
-    assert play.talk.find() is None
+    assert play.conversation.find() is None
 
 
 @pytest.mark.parametrize(("flags", "bits"), [("PA", 0x18), ("FA", 0x11), ("R", 0x04)])
@@ -75,9 +75,9 @@ def test_the_firewall_signs_its_rejections_with_its_own_address(play):
 def test_nobody_is_told_of_a_datagram_to_a_group(play):
     """Every member would be: ICMP forbids errors about multicast (RFC 1122 section 3.2.2)."""
     play.under(rules=[rule("reject")])
-    talk = play.udp()
-    talk.address[OUTSIDE] = wire.address({4: "224.0.0.251", 6: "ff02::fb"}[play.version])
-    talk.client().dropped("rejected").says_nothing()
+    conversation = play.udp()
+    conversation.address[OUTSIDE] = wire.address({4: "224.0.0.251", 6: "ff02::fb"}[play.version])
+    conversation.client().dropped("rejected").says_nothing()
 
 
 def test_without_a_session_the_rules_are_not_asked(play):
@@ -112,7 +112,7 @@ def test_only_a_plain_ack_is_picked_up(play, flags):
     """Anything else is the end of something, or a lie."""
     play.under(inside="pick-up")
     play.client(flags).dropped("unknown_packet", "drop").says_nothing()
-    assert play.talk.find() is None
+    assert play.conversation.find() is None
 
 
 def test_the_rules_still_count(play):
@@ -144,7 +144,7 @@ def test_a_syn_is_never_unknown(play):
 def test_the_packet_that_finds_the_session_expired(play):
     """The hour is over: the first packet after it is unknown, even if nobody has swept yet."""
     play.under(inside="reset")
-    play.talk.establish()
+    play.conversation.establish()
     play.pass_unswept("1h")
     outcome = play.client("A", 10).dropped("unknown_packet", "reset")
     outcome.expires("ESTABLISHED").ends_ago("0s").says("client gets R seq 1")
@@ -153,7 +153,7 @@ def test_the_packet_that_finds_the_session_expired(play):
 def test_a_keepalive_after_the_end_is_reset_too(play):
     """So that the application hears of it now and not at its next write."""
     play.under(inside="reset")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("1h").expires("ESTABLISHED")
     play.client("A", seq=0).dropped("unknown_packet", "reset").says("client gets R seq 1")
 
@@ -161,6 +161,6 @@ def test_a_keepalive_after_the_end_is_reset_too(play):
 def test_the_answer_to_a_first_fragment(play):
     """It has ports and numbers, so it can be answered."""
     play.under(inside="reset")
-    data = play.talk.segment(INSIDE, "A", 1, 700, 604, fragment=(7, 0, True))
+    data = play.conversation.segment(INSIDE, "A", 1, 700, 604, fragment=(7, 0, True))
     outcome = play.receives(data, INSIDE).dropped("unknown_packet", "reset")
     outcome.says("client gets R seq 700")

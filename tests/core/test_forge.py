@@ -208,7 +208,7 @@ def test_whatever_the_firewall_says_is_a_right_packet(play):
         *play.client("A", 10).dropped("unknown_packet", "reset").effects[1:],
         *play.server("A", 10).dropped("unknown_packet", "reject").effects[1:],
     ]
-    play.talk.again().establish()
+    play.conversation.again().establish()
     spoken += play.wait("1h").expires("ESTABLISHED").effects[1:]
     assert [effect.zone for effect in spoken] == [INSIDE, OUTSIDE, INSIDE, OUTSIDE]
     assert [effect.kind for effect in spoken] == ["reset", "reject", "reset", "reset"]

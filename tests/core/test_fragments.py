@@ -18,7 +18,7 @@ class Datagram:
 
     def __init__(self, play: Play, number: int = 7, port: int = 40000, size: int = SIZE) -> None:
         self.play = play
-        self.talk = play.udp(port=port)
+        self.conversation = play.udp(port=port)
         self.number = number
         self.bytes = wire.udp(port, 53, bytes(size - 8))
 
@@ -34,9 +34,9 @@ class Datagram:
     def part(self, start, stop, end=INSIDE, *, more=None):
         more = stop < len(self.bytes) if more is None else more
         body = self.bytes[start:stop].ljust(stop - start, b"!")
-        data = self.talk.packet(end, body, fragment=(self.number, start // 8, more))
+        data = self.conversation.packet(end, body, fragment=(self.number, start // 8, more))
         line = f"fragment {self.number} {start}:{stop}"
-        return self.play.receives(data, end, line, self.talk)
+        return self.play.receives(data, end, line, self.conversation)
 
 
 def nothing_is_held(play):
@@ -67,7 +67,7 @@ def test_fragments_that_overtake_their_first_one_wait_for_it(play):
 def test_a_packet_that_was_held_is_counted_once_when_its_verdict_is_known(play):
     """By its packets and its octets, whatever the verdict."""
     datagram = Datagram(play)
-    header = len(datagram.talk.packet(INSIDE, b"", fragment=(7, 0, False)))
+    header = len(datagram.conversation.packet(INSIDE, b"", fragment=(7, 0, False)))
     datagram.middle().held()
     firewall = play.firewall
     assert (firewall.packets[Reason.HELD], firewall.octets[Reason.HELD]) == (1, 600 + header)
@@ -108,7 +108,7 @@ def test_fragments_in_the_other_direction_are_another_datagram(play):
 def test_fragments_from_the_other_side_are_another_datagram(play):
     """Somebody outside who pretends to be the client spoils nothing."""
     datagram = Datagram(play)
-    forged = datagram.talk.packet(INSIDE, bytes(600), fragment=(7, 10, True))
+    forged = datagram.conversation.packet(INSIDE, bytes(600), fragment=(7, 10, True))
     play.receives(forged, OUTSIDE).held()
     datagram.first().opens("UDP_UNREPLIED")
     datagram.middle().accepted("fragment")
@@ -130,11 +130,11 @@ def test_a_large_ping(play):
 
 def test_an_error_in_fragments(play):
     """One about a session passes whole; the rest of any other goes nowhere."""
-    play.talk.establish()
+    play.conversation.establish()
     play.now += SECOND
     number = {4: 1, 6: 58}[play.version]
     for asked, reason, rest in (
-        (play.talk, "related", "fragment"),
+        (play.conversation, "related", "fragment"),
         (play.tcp(port=9), "unrelated_icmp", "unknown_fragment"),
     ):
         about = asked.segment(INSIDE, "A", 1, 1, 600)
@@ -184,8 +184,10 @@ def test_a_refused_datagram_may_be_repeated(play):
 def test_a_first_fragment_that_is_no_packet_takes_the_others_along(play):
     """Nobody will put them together without it."""
     body = wire.tcp(40000, 80, "SF", payload=bytes(4))
-    held = play.receives(play.talk.packet(INSIDE, bytes(8), fragment=(7, 3, False)), INSIDE).held()
-    first = play.talk.packet(INSIDE, body, fragment=(7, 0, True))
+    held = play.receives(
+        play.conversation.packet(INSIDE, bytes(8), fragment=(7, 3, False)), INSIDE
+    ).held()
+    first = play.conversation.packet(INSIDE, body, fragment=(7, 0, True))
     play.receives(first, INSIDE).dropped("bad_flags").releases("unknown_fragment", held)
 
 
@@ -199,7 +201,13 @@ def test_later_fragments_are_never_answered(play):
         prohibited
     )
     refused = datagram.last().dropped("unknown_fragment").says_nothing().effects[0]
-    assert refused.flow == (UDP, play.talk.address[INSIDE], 0, play.talk.address[OUTSIDE], 0)
+    assert refused.flow == (
+        UDP,
+        play.conversation.address[INSIDE],
+        0,
+        play.conversation.address[OUTSIDE],
+        0,
+    )
 
 
 def test_what_becomes_of_a_held_packet_says_all_there_is_to_say(play):
@@ -210,11 +218,13 @@ def test_what_becomes_of_a_held_packet_says_all_there_is_to_say(play):
     outcome = datagram.first()
     (released,) = outcome.all(PacketReleased)
     _, refused = outcome.all(PacketRefused)
-    flow = (UDP, play.talk.address[INSIDE], 0, play.talk.address[OUTSIDE], 0)
+    flow = (UDP, play.conversation.address[INSIDE], 0, play.conversation.address[OUTSIDE], 0)
     for effect in (released, refused):
         assert effect.at == play.now
         assert (effect.reason, effect.zone, effect.flow) == (Reason.UNKNOWN_FRAGMENT, INSIDE, flow)
-        assert effect.length == len(datagram.talk.packet(INSIDE, bytes(600), fragment=(7, 1, True)))
+        assert effect.length == len(
+            datagram.conversation.packet(INSIDE, bytes(600), fragment=(7, 1, True))
+        )
     assert released.ticket == middle.decision.ticket
     assert refused.answer.word == "drop"
 
@@ -311,7 +321,7 @@ def test_a_repeated_first_fragment_that_is_refused_refuses_nothing_else(play):
     """It is judged like any packet; what passes by the other one goes on passing."""
     datagram = Datagram(play)
     datagram.first().opens("UDP_UNREPLIED")
-    play.kill(datagram.talk)
+    play.kill(datagram.conversation)
     play.reconfigure(rules=[rule("deny")])
     datagram.first().dropped("denied")
     datagram.middle().accepted("fragment")
@@ -324,8 +334,8 @@ def test_a_tcp_header_in_two_fragments_is_refused(play):
     """Its flags would be in the second one, where no rule looks (RFC 1858 section 3)."""
     segment = wire.tcp(40000, 80, "S", payload=bytes(20))
     parts = [
-        play.talk.packet(INSIDE, segment[:16], fragment=(7, 0, True)),
-        play.talk.packet(INSIDE, segment[16:], fragment=(7, 2, False)),
+        play.conversation.packet(INSIDE, segment[:16], fragment=(7, 0, True)),
+        play.conversation.packet(INSIDE, segment[16:], fragment=(7, 2, False)),
     ]
     for data in (*parts, *reversed(parts)):
         play.receives(data, INSIDE).dropped("overlapping_fragment").says_nothing()
@@ -334,35 +344,37 @@ def test_a_tcp_header_in_two_fragments_is_refused(play):
 def test_a_fragment_over_the_flags_is_refused(play):
     """It would change what the first one said after it was judged (RFC 3128)."""
     whole = wire.tcp(40000, 80, "A", payload=bytes(20))
-    flags = play.talk.packet(INSIDE, bytes(32), fragment=(7, 1, False))
-    play.talk.establish()
-    play.receives(play.talk.packet(INSIDE, whole, fragment=(8, 0, True)), INSIDE)
+    flags = play.conversation.packet(INSIDE, bytes(32), fragment=(7, 1, False))
+    play.conversation.establish()
+    play.receives(play.conversation.packet(INSIDE, whole, fragment=(8, 0, True)), INSIDE)
     play.receives(flags, INSIDE).dropped("overlapping_fragment")
-    first = play.talk.packet(INSIDE, whole, fragment=(7, 0, True))
+    first = play.conversation.packet(INSIDE, whole, fragment=(7, 0, True))
     play.receives(first, INSIDE).dropped("overlapping_fragment")
 
 
 def test_options_in_the_second_fragment_are_refused(play):
     """A header is whole or it is none (RFC 7112)."""
     segment = wire.tcp(40000, 80, "S", options=wire.MSS + wire.SACK_PERMITTED)
-    cut = play.talk.packet(INSIDE, segment[:24], fragment=(7, 0, True))
+    cut = play.conversation.packet(INSIDE, segment[:24], fragment=(7, 0, True))
     play.receives(cut, INSIDE).dropped("overlapping_fragment")
 
 
 def test_a_router_sees_through_it_as_well(play):
     """RFC 1858 and RFC 3128 were written for them; otherwise they know of no datagram."""
     play.under(mode="acl", rules=[rule("allow", protocols=[6], ports=((80, 80),))])
-    talk = play.talk
+    conversation = play.conversation
     segment = wire.tcp(40000, 80, "S", payload=bytes(20))
-    first = talk.packet(INSIDE, segment, fragment=(7, 0, True))
-    later = talk.packet(INSIDE, bytes(8), fragment=(7, 5, False))
+    first = conversation.packet(INSIDE, segment, fragment=(7, 0, True))
+    later = conversation.packet(INSIDE, bytes(8), fragment=(7, 5, False))
     for data in (later, first, later, first):
         play.receives(data, INSIDE).accepted("permitted")
     for body, offset in ((segment[:16], 0), (bytes(32), 1)):
-        data = talk.packet(INSIDE, body, fragment=(7, offset, True))
+        data = conversation.packet(INSIDE, body, fragment=(7, offset, True))
         play.receives(data, INSIDE).dropped("overlapping_fragment")
     strange = wire.tcp(40000, 80, "SF", payload=bytes(4))
-    play.receives(talk.packet(INSIDE, strange, fragment=(7, 0, True)), INSIDE).dropped("bad_flags")
+    play.receives(conversation.packet(INSIDE, strange, fragment=(7, 0, True)), INSIDE).dropped(
+        "bad_flags"
+    )
     assert play.wait("1h").effects == ()
 
 
@@ -373,12 +385,14 @@ class Segment:
     """A TCP segment of the client, cut after `first` octets of its data."""
 
     def __init__(self, play: Play, data: int, first: int, flags: str = "A") -> None:
-        body = play.talk.segment(INSIDE, flags, 1, 1, data)
+        body = play.conversation.segment(INSIDE, flags, 1, 1, data)
         body = body[-20 - data :]
         self.play = play
         self.parts = [
-            play.talk.packet(INSIDE, body[: 20 + first], fragment=(7, 0, True)),
-            play.talk.packet(INSIDE, body[20 + first :], fragment=(7, (20 + first) // 8, False)),
+            play.conversation.packet(INSIDE, body[: 20 + first], fragment=(7, 0, True)),
+            play.conversation.packet(
+                INSIDE, body[20 + first :], fragment=(7, (20 + first) // 8, False)
+            ),
         ]
 
     def send(self, index):
@@ -389,7 +403,7 @@ class Segment:
 @pytest.mark.parametrize("flags", ["A", "FA"])
 def test_the_whole_of_a_segment_in_fragments_may_be_acknowledged(play, order, flags):
     """Its first fragment alone does not say where it ends."""
-    play.talk.establish()
+    play.conversation.establish()
     segment = Segment(play, 3000, 1428, flags)
     for index in order:
         segment.send(index)
@@ -400,7 +414,7 @@ def test_the_whole_of_a_segment_in_fragments_may_be_acknowledged(play, order, fl
 
 def test_a_segment_that_is_not_there_whole_is_not_acknowledged_whole(play):
     """Before its end has come."""
-    play.talk.establish()
+    play.conversation.establish()
     Segment(play, 3000, 1428).send(0).accepted("session")
     play.server("A", ack=1429).accepted("session")
     play.server("A", ack=3001).dropped("out_of_window")
@@ -408,16 +422,16 @@ def test_a_segment_that_is_not_there_whole_is_not_acknowledged_whole(play):
 
 def test_a_segment_whose_session_has_ended_meanwhile(play):
     """There is nothing left to learn."""
-    play.talk.establish()
+    play.conversation.establish()
     segment = Segment(play, 3000, 1428)
     segment.send(0)
-    play.kill(play.talk)
+    play.kill(play.conversation)
     segment.send(1).accepted("fragment")
 
 
 def test_a_segment_in_fragments_beyond_the_window(play):
     """The sender may have known of a larger window: bounds move as for a whole segment."""
-    play.talk.client("S").opens("SYN_SENT")
+    play.conversation.client("S").opens("SYN_SENT")
     play.server("SA", window=2000).moves_to("SYN_RECV")
     play.client("A").moves_to("ESTABLISHED")
     segment = Segment(play, 3000, 1428)
@@ -429,11 +443,11 @@ def test_a_segment_in_fragments_beyond_the_window(play):
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_segment_in_fragments_from_the_server(play, order):
     """Either direction has its own end."""
-    play.talk.establish()
-    body = play.talk.segment(OUTSIDE, "A", 1, 1, 1000)[-1020:]
+    play.conversation.establish()
+    body = play.conversation.segment(OUTSIDE, "A", 1, 1, 1000)[-1020:]
     parts = [
-        play.talk.packet(OUTSIDE, body[:800], fragment=(9, 0, True)),
-        play.talk.packet(OUTSIDE, body[800:], fragment=(9, 100, False)),
+        play.conversation.packet(OUTSIDE, body[:800], fragment=(9, 0, True)),
+        play.conversation.packet(OUTSIDE, body[800:], fragment=(9, 100, False)),
     ]
     for index in order:
         play.receives(parts[index], OUTSIDE)

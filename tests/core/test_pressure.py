@@ -38,9 +38,9 @@ def test_timers_are_halved_above_the_mark(play):
 def test_below_the_mark_timers_are_as_they_were(play):
     """Whoever is left lives as long as its state says."""
     pressed(play, "accelerate", tcp_closed="0s")
-    talks = crowd(play, 8)
+    conversations = crowd(play, 8)
     play.wait("29m").nothing_ends()
-    talks[0].client("R", seq=1).moves_to("CLOSE")
+    conversations[0].client("R", seq=1).moves_to("CLOSE")
     play.wait("30m").nothing_ends()
     play.wait("1m").expires(*["ESTABLISHED"] * 7)
 
@@ -56,19 +56,21 @@ def test_the_factor_is_a_setting(play):
 def test_a_packet_never_passes_on_a_session_that_pressure_has_ended(play):
     """Whether the walk over the table has come to it or not."""
     pressed(play, "accelerate")
-    talks = crowd(play, 8)
+    conversations = crowd(play, 8)
     play.pass_unswept("30m")
-    late = talks[3].client("A", 1).dropped("unknown_packet")
+    late = conversations[3].client("A", 1).dropped("unknown_packet")
     late.expires("ESTABLISHED").ends_ago("0s")
 
 
 def test_no_error_passes_on_a_session_that_pressure_has_ended(play):
     """It is about a packet of a conversation that nobody remembers."""
     pressed(play, "accelerate")
-    talks = crowd(play, 8)
+    conversations = crowd(play, 8)
     play.pass_unswept("30m")
     data = wire.icmp_error(
-        talks[3].address[OUTSIDE], talks[3].address[INSIDE], talks[3].segment(INSIDE, "A", 1, 1)
+        conversations[3].address[OUTSIDE],
+        conversations[3].address[INSIDE],
+        conversations[3].segment(INSIDE, "A", 1, 1),
     )
     play.receives(data, OUTSIDE).dropped("unrelated_icmp").expires("ESTABLISHED")
 
@@ -132,10 +134,10 @@ def test_at_the_end_of_the_scale_nothing_is_left(play):
 def test_timers_are_cut_between_two_watermarks(play):
     """Junos: from the high watermark on, until the table is below the low one."""
     pressed(play, "early-ageout", start=80, stop=50, early_ageout=20 * SECOND)
-    talks = crowd(play, 8)
+    conversations = crowd(play, 8)
     play.wait("19s").nothing_ends()
-    for talk in talks[:5]:
-        talk.client("A", 1).stays("ESTABLISHED")
+    for conversation in conversations[:5]:
+        conversation.client("A", 1).stays("ESTABLISHED")
     play.wait("1s").expires(*["ESTABLISHED"] * 3)  # five are left: not below the low one
     play.wait("18s").nothing_ends()
     play.wait("1s").expires("ESTABLISHED")  # four are: the others live on

@@ -9,7 +9,7 @@ from tests.kit.play import INSIDE, duration, rule
 
 def test_the_same_policy_changes_nothing(play):
     """Saving the file twice is harmless."""
-    play.talk.establish()
+    play.conversation.establish()
     assert play.reconfigure().nothing_ends().effects == ()
     play.wait("3599s").nothing_ends()
     play.wait("1s").expires("ESTABLISHED")
@@ -17,7 +17,7 @@ def test_the_same_policy_changes_nothing(play):
 
 def test_a_longer_timeout_is_for_open_sessions_too(play):
     """The operator raises it because of the connections there are."""
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("59m")
     play.reconfigure(tcp_established="2h").nothing_ends()
     play.wait("60m").nothing_ends()
@@ -27,7 +27,7 @@ def test_a_longer_timeout_is_for_open_sessions_too(play):
 
 def test_a_shorter_timeout_is_too(play):
     """And the daemon is told to look earlier."""
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("1m")
     play.reconfigure(tcp_established="5m").nothing_ends()
     assert play.firewall.next_deadline() <= play.now + duration("4m")
@@ -42,13 +42,13 @@ def test_a_session_that_is_too_old_for_the_new_timeout(play):
     ended = play.reconfigure(tcp_established="10m").effects
     assert [(each.at, each.reason.word) for each in ended] == [(play.now, "expired")] * 2
     assert play.firewall.next_deadline() is None
-    for talk in (first, second):
-        talk.client("A", 1).dropped("unknown_packet")
+    for conversation in (first, second):
+        conversation.client("A", 1).dropped("unknown_packet")
 
 
 def test_a_session_that_was_dead_stays_dead(play):
     """A late sweep changes nothing: what had expired is not raised by a longer timeout."""
-    play.talk.establish()
+    play.conversation.establish()
     play.pass_unswept("61m")
     play.reconfigure(tcp_established="2h").expires("ESTABLISHED").ends_ago("1m")
     play.client("A", 1).dropped("unknown_packet")
@@ -57,7 +57,7 @@ def test_a_session_that_was_dead_stays_dead(play):
 def test_from_never_and_to_never(play):
     """Both are lifetimes like any other."""
     play.under(tcp_established="never")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("999h").nothing_ends()
     play.reconfigure(tcp_established="1000h").nothing_ends()
     play.wait("59m")
@@ -68,7 +68,7 @@ def test_from_never_and_to_never(play):
 
 def test_what_happens_at_expiry(play):
     """The policy of the moment of expiry counts."""
-    play.talk.establish()
+    play.conversation.establish()
     play.server("A", 10)
     play.reconfigure(at_expiry="reset-reply")
     play.wait("1h").expires("ESTABLISHED").says("server gets RA seq 1 ack 11")
@@ -86,7 +86,7 @@ def test_what_unknown_packets_get(play):
 
 def test_new_rules_are_for_new_sessions(play):
     """What is open stays open."""
-    play.talk.establish()
+    play.conversation.establish()
     play.reconfigure(rules=[rule("deny")])
     play.client("A", 1).stays("ESTABLISHED")
     play.tcp(port=1).client("S").dropped("denied")
@@ -95,7 +95,7 @@ def test_new_rules_are_for_new_sessions(play):
 def test_a_session_follows_the_timeout_of_its_rule(play):
     """The rule at the same place."""
     play.under(rules=[rule("deny", ports=((81, 81),)), rule("allow", idle_timeout="4h")])
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("2h").nothing_ends()
     play.reconfigure(rules=[rule("allow"), rule("allow", idle_timeout="3h")])
     play.wait("59m").nothing_ends()
@@ -105,7 +105,7 @@ def test_a_session_follows_the_timeout_of_its_rule(play):
 def test_a_rule_loses_its_timeout(play):
     """Then the general one counts."""
     play.under(rules=[rule("allow", idle_timeout="4h")])
-    play.talk.establish()
+    play.conversation.establish()
     play.reconfigure(rules=[rule("allow")])
     (ended,) = play.wait("1h").expires("ESTABLISHED").effects
     assert ended.rule == 0
@@ -114,10 +114,10 @@ def test_a_rule_loses_its_timeout(play):
 def test_a_rule_is_removed(play):
     """Its sessions are like those that the default let in."""
     play.under(rules=[rule("deny", ports=((81, 81),)), rule("allow", idle_timeout="4h")])
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("30m")
     play.reconfigure(rules=[rule("allow")]).nothing_ends()
-    assert play.talk.session.rule is None
+    assert play.conversation.session.rule is None
     play.client("A", 1).stays("ESTABLISHED")
     (ended,) = play.wait("1h").expires("ESTABLISHED").effects
     assert ended.rule is None
@@ -130,7 +130,7 @@ def test_a_smaller_table_evicts_at_once(play):
     """By the policy: who was quiet longest."""
     first, second, third = (play.tcp(port=port).establish() for port in (1, 2, 3))
     first.client("A", 1)
-    play.reconfigure(capacity=1).ends("evicted", "evicted").ends_talks(second, third)
+    play.reconfigure(capacity=1).ends("evicted", "evicted").ends_conversations(second, third)
     assert first.state == "ESTABLISHED"
 
 
@@ -139,7 +139,7 @@ def test_the_dead_go_first(play):
     dead, living = play.tcp(port=1), play.tcp(port=2).establish()
     dead.client("S")
     play.pass_unswept("31s")
-    play.reconfigure(capacity=1).expires("SYN_SENT").ends_ago("1s").ends_talks(dead)
+    play.reconfigure(capacity=1).expires("SYN_SENT").ends_ago("1s").ends_conversations(dead)
     assert living.state == "ESTABLISHED"
 
 
@@ -151,7 +151,9 @@ def test_sessions_that_the_new_timeouts_end_go_before_those_they_do_not(play):
     play.wait("11s")
     quiet.client("A", 1)
     other = play.tcp(port=3).establish()
-    play.reconfigure(capacity=2, tcp_syn_sent="10s").expires("SYN_SENT").ends_talks(half_open)
+    play.reconfigure(capacity=2, tcp_syn_sent="10s").expires("SYN_SENT").ends_conversations(
+        half_open
+    )
     assert (quiet.state, other.state) == ("ESTABLISHED", "ESTABLISHED")
 
 
@@ -159,10 +161,10 @@ def test_sessions_that_the_new_timeouts_end_go_before_those_they_do_not(play):
 def test_a_policy_that_spares_all_must_choose_here(play, when_full):
     """The oldest go: the table never holds more than it may."""
     play.under(when_full=when_full)
-    talks = [play.tcp(port=port).establish() for port in (1, 2, 3)]
-    play.reconfigure(when_full=when_full, capacity=1).ends_talks(*talks[:2])
-    assert talks[2].state == "ESTABLISHED"
-    play.reconfigure(when_full=when_full, capacity=0).ends_talks(talks[2])
+    conversations = [play.tcp(port=port).establish() for port in (1, 2, 3)]
+    play.reconfigure(when_full=when_full, capacity=1).ends_conversations(*conversations[:2])
+    assert conversations[2].state == "ESTABLISHED"
+    play.reconfigure(when_full=when_full, capacity=0).ends_conversations(conversations[2])
 
 
 # -- the policy for a full table --
@@ -177,9 +179,9 @@ def test_a_new_policy_knows_how_quiet_the_sessions_were(play):
     play.wait("1s")
     first.client("A", 1)
     play.reconfigure(capacity=3, when_full="evict-lru").nothing_ends()
-    play.tcp(port=4).client("S").opens("SYN_SENT").ends_talks(third)
+    play.tcp(port=4).client("S").opens("SYN_SENT").ends_conversations(third)
     second.client("A", 1).stays("ESTABLISHED")
-    play.tcp(port=5).client("S").opens("SYN_SENT").ends_talks(first)
+    play.tcp(port=5).client("S").opens("SYN_SENT").ends_conversations(first)
 
 
 def test_a_new_policy_knows_who_is_assured(play):
@@ -191,7 +193,7 @@ def test_a_new_policy_knows_who_is_assured(play):
     third.establish()
     play.reconfigure(capacity=3, when_full="evict-unassured")
     new = play.tcp(port=4)
-    new.client("S").opens("SYN_SENT").ends_talks(half_open)
+    new.client("S").opens("SYN_SENT").ends_conversations(half_open)
     new.server("SA").moves_to("SYN_RECV")
     new.client("A").moves_to("ESTABLISHED")
     play.tcp(port=5).client("S").dropped("table_full")
@@ -202,10 +204,10 @@ def test_a_new_policy_knows_who_is_assured(play):
 def test_from_any_policy_to_any_other(play, before, after):
     """And sessions that were opened under the old one end under the new one."""
     play.under(capacity=3, when_full=before, choose=lambda n: n - 1)
-    talks = [play.tcp(port=port).establish() for port in (1, 2, 3)]
+    conversations = [play.tcp(port=port).establish() for port in (1, 2, 3)]
     play.reconfigure(capacity=3, when_full=after)
-    talks[0].client("R", seq=1).moves_to("CLOSE")
-    play.kill(talks[2]).ends("killed")
+    conversations[0].client("R", seq=1).moves_to("CLOSE")
+    play.kill(conversations[2]).ends("killed")
     play.wait("10s").expires("CLOSE")
     for port in (4, 5, 6):
         play.tcp(port=port).client("S")
@@ -217,7 +219,7 @@ def test_the_old_policy_is_not_told_any_more(play):
     """LRU listens to every packet; reject-new does not, nor to those of sessions it never saw."""
     play.under(capacity=2)
     play.reconfigure(capacity=2, when_full="reject-new")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 1).stays("ESTABLISHED")
 
 
@@ -226,7 +228,7 @@ def test_the_old_policy_is_not_told_any_more(play):
 
 def test_a_change_of_mode_empties_the_table(play):
     """What a router forgets, a firewall has never known."""
-    play.talk.establish()
+    play.conversation.establish()
     datagram = play.udp()
     body = wire.udp(40000, 53, bytes(1000))
     first = datagram.packet(INSIDE, body[:800], fragment=(1, 0, True))

@@ -221,7 +221,7 @@ def test_a_rule_has_its_own_idle_timeout(play):
     play.wait("30s").expires("SYN_SENT")
     database.again().establish()
     web.establish()
-    play.wait("1h").expires("ESTABLISHED").ends_talks(web)
+    play.wait("1h").expires("ESTABLISHED").ends_conversations(web)
     play.wait("2h").nothing_ends()
     database.again().client("FA", seq=1).moves_to("FIN_WAIT")
     play.wait("2m").expires("FIN_WAIT")
@@ -230,9 +230,9 @@ def test_a_rule_has_its_own_idle_timeout(play):
 def test_a_rule_may_be_stricter_than_the_rest(play):
     """Ten seconds for DNS."""
     play.under(rules=[rule("allow", protocols=[UDP], idle_timeout="10s")])
-    talk = play.udp()
-    talk.client().opens("UDP_UNREPLIED")
-    talk.server().moves_to("UDP_REPLIED")
+    conversation = play.udp()
+    conversation.client().opens("UDP_UNREPLIED")
+    conversation.server().moves_to("UDP_REPLIED")
     play.wait("9.9s").nothing_ends()
     play.wait("0.1s").expires("UDP_REPLIED")
 

@@ -32,8 +32,8 @@ def test_its_ends_stand_where_it_was_opened_from():
         assert one.zone_of_end(Direction.REPLY) is zone.other
 
 
-def test_only_tcp_has_a_talk_with_numbers():
-    """The ends of the session are those of the talk."""
+def test_only_tcp_has_a_connection_with_numbers():
+    """The ends of the session are those of the conversation."""
     tcp, udp = session(), session(protocol=UDP)
     assert tcp.ends is tcp.tcp.ends
     assert {type(end) for end in tcp.ends} == {TcpEndpoint}

@@ -25,12 +25,12 @@ from tests.kit.play import CLIENT, INSIDE, SERVER, remembered, rule, snapshot
 def test_a_peer_without_state_knows_nothing(play):
     """The cheap pair: every connection ends with the box, and its ends find out later."""
     play.under(at_expiry="reset-both", inside="reset")
-    play.talk.establish()
+    play.conversation.establish()
     play.udp().client()
     play.fail_over().ends("failed_over", "failed_over").says_nothing()
     assert play.firewall.next_deadline() is None
     play.client("A", 1).dropped("unknown_packet", "reset")
-    play.talk.again().client("S").opens("SYN_SENT")
+    play.conversation.again().client("S").opens("SYN_SENT")
 
 
 def test_later_fragments_do_not_pass_on_the_credit_of_the_other_box(play):
@@ -46,7 +46,7 @@ def test_later_fragments_do_not_pass_on_the_credit_of_the_other_box(play):
 def test_a_failover_claims_no_dead(play):
     """What had expired before, unnoticed, has expired, with its RST."""
     play.under(at_expiry="reset-original", lag="5s")
-    play.talk.establish()
+    play.conversation.establish()
     play.server("A", 1)
     play.pass_unswept("61m")
     play.fail_over().ends("expired").ends_ago("1m").says("client gets RA seq 1 ack 1")
@@ -58,13 +58,13 @@ def test_a_failover_claims_no_dead(play):
 def test_a_connection_survives_with_a_peer_that_knows_it(play):
     """Nobody notices: same session, same number, its counters go on."""
     play.under(lag="0s")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100)
-    number = play.talk.session.id
+    number = play.conversation.session.id
     play.fail_over().nothing_ends()
     play.server("A", 10).stays("ESTABLISHED")
     play.client("A", 5).stays("ESTABLISHED")
-    session = play.talk.session
+    session = play.conversation.session
     assert (session.id, session.assured) == (number, True)
     assert [end.packets for end in session.ends] == [4, 2]
 
@@ -72,7 +72,7 @@ def test_a_connection_survives_with_a_peer_that_knows_it(play):
 def test_no_packet_moves_a_session_back(play):
     """A log that tells who closed must not take the failover for one of the ends."""
     play.under(lag="5s")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("10s")
     play.client("FA").moves_to("FIN_WAIT")
     (changed,) = play.fail_over().all(StateChanged)
@@ -83,7 +83,7 @@ def test_no_packet_moves_a_session_back(play):
 def test_timers_begin_anew(play):
     """No peer hears of every packet: what nearly had expired has its whole time again."""
     play.under(lag="0s")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("59m")
     play.fail_over()
     play.wait("59m").nothing_ends()
@@ -93,7 +93,7 @@ def test_timers_begin_anew(play):
 def test_numbers_are_not_known_and_never_checked_again(play):
     """As after a pick-up: what is far outside the window passes."""
     play.under(lag="0s")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100, seq=10**6).dropped("out_of_window")
     play.fail_over()
     play.client("A", 100, seq=10**6).stays("ESTABLISHED")
@@ -104,7 +104,7 @@ def test_numbers_are_not_known_and_never_checked_again(play):
 def test_nobody_is_reset_at_expiry_who_has_not_spoken_since(play):
     """The peer could not make a RST that is believed: it knows no number."""
     play.under(lag="0s", at_expiry="reset-both")
-    play.talk.establish()
+    play.conversation.establish()
     play.fail_over()
     play.wait("1h").expires("ESTABLISHED").says_nothing()
 
@@ -112,7 +112,7 @@ def test_nobody_is_reset_at_expiry_who_has_not_spoken_since(play):
 def test_one_segment_is_enough_to_know_what_a_rst_must_carry(play):
     """It has its own next number and the one that it expects."""
     play.under(lag="0s", at_expiry="reset-both")
-    play.talk.establish()
+    play.conversation.establish()
     play.fail_over()
     play.client("A", 10)
     lines = "client gets RA seq 1 ack 11", "server gets R seq 11"
@@ -129,7 +129,7 @@ def test_a_handshake_goes_on_wherever_it_was(play, steps):
     play.fail_over().nothing_ends()
     for step in handshake[steps:]:
         step().accepted("session")
-    assert play.talk.state == "ESTABLISHED"
+    assert play.conversation.state == "ESTABLISHED"
 
 
 def test_a_repeated_syn_begins_what_the_peer_has_no_numbers_of(play):
@@ -145,16 +145,16 @@ def test_a_repeated_syn_begins_what_the_peer_has_no_numbers_of(play):
 def test_a_close_goes_on_and_its_tuple_can_be_used_again(play):
     """Who closed first belongs to the state, and the state is replicated."""
     play.under(lag="0s")
-    play.talk.establish().close()
+    play.conversation.establish().close()
     play.fail_over().nothing_ends()
-    outcome = play.talk.again().client("S")
+    outcome = play.conversation.again().client("S")
     outcome.ends("reused").opens("SYN_SENT")
 
 
 def test_a_rst_is_believed_when_the_numbers_are_not_known(play):
     """The window cannot tell."""
     play.under(lag="0s")
-    play.talk.establish()
+    play.conversation.establish()
     play.fail_over()
     play.server("R", seq=4711).moves_to("CLOSE")
 
@@ -165,11 +165,11 @@ def test_a_rst_is_believed_when_the_numbers_are_not_known(play):
 def test_a_younger_connection_is_lost_and_an_older_one_is_not(play):
     """The one that was opened while the news was on its way."""
     play.under(lag="5s")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("5s")
     younger = play.tcp(port=1).establish()
     play.wait("4.9s")
-    play.fail_over().ends("failed_over").ends_talks(younger)
+    play.fail_over().ends("failed_over").ends_conversations(younger)
     play.client("A", 1).stays("ESTABLISHED")
     younger.client("A", 1).dropped("unknown_packet")
 
@@ -177,19 +177,19 @@ def test_a_younger_connection_is_lost_and_an_older_one_is_not(play):
 def test_what_the_peer_heard_just_in_time_it_knows(play):
     """It knows what was so exactly `lag` ago, and nothing younger."""
     play.under(lag="5s")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("5s")
     play.fail_over().nothing_ends()
     play.wait("1ns")
     younger = play.tcp(port=1).establish()
     play.wait("4999999999ns")
-    play.fail_over().ends_talks(younger)
+    play.fail_over().ends_conversations(younger)
 
 
 def test_a_lag_can_be_smaller_than_usual(play):
     """This time the link between the two was quicker."""
     play.under(lag="5s")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("1s")
     play.fail_over(lag="1s").nothing_ends()
 
@@ -197,12 +197,12 @@ def test_a_lag_can_be_smaller_than_usual(play):
 def test_states_are_those_of_then(play):
     """An open connection for the peer, which both ends have closed: it keeps it for an hour."""
     play.under(lag="5s")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("10s")
-    play.talk.close()
+    play.conversation.close()
     play.wait("1s")
     play.fail_over().nothing_ends().moves_back("ESTABLISHED")
-    assert play.talk.session.assured
+    assert play.conversation.session.assured
     play.wait("59m").nothing_ends()
     play.wait("1m").expires("ESTABLISHED")
 
@@ -215,21 +215,21 @@ def test_a_session_can_be_half_open_for_the_peer(play):
     play.server("SA")
     play.client("A")
     play.fail_over().moves_back("SYN_SENT")
-    assert not play.talk.session.assured
+    assert not play.conversation.session.assured
     play.wait("30s").expires("SYN_SENT")
 
 
 def test_what_ended_since_is_there_again(play):
     """Closed, and forgotten by both ends, but not by the peer; its story goes on under a new id."""
     play.under(lag="60s")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100)
-    number, opened = play.talk.session.id, play.talk.session.opened
+    number, opened = play.conversation.session.id, play.conversation.session.opened
     play.wait("60s")
-    play.talk.close()
+    play.conversation.close()
     play.wait("15s").expires("TIME_WAIT")
     play.fail_over().nothing_ends().returns("ESTABLISHED")
-    session = play.talk.session
+    session = play.conversation.session
     assert session.id > number
     assert (session.opened, session.zone, session.assured) == (opened, INSIDE, True)
     assert [end.packets for end in session.ends] == [5, 3]
@@ -264,8 +264,8 @@ def other(play):
 def test_what_was_opened_and_ended_since_never_was(play):
     """The peer has heard neither."""
     play.under(lag="5s")
-    play.talk.establish()
-    play.kill(play.talk).ends("killed")
+    play.conversation.establish()
+    play.kill(play.conversation).ends("killed")
     play.fail_over().nothing_ends().returns()
     assert len(play.firewall.table) == 0
 
@@ -273,9 +273,9 @@ def test_what_was_opened_and_ended_since_never_was(play):
 def test_the_old_one_of_a_tuple_that_was_used_again_is_back(play):
     """Its successor is lost, and there is room for one."""
     play.under(lag="5s")
-    play.talk.establish().close()
+    play.conversation.establish().close()
     play.wait("6s")
-    again = play.talk.again()
+    again = play.conversation.again()
     again.client("S").ends("reused")
     play.fail_over().ends("failed_over").returns("TIME_WAIT")
 
@@ -283,10 +283,10 @@ def test_the_old_one_of_a_tuple_that_was_used_again_is_back(play):
 def test_after_the_failover_the_other_one_is_told_everything(play):
     """A second one at once changes nothing more."""
     play.under(lag="5s")
-    play.talk.establish()
+    play.conversation.establish()
     play.fail_over().ends("failed_over")
     younger = play.tcp(port=1).establish()
-    play.fail_over().ends_talks(younger).returns()
+    play.fail_over().ends_conversations(younger).returns()
 
 
 def test_what_comes_back_fits_into_the_table(play):
@@ -304,7 +304,7 @@ def test_what_comes_back_fits_into_the_table(play):
 def test_a_router_has_nothing_to_take_over(play):
     """The mode was changed while the peer was not looking."""
     play.under(lag="5s")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("5s")
     play.reconfigure(mode="acl").ends("flushed")
     play.fail_over().nothing_ends().returns()
@@ -340,7 +340,7 @@ def test_an_age_is_no_timer_and_goes_on(play):
 def test_timers_of_each_direction_begin_anew(play):
     """However long one of the ends had been quiet."""
     play.under(lag="0s", refresh=RefreshPolicy(tcp=Refresh.EACH), tcp_established="60s")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("30s")
     play.client("A", 1)
     play.fail_over()
@@ -353,12 +353,12 @@ def test_timers_of_each_direction_begin_anew(play):
 def test_probes_that_the_other_box_has_sent_are_forgotten(play):
     """The session has its whole time again, and is asked again after that if its ends can be."""
     play.under(lag="0s", at_expiry="probe", tcp_established="60s")
-    play.talk.establish()
+    play.conversation.establish()
     play.server("A", 1)
     play.wait("60s").nothing_ends()
-    assert play.talk.session.probes_sent == 1
+    assert play.conversation.session.probes_sent == 1
     play.fail_over()
-    assert play.talk.session.probes_sent == 0
+    assert play.conversation.session.probes_sent == 0
     play.wait("59s").nothing_ends()
     play.wait("1s").ends("expired")  # no number is known that an end would answer
 
@@ -405,7 +405,7 @@ def test_what_had_expired_unnoticed_within_the_lag_is_alive_for_the_peer(play):
 def test_what_comes_back_while_it_closes_counts_as_answered(play, steps, state):
     """A full table does not take it for a handshake that was given up."""
     play.under(lag="1s")
-    play.talk.establish()
+    play.conversation.establish()
     close = [
         lambda: play.client("FA"),
         lambda: play.server("A"),
@@ -415,33 +415,33 @@ def test_what_comes_back_while_it_closes_counts_as_answered(play, steps, state):
     for step in close[:steps]:
         step()
     play.wait("1s")
-    play.kill(play.talk)
+    play.kill(play.conversation)
     play.fail_over().returns(state)
-    assert play.talk.session.assured
+    assert play.conversation.session.assured
 
 
-def test_of_a_talk_nothing_is_left_but_that_it_was_picked_up(play):
+def test_of_a_connection_nothing_is_left_but_that_it_was_picked_up(play):
     """Not what was ignored, not what was repeated, not who offered what."""
     play.under(lag="0s")
-    play.talk.establish()
+    play.conversation.establish()
     for _ in range(3):
         play.client("A", 10, seq=1)
     play.client("S", seq=0).is_ignored()
     play.fail_over()
-    talk, fresh = play.talk.session.tcp, TcpConnection()
+    conversation, fresh = play.conversation.session.tcp, TcpConnection()
     fresh.is_liberal = True
-    fresh.last_direction = talk.last_direction
+    fresh.last_direction = conversation.last_direction
     for end in fresh.ends:
         end.is_selective = True
-    assert remembered(talk) == remembered(fresh)
-    for end, blank in zip(talk.ends, fresh.ends, strict=True):
+    assert remembered(conversation) == remembered(fresh)
+    for end, blank in zip(conversation.ends, fresh.ends, strict=True):
         assert end.state() == blank.state()
 
 
 def test_a_keepalive_that_the_other_box_saw_is_not_awaited(play):
     """The next ACK of its end is one like any other, and restarts the timer."""
     play.under(lag="0s", refresh=RefreshPolicy(keepalives=False))
-    play.talk.establish()
+    play.conversation.establish()
     play.server("A", 1)
     play.client("A")
     play.client("A", seq=0).probes()
@@ -479,12 +479,12 @@ def test_beyond_a_bound_the_peer_hears_of_the_oldest_early(monkeypatch):
 def test_everything_that_undoing_touches_is_put_right(play):
     """The table is the same as if the firewall had stood still since, but for timers and ids."""
     play.under(lag="9s")
-    play.talk.establish()
+    play.conversation.establish()
     play.udp(port=1).client()
     play.ping(3).client("echo")
     play.wait("9s")
     before = [(s.key, s.reply_key, s.state, s.rule, s.assured) for s in play.firewall.table]
-    play.talk.close()
+    play.conversation.close()
     play.udp(port=1).server().moves_to("UDP_REPLIED")
     play.udp(port=2).client()
     play.tcp(port=2).establish().close()
@@ -501,15 +501,15 @@ def test_everything_that_undoing_touches_is_put_right(play):
 def test_a_reboot_forgets_everything_and_lets_nothing_pass_until_it_is_over(play):
     """To the nanosecond; and nobody hears of it."""
     play.under(at_expiry="reset-both", inside="reset")
-    play.talk.establish()
+    play.conversation.establish()
     play.udp().client()
     play.reboot("30s").ends("rebooted", "rebooted").says_nothing()
     assert play.firewall.next_deadline() == play.now + 30 * 10**9
     play.client("A", 1).dropped("rebooting")
     play.pass_unswept("29999999999ns")
-    play.talk.again().client("S").dropped("rebooting")
+    play.conversation.again().client("S").dropped("rebooting")
     play.pass_unswept("1ns")
-    play.talk.again().client("S").opens("SYN_SENT")
+    play.conversation.again().client("S").opens("SYN_SENT")
     assert play.firewall.next_deadline() == play.now + 30 * 10**9  # that of the SYN
 
 

@@ -18,23 +18,23 @@ EARLIER, LATER = -(10**6), 10**6
 
 def anew(play, step=LATER):
     """A new connection on the same ports, with numbers that many further on."""
-    new = play.talk.again()
-    new.isn = {zone: (isn + step) % MODULUS for zone, isn in play.talk.isn.items()}
+    new = play.conversation.again()
+    new.isn = {zone: (isn + step) % MODULUS for zone, isn in play.conversation.isn.items()}
     return new
 
 
-def absolute(talk, end, number=0):
+def absolute(conversation, end, number=0):
     """The relative number of this end that is `number` on the wire."""
-    return number - talk.isn[end]
+    return number - conversation.isn[end]
 
 
 def chatted(play):
     """An open connection in which both have sent 1000 octets, all of it acknowledged."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 1000).stays("ESTABLISHED")
     play.server("A", 1000).stays("ESTABLISHED")
     play.client("A").stays("ESTABLISHED")
-    return play.talk.session
+    return play.conversation.session
 
 
 # -- RST --
@@ -68,7 +68,7 @@ def test_a_rst_beyond_the_window(play):
     chatted(play)
     play.server("R", seq=1001 + 65536).is_ignored()
     play.server("R", seq=1001 + 65536 + 65535).dropped("out_of_window")
-    assert play.talk.state == "ESTABLISHED"
+    assert play.conversation.state == "ESTABLISHED"
 
 
 @pytest.mark.parametrize("end", ["client", "server"])
@@ -77,7 +77,7 @@ def test_a_rst_below_what_is_acknowledged_is_refused(play, end):
     chatted(play)
     getattr(play, end)("R", seq=1000).dropped("out_of_window")
     getattr(play, end)("RA", seq=-100_000).dropped("out_of_window")
-    assert play.talk.state == "ESTABLISHED"
+    assert play.conversation.state == "ESTABLISHED"
 
 
 def test_a_rst_that_follows_its_own_data(play):
@@ -99,7 +99,7 @@ def test_a_rst_that_follows_some_of_its_data(play):
 
 def test_a_rst_that_follows_the_data_of_the_other_end(play):
     """The numbers of both ends may be the same by chance; that means nothing."""
-    play.talk.isn = dict.fromkeys(play.talk.isn, 5)
+    play.conversation.isn = dict.fromkeys(play.conversation.isn, 5)
     chatted(play)
     play.client("A", 100).stays("ESTABLISHED")
     play.server("R", seq=1101).stays("ESTABLISHED")
@@ -128,7 +128,7 @@ def test_the_numbers_of_a_rst_are_not_believed_for_anything_else(play):
 def test_a_rst_that_acknowledges_zero(play, end):
     """Some stacks set ACK and no number: taken as if it were not set."""
     chatted(play)
-    play.talk.send(end, "RA", ack=absolute(play.talk, end.other)).moves_to("CLOSE")
+    play.conversation.send(end, "RA", ack=absolute(play.conversation, end.other)).moves_to("CLOSE")
 
 
 def test_a_rst_that_acknowledges_what_was_never_sent(play):
@@ -153,22 +153,22 @@ def test_while_closing_any_rst_is_believed(play, packets, state, seq):
     chatted(play)
     for who, flags in map(str.split, packets):
         getattr(play, who)(flags)
-    assert play.talk.state == state
+    assert play.conversation.state == state
     play.server("RA", seq=seq, ack=500_000).accepted("session")
-    assert play.talk.state == "CLOSE"
+    assert play.conversation.state == "CLOSE"
 
 
 def test_a_refused_connection(play):
     """A RST that answers a SYN has number zero, and acknowledges the SYN."""
     play.client("S").opens("SYN_SENT")
-    play.server("RA", seq=absolute(play.talk, OUTSIDE), ack=2).dropped("out_of_window")
-    play.server("RA", seq=absolute(play.talk, OUTSIDE), ack=1).moves_to("CLOSE")
+    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=2).dropped("out_of_window")
+    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=1).moves_to("CLOSE")
 
 
 def test_a_syn_that_is_taken_back_with_number_zero(play):
     """Some proxies do; nobody has answered, so nobody is hurt."""
     play.client("S").opens("SYN_SENT")
-    play.client("R", seq=absolute(play.talk, INSIDE)).moves_to("CLOSE")
+    play.client("R", seq=absolute(play.conversation, INSIDE)).moves_to("CLOSE")
 
 
 def test_a_syn_that_is_taken_back_with_any_other_number(play):
@@ -183,8 +183,8 @@ def test_a_rst_with_number_zero_while_the_connection_opens(play):
     play.client("S").opens("SYN_SENT")
     play.server("S").moves_to("SYN_SENT2")
     play.client("SA", seq=0).moves_to("SYN_RECV")
-    play.server("R", seq=absolute(play.talk, OUTSIDE)).is_ignored().changes_nothing()
-    play.server("R", seq=absolute(play.talk, OUTSIDE) + 1).dropped("out_of_window")
+    play.server("R", seq=absolute(play.conversation, OUTSIDE)).is_ignored().changes_nothing()
+    play.server("R", seq=absolute(play.conversation, OUTSIDE) + 1).dropped("out_of_window")
 
 
 def test_any_rst_in_the_window_ends_a_connection_that_is_opening(play):
@@ -216,7 +216,7 @@ def test_what_an_ignored_answer_has_told(play):
     play.client("S").opens("SYN_SENT")
     play.server("A", seq=5000, ack=1).is_ignored()
     play.client("S", seq=0).stays("SYN_SENT")
-    answered = play.talk.isn[OUTSIDE] + 5000 - play.talk.isn[INSIDE]
+    answered = play.conversation.isn[OUTSIDE] + 5000 - play.conversation.isn[INSIDE]
     play.server("RA", seq=10**9, ack=answered).moves_to("CLOSE")
 
 
@@ -240,7 +240,7 @@ def test_a_rst_half_the_circle_away(play):
 def test_a_number_of_zero_means_nothing_once_the_connection_is_open(play):
     """It is a number like all others, and old."""
     chatted(play)
-    play.server("R", seq=absolute(play.talk, OUTSIDE)).dropped("out_of_window")
+    play.server("R", seq=absolute(play.conversation, OUTSIDE)).dropped("out_of_window")
 
 
 def test_without_the_check_any_rst_is_believed(play):
@@ -287,7 +287,7 @@ def test_both_ends_have_forgotten_and_the_firewall_follows(play, step):
     new.client("A", 300).stays("ESTABLISHED")
     new.server("A", 500).stays("ESTABLISHED")
     new.client("A").stays("ESTABLISHED")
-    play.talk = new
+    play.conversation = new
     play.wait("1h").expires("ESTABLISHED").says(
         "client gets RA seq 501 ack 301", "server gets RA seq 301 ack 501"
     )
@@ -318,7 +318,7 @@ def test_a_syn_ack_for_another_syn_is_not_followed(play):
     new.client("S").is_ignored()
     new.server("SA", ack=2).is_ignored()
     new.server("SA", seq=0, ack=1).is_ignored()  # the one before was the last that was ignored
-    assert play.talk.state == "ESTABLISHED"
+    assert play.conversation.state == "ESTABLISHED"
     assert [end.state() for end in session.ends] == before
     play.client("A", 10).stays("ESTABLISHED")
 
@@ -327,7 +327,7 @@ def test_a_syn_ack_that_answers_no_syn_is_not_followed(play):
     """It acknowledges what the client has sent last, but that was data."""
     chatted(play)
     play.server("SA", seq=5_000_000, ack=1001).is_ignored()
-    assert play.talk.state == "ESTABLISHED"
+    assert play.conversation.state == "ESTABLISHED"
 
 
 def test_nobody_answers_their_own_syn(play):
@@ -363,7 +363,7 @@ def test_late_repeats_of_the_handshake_begin_nothing(play):
     before = [end.state() for end in session.ends]
     play.client("S", seq=0).is_ignored()
     play.server("SA", seq=0, ack=1).is_ignored()
-    assert play.talk.state == "ESTABLISHED"
+    assert play.conversation.state == "ESTABLISHED"
     assert [end.state() for end in session.ends] == before
     play.client("A", 10, seq=1001).stays("ESTABLISHED")
 
@@ -373,7 +373,7 @@ def test_the_server_has_forgotten_and_says_so(play):
     chatted(play)
     new = anew(play)
     new.client("S").is_ignored()
-    new.server("RA", seq=absolute(play.talk, OUTSIDE), ack=1).moves_to("CLOSE")
+    new.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=1).moves_to("CLOSE")
 
 
 def test_a_rst_after_an_ignored_syn_that_does_not_answer_it(play):
@@ -392,7 +392,7 @@ def test_a_syn_after_a_rst_of_the_other_end_is_a_new_connection_if_it_is_answere
     play.server("R").moves_to("CLOSE")
     new = anew(play)
     new.client("S").is_ignored()
-    assert play.talk.state == "CLOSE"
+    assert play.conversation.state == "CLOSE"
     new.server("SA").moves_to("SYN_RECV")
     new.client("A").moves_to("ESTABLISHED")
     new.server("A", 100).stays("ESTABLISHED")
@@ -457,7 +457,7 @@ def test_the_challenge_to_a_syn_is_not_the_last_ack(play):
     closing(play)
     anew(play).client("S").is_ignored()
     play.server("A").is_ignored()
-    assert play.talk.state == "LAST_ACK"
+    assert play.conversation.state == "LAST_ACK"
     play.client("A").moves_to("TIME_WAIT")
 
 
@@ -549,7 +549,7 @@ def test_a_liberal_firewall_takes_any_syn_ack(play):
     play.under(window="liberal")
     play.client("S").opens("SYN_SENT")
     play.server("SA", ack=2).moves_to("SYN_RECV")
-    assert play.talk.session.ends[REPLY].first == play.talk.isn[OUTSIDE] + 1
+    assert play.conversation.session.ends[REPLY].first == play.conversation.isn[OUTSIDE] + 1
 
 
 # -- half-open ends --
@@ -558,7 +558,7 @@ def test_a_liberal_firewall_takes_any_syn_ack(play):
 def test_the_rst_to_a_challenge_that_was_passed(play):
     """The server still has an old connection, wherever its numbers are (RFC 9293 figure 9)."""
     for port, seq in enumerate((-5000, 5000, 2**31 - 1)):
-        play.talk = play.tcp(port=port)
+        play.conversation = play.tcp(port=port)
         play.client("S").opens("SYN_SENT")
         play.server("A", seq=300, ack=seq).is_ignored()
         play.client("R", seq=seq).moves_to("CLOSE")
@@ -593,7 +593,7 @@ def test_a_rst_in_an_open_connection_answers_no_challenge(play):
     play.client("A").stays("ESTABLISHED")
     play.server("RA", seq=1001 + 65536 + 65535, ack=1001).dropped("out_of_window")
     play.server("A", seq=1001).stays("ESTABLISHED")
-    own = play.talk.isn[OUTSIDE] + 1001 - play.talk.isn[INSIDE]
+    own = play.conversation.isn[OUTSIDE] + 1001 - play.conversation.isn[INSIDE]
     play.server("RA", seq=1001, ack=own).dropped("out_of_window")
 
 
@@ -601,8 +601,8 @@ def test_a_rst_to_the_syn_itself_has_to_fit(play):
     """The first SYN was not ignored, so that what answers it can be checked."""
     play.client("S").opens("SYN_SENT")
     play.client("S", seq=0).stays("SYN_SENT")
-    play.server("RA", seq=absolute(play.talk, OUTSIDE), ack=2).dropped("out_of_window")
-    play.server("RA", seq=absolute(play.talk, OUTSIDE), ack=1).moves_to("CLOSE")
+    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=2).dropped("out_of_window")
+    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=1).moves_to("CLOSE")
 
 
 # -- simultaneous open --
@@ -620,7 +620,7 @@ def test_the_ack_of_an_end_that_has_opened_too(play):
     both_open(play)
     play.server("A", ack=1).moves_to("ESTABLISHED")
     play.client("A", 100).stays("ESTABLISHED")
-    original, reply = play.talk.session.ends
+    original, reply = play.conversation.session.ends
     assert (original.scale, reply.scale) == (2, 3)
 
 
@@ -655,11 +655,11 @@ def test_a_simultaneous_open_is_forgotten_with_the_connection(play):
 def test_the_window_of_a_simultaneous_open(play):
     """Nothing of it is scaled before both have spoken."""
     both_open(play)
-    original, reply = play.talk.session.ends
-    assert original.limit == (play.talk.isn[INSIDE] + 65536) % MODULUS
-    assert reply.limit == play.talk.isn[OUTSIDE] + 1 + 65535
+    original, reply = play.conversation.session.ends
+    assert original.limit == (play.conversation.isn[INSIDE] + 65536) % MODULUS
+    assert reply.limit == play.conversation.isn[OUTSIDE] + 1 + 65535
     play.client("A").moves_to("ESTABLISHED")
-    assert reply.limit == play.talk.isn[OUTSIDE] + 1 + 4 * 65535
+    assert reply.limit == play.conversation.isn[OUTSIDE] + 1 + 4 * 65535
 
 
 def test_a_later_syn_of_the_answering_end_begins_it_anew(play):
@@ -667,9 +667,9 @@ def test_a_later_syn_of_the_answering_end_begins_it_anew(play):
     play.client("S", options=wire.scale(2)).opens("SYN_SENT")
     play.server("S", options=wire.scale(3)).moves_to("SYN_SENT2")
     play.server("S", seq=1000).stays("SYN_SENT2")
-    original, reply = play.talk.session.ends
+    original, reply = play.conversation.session.ends
     assert (original.scale, reply.scale) == (0, 0)
-    assert reply.first == play.talk.isn[OUTSIDE] + 1001
+    assert reply.first == play.conversation.isn[OUTSIDE] + 1001
 
 
 # -- closing --
@@ -713,7 +713,7 @@ def test_the_end_that_closed_first_is_known(play):
     chatted(play)
     play.server("FA").moves_to("FIN_WAIT")
     play.client("FA").moves_to("LAST_ACK")
-    assert [end.closed_first for end in play.talk.session.ends] == [False, True]
+    assert [end.closed_first for end in play.conversation.session.ends] == [False, True]
 
 
 # -- data on a SYN, and urgent data --
@@ -756,7 +756,7 @@ def picked_up(play):
     """The firewall has forgotten, and joins in the middle."""
     play.under(inside="pick-up", at_expiry="reset-both")
     play.client("A", 10, seq=5000, ack=7000).picked_up()
-    return play.talk.session
+    return play.conversation.session
 
 
 def test_a_picked_up_connection_is_never_checked(play):
@@ -795,7 +795,10 @@ def test_a_connection_that_was_picked_up_by_a_keepalive_probe(play):
     play.under(inside="pick-up")
     play.client("A", seq=4999, ack=7000).picked_up()
     play.server("A", seq=7000, ack=5000).stays("ESTABLISHED")
-    assert play.talk.session.ends[ORIGINAL].next == (play.talk.isn[INSIDE] + 5000) % MODULUS
+    assert (
+        play.conversation.session.ends[ORIGINAL].next
+        == (play.conversation.isn[INSIDE] + 5000) % MODULUS
+    )
     play.client("A", seq=4999, ack=7000).probes()
 
 
@@ -822,42 +825,50 @@ def test_a_picked_up_connection_that_begins_anew_is_checked(play):
 # -- what is remembered --
 
 
-def test_a_talk_that_has_not_begun():
+def test_a_connection_that_has_not_begun():
     """Nothing is known."""
-    talk = TcpConnection()
-    assert (talk.is_liberal, talk.is_simultaneous, talk.awaits_challenge) == (False,) * 3
-    assert (talk.last_segment, talk.last_numbers, talk.options) == (None, (-1,) * 4, b"")
-    assert talk.repeats == 0
+    conversation = TcpConnection()
+    assert (
+        conversation.is_liberal,
+        conversation.is_simultaneous,
+        conversation.awaits_challenge,
+    ) == (False,) * 3
+    assert (conversation.last_segment, conversation.last_numbers, conversation.options) == (
+        None,
+        (-1,) * 4,
+        b"",
+    )
+    assert conversation.repeats == 0
 
 
 def test_repeats_are_counted(play):
     """The same numbers from the same end, with nothing of it in between."""
-    talk = chatted(play).tcp
+    conversation = chatted(play).tcp
     play.client("A", 100).stays("ESTABLISHED")
-    assert talk.repeats == 0
+    assert conversation.repeats == 0
     for times in (1, 2, 3):
         play.client("A", 100, seq=1001).stays("ESTABLISHED")
-        assert talk.repeats == times
+        assert conversation.repeats == times
     play.client("A", 100, seq=1001, window=1).stays("ESTABLISHED")
-    assert talk.repeats == 0
+    assert conversation.repeats == 0
     play.client("A", 100, seq=1001, window=1).stays("ESTABLISHED")
-    assert talk.repeats == 1
+    assert conversation.repeats == 1
     play.server("A").stays("ESTABLISHED")
-    assert talk.repeats == 0
+    assert conversation.repeats == 0
     play.client("FA", 100).moves_to("FIN_WAIT")
     play.server("A", 10).moves_to("CLOSE_WAIT")
     play.server("A", 10, seq=1001).stays("CLOSE_WAIT")
-    assert talk.repeats == 1
+    assert conversation.repeats == 1
 
 
 def test_the_same_numbers_from_the_other_end_are_no_repeat(play):
     """However unlikely."""
-    play.talk.isn = dict.fromkeys(play.talk.isn, 5)
-    play.talk.establish()
-    talk = play.talk.session.tcp
+    play.conversation.isn = dict.fromkeys(play.conversation.isn, 5)
+    play.conversation.establish()
+    conversation = play.conversation.session.tcp
     for end, direction in ((play.server, REPLY), (play.client, ORIGINAL), (play.server, REPLY)):
         end("A").stays("ESTABLISHED")
-        assert (talk.repeats, talk.last_direction) == (0, direction)
+        assert (conversation.repeats, conversation.last_direction) == (0, direction)
 
 
 def test_what_is_outstanding(play):
@@ -881,10 +892,10 @@ def test_what_is_outstanding(play):
 def test_the_ack_that_ends_a_simultaneous_open_is_remembered(play):
     """Its window is known from then on, as that of any other."""
     both_open(play)
-    assert play.talk.session.tcp.has_closed_window
+    assert play.conversation.session.tcp.has_closed_window
     play.client("A", window=77).moves_to("ESTABLISHED")
-    assert play.talk.session.tcp.last_numbers[3] == 77
-    assert not play.talk.session.tcp.has_closed_window
+    assert play.conversation.session.tcp.last_numbers[3] == 77
+    assert not play.conversation.session.tcp.has_closed_window
 
 
 def test_a_window_that_nobody_has_told(play):
@@ -893,15 +904,15 @@ def test_a_window_that_nobody_has_told(play):
     play.client("S").opens("SYN_SENT")
     play.server("SA").moves_to("SYN_RECV")
     play.client("A", seq=10**9).moves_to("ESTABLISHED")
-    assert play.talk.session.tcp.has_closed_window
+    assert play.conversation.session.tcp.has_closed_window
 
 
 def test_a_keepalive_probe_does_not_repeat_the_syn_ack(play):
     """An octet at the place of the SYN has the numbers of a SYN-ACK that came late."""
-    play.talk.establish()
+    play.conversation.establish()
     for _ in range(4):
         play.client("A", seq=1, ack=1).stays("ESTABLISHED")
-    assert play.talk.session.tcp.repeats == 4
+    assert play.conversation.session.tcp.repeats == 4
     play.server("SA", seq=0, ack=1).is_ignored()
     play.server("A", 1, seq=0, ack=1).probes()
-    assert play.talk.session.tcp.repeats == 0
+    assert play.conversation.session.tcp.repeats == 0

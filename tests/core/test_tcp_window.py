@@ -362,7 +362,7 @@ def opened(play, client=b"", server=b"", client_window=65535, server_window=6553
     play.client("S", options=client).opens("SYN_SENT")
     play.server("SA", options=server, window=server_window).moves_to("SYN_RECV")
     play.client("A", window=client_window).moves_to("ESTABLISHED")
-    return play.talk.session
+    return play.conversation.session
 
 
 def test_data_up_to_what_was_offered(play):
@@ -395,7 +395,7 @@ def test_too_much_by_little_passes_and_can_be_acknowledged(play):
     play.wait("59m")
     play.client("A", 100, seq=65600).is_ignored()
     assert client.is_unacknowledged
-    assert (client.packets, client.limit) == (2, (play.talk.isn[INSIDE] + 65536) % MODULUS)
+    assert (client.packets, client.limit) == (2, (play.conversation.isn[INSIDE] + 65536) % MODULUS)
     play.wait("1m").expires("ESTABLISHED")
     play.tcp(port=2).establish()
 
@@ -459,7 +459,7 @@ def test_a_late_fin_does_not_close(play):
         play.client("A", 60_000).stays("ESTABLISHED")
         play.server("A").stays("ESTABLISHED")
     play.client("FA", seq=54_464).is_ignored().changes_nothing()
-    assert play.talk.state == "ESTABLISHED"
+    assert play.conversation.state == "ESTABLISHED"
     play.client("FA", seq=54_465).moves_to("FIN_WAIT")
 
 
@@ -469,7 +469,10 @@ def test_out_of_order_data(play):
     for seq in (2001, 1001, 1):
         play.client("A", 1000, seq=seq).stays("ESTABLISHED")
     play.server("A").stays("ESTABLISHED")
-    assert play.talk.session.ends[ORIGINAL].next == (play.talk.isn[INSIDE] + 3001) % MODULUS
+    assert (
+        play.conversation.session.ends[ORIGINAL].next
+        == (play.conversation.isn[INSIDE] + 3001) % MODULUS
+    )
 
 
 @pytest.mark.parametrize(
@@ -605,7 +608,7 @@ def test_a_liberal_firewall_remembers_what_is_beyond_by_little(play):
     session = opened(play.under(window="liberal"))
     play.client("A", 10, seq=65_600).stays("ESTABLISHED")
     client = session.ends[ORIGINAL]
-    assert client.next == (play.talk.isn[INSIDE] + 65_610) % MODULUS
+    assert client.next == (play.conversation.isn[INSIDE] + 65_610) % MODULUS
     assert client.is_unacknowledged
 
 
@@ -626,8 +629,8 @@ def test_without_the_check_everything_is_believed(play):
     play.client("A", 10, seq=900_000, ack=500).stays("ESTABLISHED")
     play.client("A", 10, seq=1).stays("ESTABLISHED")
     client = session.ends[ORIGINAL]
-    assert client.next == (play.talk.isn[INSIDE] + 900_010) % MODULUS
-    assert client.acked == play.talk.isn[OUTSIDE] + 500
+    assert client.next == (play.conversation.isn[INSIDE] + 900_010) % MODULUS
+    assert client.acked == play.conversation.isn[OUTSIDE] + 500
 
 
 def test_the_setting_can_change_while_a_connection_is_open(play):

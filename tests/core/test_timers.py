@@ -13,7 +13,7 @@ from tests.kit.play import duration, rule
 def refreshed_by(play, refresh, **settings):
     """An open connection under a policy that refreshes like this."""
     play.under(refresh=RefreshPolicy(**refresh), **settings)
-    return play.talk.establish()
+    return play.conversation.establish()
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_whose_segments_keep_a_connection(play, whose, client_helps, server_help
     for_client.client("A", 10).accepted("session")
     for_server.server("A", 10).accepted("session")
     lost = [
-        talk
-        for talk, helps in ((for_client, client_helps), (for_server, server_helps))
+        conversation
+        for conversation, helps in ((for_client, client_helps), (for_server, server_helps))
         if not helps
     ]
-    play.wait("30m").ends_talks(*lost)
+    play.wait("30m").ends_conversations(*lost)
 
 
 def test_each_direction_has_its_own_timer(play):
@@ -57,15 +57,15 @@ def test_a_change_of_state_restarts_every_timer(play):
 def test_each_protocol_has_its_own_rule(play, protocol):
     """Datagrams of the opener alone keep a UDP session of some boxes; TCP there is as usual."""
     play.under(refresh=RefreshPolicy(**{protocol: Refresh.ORIGINAL}), icmp="1h", udp_replied="1h")
-    talks = {"tcp": play.tcp().establish(), "udp": play.udp(), "other": play.ping()}
-    talks["udp"].client()
-    talks["udp"].server()
-    talks["other"].client("echo")
+    conversations = {"tcp": play.tcp().establish(), "udp": play.udp(), "other": play.ping()}
+    conversations["udp"].client()
+    conversations["udp"].server()
+    conversations["other"].client("echo")
     play.wait("30m")
-    talks["tcp"].server("A", 1)
-    talks["udp"].server()
-    talks["other"].server("answer")
-    play.wait("30m").ends_talks(talks[protocol])
+    conversations["tcp"].server("A", 1)
+    conversations["udp"].server()
+    conversations["other"].server("answer")
+    play.wait("30m").ends_conversations(conversations[protocol])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_whether_keepalives_count_is_a_setting(play, keepalives, left):
     play.wait("30m")
     play.client("A", seq=0).probes().ends_up_alive(within=left)
     play.server("A").stays("ESTABLISHED").ends_up_alive(within=left)
-    assert [end.keepalives for end in play.talk.session.ends] == [1, 0]
+    assert [end.keepalives for end in play.conversation.session.ends] == [1, 0]
     play.server("A").stays("ESTABLISHED").ends_up_alive(within="1h")
 
 
@@ -129,7 +129,7 @@ def test_a_deadline_that_no_packet_moves(play):
 def test_repeats_without_an_answer_shorten_the_timer(play):
     """A dead peer does not hold its session for five days (nf_conntrack_tcp_max_retrans)."""
     play.under(short={"retransmitted": "5m"})
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 10).stays("ESTABLISHED")
     for _ in range(2):
         play.client("A", 10, seq=1).stays("ESTABLISHED").ends_up_alive(within="1h")
@@ -140,7 +140,7 @@ def test_repeats_without_an_answer_shorten_the_timer(play):
 def test_a_closed_window_shortens_the_timer(play):
     """The same timer, as in nf_conntrack."""
     play.under(short={"retransmitted": "5m"})
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", window=0).stays("ESTABLISHED").ends_up_alive(within="5m")
     play.client("A").stays("ESTABLISHED").ends_up_alive(within="1h")
 
@@ -148,7 +148,7 @@ def test_a_closed_window_shortens_the_timer(play):
 def test_unacknowledged_data_shortens_the_timer(play):
     """Until the other end has it."""
     play.under(short={"unacknowledged": "5m"})
-    play.talk.establish()
+    play.conversation.establish()
     play.server("A", 10).stays("ESTABLISHED").ends_up_alive(within="5m")
     play.client("A").stays("ESTABLISHED").ends_up_alive(within="1h")
     play.client("A", 10).stays("ESTABLISHED").ends_up_alive(within="5m")
@@ -158,7 +158,7 @@ def test_unacknowledged_data_shortens_the_timer(play):
 def test_a_short_timer_never_lengthens_one(play):
     """It counts where it is shorter."""
     play.under(short={"retransmitted": "2h", "unacknowledged": "2h", "rst_unverified": "2h"})
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 10, window=0).ends_up_alive(within="1h")
     play.client("R", seq=100).ends_up_alive(within="1h")
 
@@ -166,7 +166,7 @@ def test_a_short_timer_never_lengthens_one(play):
 def test_a_rst_that_may_be_believed_or_not_shortens_the_timer(play):
     """In the window, not exact: the receiver challenges it, and the device waits (PAN-OS)."""
     play.under(short={"rst_unverified": "30s"})
-    play.talk.establish()
+    play.conversation.establish()
     play.client("R", seq=100).stays("ESTABLISHED").ends_up_alive(within="30s")
     play.server("A", ack=1).stays("ESTABLISHED").ends_up_alive(within="1h")
 
@@ -174,7 +174,7 @@ def test_a_rst_that_may_be_believed_or_not_shortens_the_timer(play):
 def test_a_rst_that_is_believed_has_the_timer_of_its_state(play):
     """The connection is closed; nothing about it is odd any more."""
     play.under(short={"rst_unverified": "5s"}, tcp_closed="10s")
-    play.talk.establish()
+    play.conversation.establish()
     play.client("R", seq=1).moves_to("CLOSE").ends_up_alive(within="10s")
 
 
@@ -184,7 +184,7 @@ def test_a_rst_that_is_believed_has_the_timer_of_its_state(play):
 def test_a_session_ends_at_its_age_however_busy_it_is(play):
     """An absolute timeout beside the idle one."""
     play.under(longest="90m", at_expiry="reset-both")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("50m")
     play.client("A", 10).ends_up_alive(within="40m")
     play.wait("39m").nothing_ends()
@@ -195,7 +195,7 @@ def test_a_session_ends_at_its_age_however_busy_it_is(play):
 def test_an_idle_timer_that_runs_out_before_is_an_expiry(play):
     """The age is the end of those only that reach it."""
     play.under(longest="90m")
-    play.talk.establish()
+    play.conversation.establish()
     play.wait("1h").expires("ESTABLISHED")
 
 
@@ -217,17 +217,17 @@ def test_when_a_picked_up_session_is_trusted(play, trust, at_first, answered):
     """At once (Linux of old), when the other end has answered (OVS), or never (VPP)."""
     play.under(inside="pick-up", trust=trust, short={"picked_up": "30s"})
     play.client("A", 10, seq=1, ack=1).picked_up().ends_up_alive(within=at_first)
-    assert play.talk.session.assured is (trust == "at-once")
+    assert play.conversation.session.assured is (trust == "at-once")
     play.client("A", 10).ends_up_alive(within=at_first)
     play.server("A", seq=1, ack=21).ends_up_alive(within=answered)
-    assert play.talk.session.assured is (trust != "never")
+    assert play.conversation.session.assured is (trust != "never")
     play.client("A", 10).ends_up_alive(within=answered)
 
 
 def test_trust_is_a_matter_of_picked_up_sessions_only(play):
     """A handshake that was seen needs none."""
     play.under(trust="never", short={"picked_up": "30s"})
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 10).ends_up_alive(within="1h")
 
 

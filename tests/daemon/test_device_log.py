@@ -80,7 +80,7 @@ def test_no_file_has_lines_of_two_devices(tmp_path: Path) -> None:
     assert all("RT_FLOW" in part and "%ASA-" not in part for part in parts)
 
 
-class Talk:
+class Connection:
     """A TCP connection through a firewall of one's own."""
 
     def __init__(self) -> None:
@@ -105,27 +105,27 @@ class Talk:
 @pytest.mark.parametrize(
     ("close", "word"),
     [
-        (lambda talk: talk.server("RA", 501, 101), "TCP Reset-O from outside"),
-        (lambda talk: talk.client("R", 101), "TCP Reset-I from inside"),
-        (lambda talk: talk.server("FA", 501, 101), "FIN Timeout"),
-        (lambda talk: None, "Conn-timeout"),
+        (lambda connection: connection.server("RA", 501, 101), "TCP Reset-O from outside"),
+        (lambda connection: connection.client("R", 101), "TCP Reset-I from inside"),
+        (lambda connection: connection.server("FA", 501, 101), "FIN Timeout"),
+        (lambda connection: None, "Conn-timeout"),
     ],
 )
 @pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
 def test_sessions_that_are_open_when_it_begins_are_known(
-    tmp_path: Path, close: Callable[[Talk], object], word: str, is_late: bool
+    tmp_path: Path, close: Callable[[Connection], object], word: str, is_late: bool
 ) -> None:
     """Whether the format was chosen before an end closed, or after."""
     path = tmp_path / "device.log"
-    talk, log = Talk(), device_log(path)
-    talk.open()
+    connection, log = Connection(), device_log(path)
+    connection.open()
     if is_late:
-        close(talk)
-    log.follow(ASA, Policy(), talk.firewall.table)
+        close(connection)
+    log.follow(ASA, Policy(), connection.firewall.table)
     if not is_late:
-        log.write(close(talk) or ())  # type: ignore[arg-type]
-    talk.clock.pass_time(7200)
-    log.write(talk.firewall.tick(talk.clock.now()))
+        log.write(close(connection) or ())  # type: ignore[arg-type]
+    connection.clock.pass_time(7200)
+    log.write(connection.firewall.tick(connection.clock.now()))
     log.close()
     (line,) = path.read_text().splitlines()
     assert line.endswith(word)
@@ -134,14 +134,14 @@ def test_sessions_that_are_open_when_it_begins_are_known(
 def test_the_fin_that_came_first_is_known_afterwards(tmp_path: Path) -> None:
     """Also when both ends had closed before anybody asked for this log."""
     path = tmp_path / "device.log"
-    talk, log = Talk(), device_log(path)
-    talk.open()
-    talk.server("FA", 501, 101)
-    talk.client("FA", 101, 502)
-    talk.server("A", 502, 102)
-    log.follow(ASA, Policy(), talk.firewall.table)
-    talk.clock.pass_time(7200)
-    log.write(talk.firewall.tick(talk.clock.now()))
+    connection, log = Connection(), device_log(path)
+    connection.open()
+    connection.server("FA", 501, 101)
+    connection.client("FA", 101, 502)
+    connection.server("A", 502, 102)
+    log.follow(ASA, Policy(), connection.firewall.table)
+    connection.clock.pass_time(7200)
+    log.write(connection.firewall.tick(connection.clock.now()))
     log.close()
     assert path.read_text().endswith("TCP FINs from outside\n")
 
@@ -149,13 +149,13 @@ def test_the_fin_that_came_first_is_known_afterwards(tmp_path: Path) -> None:
 def test_an_event_of_a_session_from_before_has_its_flow(tmp_path: Path) -> None:
     """conntrack prints it with every change of state."""
     path = tmp_path / "device.log"
-    talk, log = Talk(), device_log(path)
-    talk.open()
-    log.follow(CONNTRACK, Policy(), talk.firewall.table)
-    effects = talk.client("FA", 101, 501)
+    connection, log = Connection(), device_log(path)
+    connection.open()
+    log.follow(CONNTRACK, Policy(), connection.firewall.table)
+    effects = connection.client("FA", 101, 501)
     assert [type(effect) for effect in effects] == [StateChanged]
     log.write(effects)  # type: ignore[arg-type]
-    ended = talk.firewall.flush(talk.clock.now())
+    ended = connection.firewall.flush(connection.clock.now())
     assert [type(effect) for effect in ended] == [SessionEnded]
     log.write(ended)
     log.close()

@@ -50,18 +50,15 @@ from fwemu.core.session import Session
 from fwemu.core.standby import Standby
 from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import DISCARDED_STATES, lifetimes
+from fwemu.scenarios.backend import START as START
+from fwemu.scenarios.participants import ADDRESS, ISN
 from tests.kit import wire
 
 INSIDE, OUTSIDE = Zone.INSIDE, Zone.OUTSIDE
 ENDS = {INSIDE: "client", OUTSIDE: "server"}
 
-CLIENT = {4: wire.address("10.0.1.2"), 6: wire.address("fd00:1::2")}
-SERVER = {4: wire.address("10.0.2.2"), 6: wire.address("fd00:2::2")}
-
-START = 1_000 * SECOND
-CLIENT_ISN = 2**32 - 3
-"""Close to the wrap-around, so that every story crosses it."""
-SERVER_ISN = 7_000_000
+CLIENT = {version: ADDRESS[INSIDE, version] for version in (4, 6)}
+SERVER = {version: ADDRESS[OUTSIDE, version] for version in (4, 6)}
 
 UNITS = {"ns": 1, "ms": 10**6, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 
@@ -189,7 +186,7 @@ class Play:
         self.version = version
         self.now = START
         self.story: list[str] = []
-        self.talk = Tcp(self)
+        self.conversation = Tcp(self)
         self._alive: set[int] = set()
         self._newest = 0
         self.under()
@@ -230,21 +227,23 @@ class Play:
 
     def client(self, *arguments: Any, **named: Any) -> Outcome:
         """The client of the first TCP connection sends; see `Tcp.send`."""
-        return self.talk.client(*arguments, **named)
+        return self.conversation.client(*arguments, **named)
 
     def server(self, *arguments: Any, **named: Any) -> Outcome:
         """The server of the first TCP connection sends; see `Tcp.send`."""
-        return self.talk.server(*arguments, **named)
+        return self.conversation.server(*arguments, **named)
 
     def receives(
-        self, data: bytes, arrival: Zone, line: str = "", talk: Talk | None = None
+        self, data: bytes, arrival: Zone, line: str = "", conversation: Conversation | None = None
     ) -> Outcome:
         """The firewall gets any bytes from a zone."""
         before = snapshot(self.firewall)
         decision = self.firewall.handle(data, self.now, arrival)
         arrow = ">" if arrival is INSIDE else "<"
         self._tell(f"{arrow} {line or f'{len(data)} octets'}", decision.effects, decision)
-        outcome = Outcome(self, decision.effects, talk or self.talk, decision, before)
+        outcome = Outcome(
+            self, decision.effects, conversation or self.conversation, decision, before
+        )
         if decision.verdict is Verdict.DROP:
             outcome.changes_nothing()
         return outcome
@@ -258,7 +257,7 @@ class Play:
         self._tell("tick", effects)
         deadline = self.firewall.next_deadline()
         assert deadline is None or deadline > self.now, "tick left something to do"
-        return Aftermath(self, effects, self.talk)
+        return Aftermath(self, effects, self.conversation)
 
     def pass_unswept(self, time: str) -> None:
         """Time passes, and the firewall has no leisure to look at its timers."""
@@ -269,9 +268,9 @@ class Play:
         """An operator empties the table."""
         return self._did("flush", self.firewall.flush(self.now))
 
-    def kill(self, *talks: Talk, notify: str = "silent") -> Aftermath:
+    def kill(self, *conversations: Conversation, notify: str = "silent") -> Aftermath:
         """An operator ends sessions."""
-        numbers = [talk.session.id for talk in talks]
+        numbers = [conversation.session.id for conversation in conversations]
         return self._did("kill", self.firewall.kill(numbers, self.now, AtExpiry(notify)))
 
     def reconfigure(self, **settings: Any) -> Aftermath:
@@ -295,7 +294,7 @@ class Play:
 
     def _did(self, word: str, effects: tuple[Effect, ...]) -> Aftermath:
         self._tell(word, effects)
-        return Aftermath(self, effects, self.talk)
+        return Aftermath(self, effects, self.conversation)
 
     # -- what holds at all times --
 
@@ -338,10 +337,10 @@ class Play:
 class Aftermath:
     """The effects of a step, and what a story may expect of them."""
 
-    def __init__(self, play: Play, effects: tuple[Effect, ...], talk: Talk) -> None:
+    def __init__(self, play: Play, effects: tuple[Effect, ...], conversation: Conversation) -> None:
         self.play = play
         self.effects = effects
-        self.talk = talk
+        self.conversation = conversation
 
     def all(self, kind: type) -> list[Any]:
         """The effects of one kind."""
@@ -373,11 +372,11 @@ class Aftermath:
         self.play.expect(got == list(map(duration, times)), f"ended {times} ago", got)
         return self
 
-    def ends_talks(self, *talks: Talk) -> Self:
+    def ends_conversations(self, *conversations: Conversation) -> Self:
         """The sessions of these conversations ended, in this order."""
         __tracebackhide__ = True
         got = [effect.flow for effect in self.all(SessionEnded)]
-        wanted = [talk.flow_of(INSIDE) for talk in talks]
+        wanted = [conversation.flow_of(INSIDE) for conversation in conversations]
         self.play.expect([tuple(flow) for flow in got] == wanted, f"the end of {wanted}", got)
         return self
 
@@ -437,7 +436,7 @@ class Aftermath:
     def ends_up_alive(self, *, within: str) -> Self:
         """The session of the conversation has so much time left."""
         __tracebackhide__ = True
-        left = self.talk.session.deadline - self.play.now
+        left = self.conversation.session.deadline - self.play.now
         self.play.expect(left == duration(within), f"{within} left", left)
         return self
 
@@ -450,7 +449,7 @@ class Aftermath:
             return f"{who} gets icmp {icmp_type}/{code}"
         seq, ack, flags = unpack_from("!IIxB", effect.packet, place.start + 4)
         letters = "".join(letter for letter in "SFRPA" if wire.FLAGS[letter] & flags)
-        isn, peer_isn = self.talk.isn[effect.zone.other], self.talk.isn[effect.zone]
+        isn, peer_isn = self.conversation.isn[effect.zone.other], self.conversation.isn[effect.zone]
         # a number of zero is a real zero, not a relative one
         here = (seq - isn) % 2**32 if seq else "zero"
         there = f" ack {(ack - peer_isn) % 2**32}" if "A" in letters else ""
@@ -464,11 +463,11 @@ class Outcome(Aftermath):
         self,
         play: Play,
         effects: tuple[Effect, ...],
-        talk: Talk,
+        conversation: Conversation,
         decision: Decision,
         before: dict[int, tuple[object, ...]],
     ) -> None:
-        super().__init__(play, effects, talk)
+        super().__init__(play, effects, conversation)
         self.decision = decision
         self.before = before
 
@@ -508,7 +507,9 @@ class Outcome(Aftermath):
         __tracebackhide__ = True
         self.accepted("session")
         self.play.expect(self.effects == (), "no effects", self.effects)
-        self.play.expect(self.talk.state == state, f"to stay in {state}", self.talk.state)
+        self.play.expect(
+            self.conversation.state == state, f"to stay in {state}", self.conversation.state
+        )
         return self
 
     def probes(self) -> Self:
@@ -570,7 +571,7 @@ class Outcome(Aftermath):
         return self
 
 
-class Talk:
+class Conversation:
     """A conversation between the client and the server."""
 
     protocol: int
@@ -579,7 +580,7 @@ class Talk:
 
     def __init__(self, play: Play) -> None:
         self.play = play
-        self.isn = {INSIDE: CLIENT_ISN, OUTSIDE: SERVER_ISN}
+        self.isn = dict(ISN)
         self.address = {INSIDE: CLIENT[play.version], OUTSIDE: SERVER[play.version]}
 
     def client(self, *arguments: Any, **named: Any) -> Outcome:
@@ -628,7 +629,7 @@ class Talk:
         return session and session.state.name
 
 
-class Tcp(Talk):
+class Tcp(Conversation):
     """A TCP connection."""
 
     protocol = TCP
@@ -708,7 +709,7 @@ class Tcp(Talk):
         return new
 
 
-class Udp(Talk):
+class Udp(Conversation):
     """Datagrams between two ports."""
 
     protocol = UDP
@@ -723,7 +724,7 @@ class Udp(Talk):
         return self.play.receives(self.packet(end, body), end, f"udp {octets}", self)
 
 
-class Ping(Talk):
+class Ping(Conversation):
     """ICMP queries; `echo` and `answer` are the messages."""
 
     def __init__(self, play: Play, identifier: int) -> None:

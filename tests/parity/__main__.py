@@ -11,7 +11,7 @@ import click
 
 from fwemu.cli.output import table
 from fwemu.core.policy import Policy
-from fwemu.scenarios.kernel import KernelStage
+from fwemu.scenarios.kernel_backend import KernelBackend
 from tests.parity.conversations import CONVERSATIONS
 from tests.parity.duel import VARIANTS, Duel, Parted, Variant
 
@@ -43,7 +43,7 @@ class Result:
         self.unexplained += other.unexplained
 
 
-def hold(kernel: KernelStage, variant: Variant, policy: Policy, seed: int, number: int) -> Result:
+def hold(kernel: KernelBackend, variant: Variant, policy: Policy, seed: int, number: int) -> Result:
     """One conversation, the same one for the same seed and number."""
     chance = Random(f"{seed} {variant.name} {number}")
     (converse,) = chance.choices(list(CONVERSATIONS), list(CONVERSATIONS.values()))
@@ -67,7 +67,7 @@ def compare(
     is_shown: bool = False,
 ) -> Result:
     """So many conversations before a kernel of their own; `policy` is that of the variant."""
-    kernel = KernelStage(loose=variant.loose, liberal=variant.liberal)
+    kernel = KernelBackend(loose=variant.loose, liberal=variant.liberal)
     policy, result = policy or variant.policy(), Result()
     try:
         for number in range(conversations):
@@ -110,7 +110,7 @@ def cli(seed: int | None, conversations: int, wanted: tuple[str, ...], only: int
 def tell(variants: list[Variant], seed: int, number: int) -> None:
     """One conversation, packet by packet."""
     for variant in variants:
-        kernel = KernelStage(loose=variant.loose, liberal=variant.liberal)
+        kernel = KernelBackend(loose=variant.loose, liberal=variant.liberal)
         try:
             chance = Random(f"{seed} {variant.name} {number}")
             (converse,) = chance.choices(list(CONVERSATIONS), list(CONVERSATIONS.values()))

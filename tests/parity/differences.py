@@ -60,12 +60,12 @@ class Marks:
         return self != Marks(self.session)
 
 
-def talk_of(moment: Moment) -> TcpConnection | None:
+def tcp_of(moment: Moment) -> TcpConnection | None:
     """What the engine knew of the connection before."""
     return moment.before.tcp if moment.before is not None else None
 
 
-def talk_after(moment: Moment) -> TcpConnection | None:
+def tcp_after(moment: Moment) -> TcpConnection | None:
     """What the engine knows of it now."""
     return moment.after.tcp if moment.after is not None else None
 
@@ -85,10 +85,10 @@ def name_of(moment: Moment) -> Segment | None:
 
 def fit_of(moment: Moment) -> Fit | None:
     """How the segment lay to the window as the engine knew it."""
-    talk = talk_of(moment)
-    if talk is None:
+    tcp = tcp_of(moment)
+    if tcp is None:
         return None
-    sender, receiver = talk.ends[moment.direction], talk.ends[1 - moment.direction]
+    sender, receiver = tcp.ends[moment.direction], tcp.ends[1 - moment.direction]
     if sender.next is None:
         return None
     packet = moment.packet
@@ -101,17 +101,17 @@ def marked(marks: Marks, moment: Moment) -> Marks:
     if packet.segment is None:
         return marks
     session = moment.after.id if moment.after is not None else None
-    talk = talk_of(moment)
-    if session is None or session != marks.session or talk is None:
+    tcp = tcp_of(moment)
+    if session is None or session != marks.session or tcp is None:
         return Marks(session)
     assert moment.before is not None
-    _mark_moves(marks, moment, talk)
+    _mark_moves(marks, moment, tcp)
     segment = name_of(moment)
-    if segment is Segment.RST_INEXACT and moment.passed and _would_teach(moment, talk):
+    if segment is Segment.RST_INEXACT and moment.passed and _would_teach(moment, tcp):
         marks.was_taught = True
     if moment.reason == "session" or _is_remembered(moment):
         marks.counts_anew |= marks.has_noted
-        after = talk_after(moment)
+        after = tcp_after(moment)
         marks.counts_anew &= after is not None and after.repeats > 0
         marks.has_noted = False
     elif moment.reason == "out_of_window" and segment in (
@@ -120,9 +120,9 @@ def marked(marks: Marks, moment: Moment) -> Marks:
         Segment.RST_INEXACT,
     ):
         marks.has_noted = True
-    if _begins_in_vain(moment, talk):
+    if _begins_in_vain(moment, tcp):
         marks.begun_anew.add(moment.direction)
-    _mark_simultaneous(marks, moment, talk)
+    _mark_simultaneous(marks, moment, tcp)
     if is_repeated_syn_ack(moment, marks):
         marks.has_followed = True
     if moment.before.state is State.SYN_SENT:
@@ -133,10 +133,10 @@ def marked(marks: Marks, moment: Moment) -> Marks:
     return marks
 
 
-def _mark_moves(marks: Marks, moment: Moment, talk: TcpConnection) -> None:
+def _mark_moves(marks: Marks, moment: Moment, tcp: TcpConnection) -> None:
     """Does the kernel move the last number of an end back, or on again?"""
     packet, direction = moment.packet, moment.direction
-    known = talk.ends[direction].next
+    known = tcp.ends[direction].next
     if not moment.passed or known is None:
         return
     if acknowledges_more_than_moved_back(moment, marks):
@@ -148,7 +148,7 @@ def _mark_moves(marks: Marks, moment: Moment, talk: TcpConnection) -> None:
         marks.moved_back.pop(direction, None)
 
 
-def _mark_simultaneous(marks: Marks, moment: Moment, talk: TcpConnection) -> None:
+def _mark_simultaneous(marks: Marks, moment: Moment, tcp: TcpConnection) -> None:
     """Has the second SYN offered its window, or a third one begun anew?"""
     assert moment.before is not None
     if (
@@ -158,18 +158,18 @@ def _mark_simultaneous(marks: Marks, moment: Moment, talk: TcpConnection) -> Non
     ):
         marks.has_offered = True
     elif marks.has_offered:
-        after = talk_after(moment)
-        limits = [each.ends[Direction.ORIGINAL].limit for each in (talk, after) if each]
+        after = tcp_after(moment)
+        limits = [each.ends[Direction.ORIGINAL].limit for each in (tcp, after) if each]
         marks.has_offered = len(set(limits)) == 1 or not moment.packet.flags & ACK
     if is_renewed(moment, marks):
         marks.has_renewed = True
 
 
-def _would_teach(moment: Moment, talk: TcpConnection) -> bool:
+def _would_teach(moment: Moment, tcp: TcpConnection) -> bool:
     """Would a segment inside the window have moved any bound?"""
     if fit_of(moment) is not Fit.INSIDE:
         return False
-    ends = deepcopy(talk.ends)
+    ends = deepcopy(tcp.ends)
     sender, receiver = ends[moment.direction], ends[1 - moment.direction]
     before = [end.state() for end in ends]
     ack, sack = acknowledged(receiver, moment.packet)
@@ -179,20 +179,20 @@ def _would_teach(moment: Moment, talk: TcpConnection) -> bool:
 
 def _is_remembered(moment: Moment) -> bool:
     """Was it ignored by the table (and not for its numbers), so that it is noted?"""
-    talk = talk_after(moment)
+    tcp = tcp_after(moment)
     return (
         moment.reason == "ignored"
-        and talk is not None
-        and talk.last_numbers[0] == moment.packet.seq
-        and talk.last_segment is moment.packet.segment
-        and talk.last_direction is moment.direction
+        and tcp is not None
+        and tcp.last_numbers[0] == moment.packet.seq
+        and tcp.last_segment is moment.packet.segment
+        and tcp.last_direction is moment.direction
     )
 
 
-def _begins_in_vain(moment: Moment, talk: TcpConnection) -> bool:
+def _begins_in_vain(moment: Moment, tcp: TcpConnection) -> bool:
     """Would its end begin anew with this segment, had it been inside the window?"""
     packet = moment.packet
-    known = talk.ends[moment.direction].next
+    known = tcp.ends[moment.direction].next
     assert moment.before is not None
     is_another = (
         known is not None
@@ -238,25 +238,25 @@ def is_refused_reuse(moment: Moment, marks: Marks) -> bool:
 
 def is_repeated_syn_ack(moment: Moment, marks: Marks) -> bool:
     """A SYN-ACK to the first SYN, which has come again meanwhile: the kernel opens anew."""
-    talk = talk_of(moment)
+    tcp = tcp_of(moment)
     return (
-        talk is not None
+        tcp is not None
         and moment.packet.segment is Segment.SYN_ACK
         and moment.direction is Direction.REPLY
         and moment.reason == "ignored"
         and moment.kernel_passed
         and moment.kernel_state == "SYN_RECV"
-        and talk.last_segment is Segment.SYN
-        and talk.last_direction is Direction.ORIGINAL
-        and moment.packet.ack == talk.ends[Direction.ORIGINAL].first
+        and tcp.last_segment is Segment.SYN
+        and tcp.last_direction is Direction.ORIGINAL
+        and moment.packet.ack == tcp.ends[Direction.ORIGINAL].first
     )
 
 
 def is_answer_to_earlier_syn(moment: Moment, marks: Marks) -> bool:
     """A SYN-ACK to a SYN whose number was before that of the first: the engine follows it."""
-    talk = talk_of(moment)
+    tcp = tcp_of(moment)
     return (
-        talk is not None
+        tcp is not None
         and moment.before is not None
         and moment.before.state is State.SYN_SENT
         and name_of(moment) is Segment.SYN_ACK_SYNC
@@ -267,16 +267,16 @@ def is_answer_to_earlier_syn(moment: Moment, marks: Marks) -> bool:
 
 def is_reset_of_picked_up(moment: Moment, marks: Marks) -> bool:
     """A RST in a connection that was taken up in its middle: they know different numbers of it."""
-    talk = talk_of(moment)
-    return talk is not None and talk.is_liberal and moment.packet.segment is Segment.RST
+    tcp = tcp_of(moment)
+    return tcp is not None and tcp.is_liberal and moment.packet.segment is Segment.RST
 
 
 def is_half_liberal(moment: Moment, marks: Marks) -> bool:
     """Taken up in its middle and then opened anew: the kernel still checks one end only."""
-    talk = talk_of(moment)
+    tcp = tcp_of(moment)
     return (
-        talk is not None
-        and not talk.is_liberal
+        tcp is not None
+        and not tcp.is_liberal
         and moment.entry_before is not None
         and bool(moment.entry_before.tcp_flags[moment.direction] & LIBERAL_FLAG)
         and moment.kernel_passed
@@ -289,12 +289,12 @@ def is_half_liberal(moment: Moment, marks: Marks) -> bool:
 
 def acknowledges_more_than_moved_back(moment: Moment, marks: Marks) -> bool:
     """Does it acknowledge what the kernel, having moved back, takes for not sent yet?"""
-    talk = talk_of(moment)
+    tcp = tcp_of(moment)
     other = Direction(1 - moment.direction)
-    if talk is None or other not in marks.moved_back:
+    if tcp is None or other not in marks.moved_back:
         return False
-    sack = acknowledged(talk.ends[other], moment.packet)[1]
-    known = talk.ends[other].next
+    sack = acknowledged(tcp.ends[other], moment.packet)[1]
+    known = tcp.ends[other].next
     assert known is not None
     return precedes(marks.moved_back[other], sack) and not precedes(known, sack)
 
@@ -336,8 +336,8 @@ def is_offered(moment: Moment, marks: Marks) -> bool:
 
 def is_renewed(moment: Moment, marks: Marks) -> bool:
     """A SYN or SYN-ACK with a later number, of an end that has opened simultaneously."""
-    talk = talk_of(moment)
-    known = talk.ends[moment.direction].next if talk is not None else None
+    tcp = tcp_of(moment)
+    known = tcp.ends[moment.direction].next if tcp is not None else None
     return (
         moment.before is not None
         and moment.before.state is State.SYN_SENT2
@@ -421,10 +421,10 @@ def is_about_earlier_syn(moment: Moment, marks: Marks) -> bool:
 
 def is_first_answer(moment: Moment, marks: Marks) -> bool:
     """The kernel trusts a connection that was picked up from the packet after its answer on."""
-    talk = talk_of(moment)
+    tcp = tcp_of(moment)
     return (
-        talk is not None
-        and talk.is_liberal
+        tcp is not None
+        and tcp.is_liberal
         and moment.direction is Direction.REPLY
         and moment.entry_before is not None
         and not moment.entry_before.is_replied
@@ -446,11 +446,11 @@ def is_refused_close(moment: Moment, marks: Marks) -> bool:
 
 def is_reset_after_repeats(moment: Moment, marks: Marks) -> bool:
     """A RST after three repeats: the kernel asks for the repeats first."""
-    talk = talk_of(moment)
+    tcp = tcp_of(moment)
     return (
-        talk is not None
+        tcp is not None
         and moment.packet.segment is Segment.RST
-        and talk.repeats >= 3
+        and tcp.repeats >= 3
         and moment.entry is not None
         and SHORT - 2 <= moment.entry.remaining <= SHORT
     )
@@ -458,10 +458,10 @@ def is_reset_after_repeats(moment: Moment, marks: Marks) -> bool:
 
 def is_unlike_picked_up(moment: Moment, marks: Marks) -> bool:
     """What is unacknowledged or repeated in a connection taken up in its middle."""
-    talk = talk_of(moment)
+    tcp = tcp_of(moment)
     return (
-        talk is not None
-        and talk.is_liberal
+        tcp is not None
+        and tcp.is_liberal
         and moment.state == "ESTABLISHED"
         and moment.entry is not None
         and min(moment.entry.remaining, moment.left) <= SHORT
@@ -477,12 +477,12 @@ def is_still_unacknowledged(moment: Moment, marks: Marks) -> bool:
 
 def is_counted_anew(moment: Moment, marks: Marks) -> bool:
     """The kernel counts repeats anew after a FIN or RST that it refused."""
-    talk = talk_after(moment)
+    tcp = tcp_after(moment)
     return (
         (marks.has_noted or marks.counts_anew)
         and moment.packet.segment is Segment.ACK
-        and talk is not None
-        and talk.repeats >= 3
+        and tcp is not None
+        and tcp.repeats >= 3
     )
 
 

@@ -16,7 +16,7 @@ from fwemu.core.packet import Kind, Packet, parse
 from fwemu.core.policy import AtExpiry, Policy
 from fwemu.core.reasons import Verdict
 from fwemu.core.session import Session
-from fwemu.scenarios.kernel import KernelStage
+from fwemu.scenarios.kernel_backend import KernelBackend
 from tests.parity.differences import DIFFERENCES, TIMERS, Marks, marked
 from tests.parity.moment import Moment
 
@@ -64,7 +64,7 @@ class Parted(Exception):  # noqa: N818 - what happened, not what went wrong
 class Duel:
     """One conversation before both judges."""
 
-    def __init__(self, kernel: KernelStage, policy: Policy, chance: Random) -> None:
+    def __init__(self, kernel: KernelBackend, policy: Policy, chance: Random) -> None:
         self.kernel = kernel
         self.firewall = Firewall(policy)
         self.chance = chance

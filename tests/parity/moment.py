@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.packet import Packet
 from fwemu.core.session import Session
-from fwemu.scenarios.kernel import state_of
+from fwemu.scenarios.kernel_backend import state_of
 from netns.conntrack import Entry
 
 

@@ -16,7 +16,7 @@ from fwemu.config import load, policy, profiles
 from fwemu.config.catalogue import leaves
 from fwemu.core.policy import Policy
 from tests.kit import wire
-from tests.kit.play import INSIDE, OUTSIDE, Outcome, Play, Talk, duration
+from tests.kit.play import INSIDE, OUTSIDE, Conversation, Outcome, Play, duration
 from tests.profiles.devices import DEVICES, Device
 
 OPEN: Final = "tcp_established"
@@ -35,7 +35,7 @@ def begun(name: str) -> Play:
 
 def talked(play: Play) -> Play:
     """An open connection on which both ends have sent data, and all of it is acknowledged."""
-    play.talk.establish()
+    play.conversation.establish()
     play.client("A", 100)
     play.server("A", 200)
     play.client("A")
@@ -51,14 +51,16 @@ def those(**wanted: Any) -> list[str]:
     ]
 
 
-def gone_after(play: Play, time: str, *, reason: str = "expired", talk: Talk | None = None) -> None:
+def gone_after(
+    play: Play, time: str, *, reason: str = "expired", conversation: Conversation | None = None
+) -> None:
     """The session lives until that time has passed, and then no longer."""
     left = duration(time)
     if left == 0:
-        assert (talk or play.talk).find() is None, "forgotten at once"
+        assert (conversation or play.conversation).find() is None, "forgotten at once"
         return
     play.wait(f"{left - 1}ns").nothing_ends()
-    assert (talk or play.talk).find() is not None
+    assert (conversation or play.conversation).find() is not None
     play.wait("1ns").ends(reason)
 
 
@@ -195,15 +197,15 @@ def test_an_open_connection_is_forgotten_after_its_time_and_the_ends_hear_of_it_
 def test_udp_is_forgotten_after_its_time(name: str, timer: str, time: str) -> None:
     """Before and after the answer; an answer that comes too late is a stranger."""
     play = begun(name)
-    talk = play.udp()
-    talk.client().opens("UDP_UNREPLIED")
+    conversation = play.udp()
+    conversation.client().opens("UDP_UNREPLIED")
     if timer == "udp_replied":
-        talk.server().moves_to("UDP_REPLIED")
-    gone_after(play, time, talk=talk)
+        conversation.server().moves_to("UDP_REPLIED")
+    gone_after(play, time, conversation=conversation)
     if DEVICES[name].outside_opens:
-        talk.server().opens("UDP_UNREPLIED")
+        conversation.server().opens("UDP_UNREPLIED")
     else:
-        talk.server().dropped("denied")
+        conversation.server().dropped("denied")
 
 
 @pytest.mark.parametrize(("name", "timer", "time"), timers("icmp"))
@@ -219,7 +221,7 @@ def test_a_ping_is_answered_within_its_time(name: str, timer: str, time: str) ->
     slow.server("answer").dropped("unknown_packet")
 
 
-class Tunnel(Talk):
+class Tunnel(Conversation):
     """Packets of a protocol without ports (GRE)."""
 
     protocol = 47
@@ -241,7 +243,7 @@ def test_any_other_protocol_is_forgotten_after_its_time(name: str, timer: str, t
     tunnel = Tunnel(play)
     tunnel.client().opens("OTHER")
     tunnel.server().accepted("session")
-    gone_after(play, time, talk=tunnel)
+    gone_after(play, time, conversation=tunnel)
 
 
 DENIED: Final[dict[str, Callable[[Play], Outcome]]] = {
@@ -273,7 +275,7 @@ def forgotten(name: str) -> Play:
     if asks is not None:
         for _ in range(asks[1]):
             play.wait(asks[0])
-    assert play.talk.find() is None
+    assert play.conversation.find() is None
     return play
 
 
@@ -303,7 +305,7 @@ def test_what_was_picked_up_is_as_good_as_before(name: str) -> None:
     """Nothing tells that the connection was ever forgotten; a full table spares it, too."""
     play = forgotten(name)
     play.client("A", 10).picked_up()
-    assert play.talk.session.assured
+    assert play.conversation.session.assured
     play.server("A").accepted("session").ends_up_alive(within=DEVICES[name].timers[OPEN])
 
 
@@ -320,9 +322,9 @@ def test_linux_trusts_what_it_picked_up_when_the_other_end_answers(name: str) ->
     """Five minutes until then, and no protection when the table is full."""
     play = forgotten(name)
     play.client("A", 10).picked_up().ends_up_alive(within="5m")
-    assert not play.talk.session.assured
+    assert not play.conversation.session.assured
     play.server("A").accepted("session").ends_up_alive(within=DEVICES[name].timers[OPEN])
-    assert play.talk.session.assured
+    assert play.conversation.session.assured
 
 
 def test_ovs_forgets_what_nobody_answers() -> None:
@@ -425,10 +427,10 @@ def test_whose_datagrams_keep_a_flow(name: str, end: str) -> None:
     """A server that streams to a silent client is cut off by some devices."""
     device = DEVICES[name]
     play = begun(name)
-    talk = play.udp()
-    talk.client()
-    talk.server().moves_to("UDP_REPLIED")
-    says = {"client": talk.client, "server": talk.server}[end]
+    conversation = play.udp()
+    conversation.client()
+    conversation.server().moves_to("UDP_REPLIED")
+    says = {"client": conversation.client, "server": conversation.server}[end]
     assert (
         kept(play, says, device.timers["udp_replied"]) is KEEPS[device.udp_kept_by][end == "server"]
     )
@@ -438,13 +440,13 @@ def test_whose_datagrams_keep_a_flow(name: str, end: str) -> None:
 def test_a_flow_that_both_ends_have_to_keep_lives_if_they_do(name: str) -> None:
     """UDP keepalives of one side are not enough for the NAT gateway of Azure; of two they are."""
     play = begun(name)
-    talk = play.udp()
-    talk.client()
-    talk.server()
+    conversation = play.udp()
+    conversation.client()
+    conversation.server()
     for _ in range(3):
         play.wait("3m").nothing_ends()
-        talk.client().accepted("session")
-        talk.server().accepted("session")
+        conversation.client().accepted("session")
+        conversation.server().accepted("session")
 
 
 def test_data_keeps_a_connection_that_only_data_keeps() -> None:
@@ -642,7 +644,7 @@ def test_a_full_table_evicts_only_what_is_not_assured(name: str) -> None:
     """A handshake that is not over gives way, and nothing else."""
     play = crowded(name, 3, of=4)
     play.tcp(1).client("S")
-    play.tcp(2).client("S").opens("SYN_SENT").ends("evicted").ends_talks(play.tcp(1))
+    play.tcp(2).client("S").opens("SYN_SENT").ends("evicted").ends_conversations(play.tcp(1))
 
 
 # -- answers by pair of networks ------------------------------------------------------------------

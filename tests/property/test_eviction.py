@@ -15,14 +15,16 @@ ends = st.sampled_from([INSIDE, OUTSIDE])
 datagrams = st.lists(st.tuples(ports, ends), max_size=60)
 
 
-def talks():
+def new_conversations():
     play = Play()
     return {port: play.udp(port=port) for port in range(1, 10)}
 
 
-def sends(firewall: Firewall, talk, end: Zone) -> list[int]:
+def sends(firewall: Firewall, conversation, end: Zone) -> list[int]:
     """One end of this conversation sends; whose sessions are evicted for it?"""
-    data = talk.packet(end, wire.udp(talk.ports[end], talk.ports[end.other]))
+    data = conversation.packet(
+        end, wire.udp(conversation.ports[end], conversation.ports[end.other])
+    )
     effects = firewall.handle(data, START, end).effects
     return [each.flow.source_port for each in effects if isinstance(each, SessionEnded)]
 
@@ -30,7 +32,7 @@ def sends(firewall: Firewall, talk, end: Zone) -> list[int]:
 @given(datagrams)
 def test_lru_agrees_with_a_list(story):
     """The list has whoever spoke last at its end, and loses its head."""
-    firewall, conversations = Firewall(policy(capacity=CAPACITY)), talks()
+    firewall, conversations = Firewall(policy(capacity=CAPACITY)), new_conversations()
     model: list[int] = []
     for port, end in story:
         evicted = sends(firewall, conversations[port], end)
@@ -50,7 +52,7 @@ def test_lru_agrees_with_a_list(story):
 def test_early_drop_agrees_with_a_list(story):
     """The oldest unanswered one goes; if all are answered, nobody comes."""
     settings = policy(capacity=CAPACITY, when_full="evict-unassured")
-    firewall, conversations = Firewall(settings), talks()
+    firewall, conversations = Firewall(settings), new_conversations()
     model: dict[int, bool] = {}  # answered or not, oldest first
     for port, end in story:
         evicted = sends(firewall, conversations[port], end)
@@ -73,7 +75,8 @@ def test_random_eviction_takes_exactly_whom_chance_names(story, numbers):
     """Every session can be hit, and only one that is in the table."""
     asked = iter(numbers)
     settings = policy(capacity=CAPACITY, when_full="evict-random")
-    firewall, conversations = Firewall(settings, choose=lambda n: next(asked) % n), talks()
+    firewall = Firewall(settings, choose=lambda n: next(asked) % n)
+    conversations = new_conversations()
     inside: set[int] = set()
     for port, end in story:
         full = len(inside) == CAPACITY
@@ -90,7 +93,7 @@ def test_random_eviction_takes_exactly_whom_chance_names(story, numbers):
 def test_reject_new_keeps_whoever_came_first(story):
     """Nobody is ever evicted."""
     firewall = Firewall(policy(capacity=CAPACITY, when_full="reject-new"))
-    conversations = talks()
+    conversations = new_conversations()
     model: list[int] = []
     for port, end in story:
         assert sends(firewall, conversations[port], end) == []

@@ -52,15 +52,15 @@ def test_opposite_numbers_have_no_order(number):
 @given(st.lists(st.tuples(numbers, numbers, st.integers(0, 100)), min_size=1))
 def test_an_end_remembers_the_latest_numbers(segments):
     """What the session computes inline is what the named functions say."""
-    talk, furthest, acked = TcpConnection(), None, None
-    end = talk.ends[Direction.ORIGINAL]
+    conversation, furthest, acked = TcpConnection(), None, None
+    end = conversation.ends[Direction.ORIGINAL]
     for seq, ack, octets in segments:
         body = wire.tcp(1, 2, "A", seq, ack, bytes(octets))
         packet = parse(wire.ip(CLIENT[4], SERVER[4], TCP, body))
         if end.next is None:
-            talk.open(packet)
-        elif not flows_on(talk, packet, Direction.ORIGINAL):
-            track(talk, State.ESTABLISHED, packet, Direction.ORIGINAL, WindowCheck.OFF)
+            conversation.open(packet)
+        elif not flows_on(conversation, packet, Direction.ORIGINAL):
+            track(conversation, State.ESTABLISHED, packet, Direction.ORIGINAL, WindowCheck.OFF)
         last = (seq + octets) % MODULUS
         furthest = last if furthest is None else later(furthest, last)
         acked = ack if acked is None else later(acked, ack)
@@ -71,8 +71,8 @@ def test_an_end_remembers_the_latest_numbers(segments):
 def test_a_conversation_is_the_same_wherever_its_numbers_begin(client_isn, server_isn):
     """Keepalive detection and the numbers of RSTs across the seam."""
     play = Play().under(at_expiry="reset-both")
-    play.talk.isn = dict(zip(play.talk.isn, (client_isn, server_isn), strict=True))
-    play.talk.establish()
+    play.conversation.isn = dict(zip(play.conversation.isn, (client_isn, server_isn), strict=True))
+    play.conversation.establish()
     play.client("A", 100).stays("ESTABLISHED")
     play.server("A", 50).stays("ESTABLISHED")
     play.client("A").stays("ESTABLISHED")

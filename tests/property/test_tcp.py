@@ -82,8 +82,8 @@ def packet_of(flags, seq, ack, octets, window, announced):
     return parse(wire.ip(CLIENT[4], SERVER[4], TCP, body))
 
 
-def everything(talk):
-    return remembered(talk), *map(remembered, talk.ends)
+def everything(conversation):
+    return remembered(conversation), *map(remembered, conversation.ends)
 
 
 @given(
@@ -96,8 +96,8 @@ def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check):
     """Where the quick one says yes, the slow one says the same and leaves the same behind; where
     it says no, it has touched nothing."""
     seq, ack, window, announced, answered = opening
-    talk, state = TcpConnection(), ESTABLISHED
-    talk.open(packet_of(first, seq, ack, 0, window, announced))
+    conversation, state = TcpConnection(), ESTABLISHED
+    conversation.open(packet_of(first, seq, ack, 0, window, announced))
     if first == "S":
         for direction, flags, here, there, more in (
             (Direction.REPLY, "SA", ack, seq + 1, answered),
@@ -105,23 +105,23 @@ def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check):
         ):
             state = {"SA": State.SYN_SENT, "A": State.SYN_RECV}[flags]
             packet = packet_of(flags, here, there, 0, window, more)
-            state = track(talk, state, packet, direction, check)
+            state = track(conversation, state, packet, direction, check)
     assert state is ESTABLISHED
     for direction, flags, seq_off, ack_off, octets, field, more in story:
-        sender, receiver = talk.ends[direction], talk.ends[1 - direction]
+        sender, receiver = conversation.ends[direction], conversation.ends[1 - direction]
         numbers = (sender.next or 0) + seq_off, (receiver.next or 0) + ack_off
         packet = packet_of(flags, *numbers, octets, field, more)
-        quick = deepcopy(talk)
-        before = everything(talk)
+        quick = deepcopy(conversation)
+        before = everything(conversation)
         is_quick = flows_on(quick, packet, direction)
-        cell = track(talk, ESTABLISHED, packet, direction, check)
+        cell = track(conversation, ESTABLISHED, packet, direction, check)
         if is_quick:
             assert cell is ESTABLISHED
-            assert everything(quick) == everything(talk)
+            assert everything(quick) == everything(conversation)
         else:
             assert everything(quick) == before
         if cell in (Cell.BAD, Cell.OUTSIDE):
-            assert everything(talk) == before
+            assert everything(conversation) == before
         event(f"quick: {is_quick}")
 
 
@@ -129,14 +129,14 @@ def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check):
 @given(numbers, numbers, windows, options, options)
 def test_ordinary_data_goes_the_quick_way(seq, ack, window, announced, answered):
     """Otherwise it would be no use."""
-    talk = TcpConnection()
-    talk.open(packet_of("S", seq, 0, 0, window, announced))
+    conversation = TcpConnection()
+    conversation.open(packet_of("S", seq, 0, 0, window, announced))
     strict = WindowCheck.STRICT
     reply, original = Direction.REPLY, Direction.ORIGINAL
     answer = packet_of("SA", ack, seq + 1, 0, 65535, answered)
-    assert track(talk, State.SYN_SENT, answer, reply, strict) is State.SYN_RECV
+    assert track(conversation, State.SYN_SENT, answer, reply, strict) is State.SYN_RECV
     last = packet_of("A", seq + 1, ack + 1, 0, 65535, b"")
-    assert track(talk, State.SYN_RECV, last, original, strict) is ESTABLISHED
+    assert track(conversation, State.SYN_RECV, last, original, strict) is ESTABLISHED
     for direction, here, there, octets in (
         (original, seq + 1, ack + 1, 1000),
         (original, seq + 1001, ack + 1, 1000),
@@ -145,4 +145,4 @@ def test_ordinary_data_goes_the_quick_way(seq, ack, window, announced, answered)
         (original, seq + 2001, ack + 501, 0),
     ):
         packet = packet_of("A", here, there, octets, 65535, wire.TIMESTAMPS)
-        assert flows_on(talk, packet, direction)
+        assert flows_on(conversation, packet, direction)

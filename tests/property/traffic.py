@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fwemu.core.flow import TCP, Zone
 from fwemu.core.instants import SECOND
 from tests.kit import wire
-from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER, Play, Talk, Tcp
+from tests.kit.play import CLIENT, INSIDE, OUTSIDE, SERVER, Conversation, Play, Tcp
 
 Arrival = tuple[bytes, Zone]
 Move = tuple[Arrival, ...]
@@ -25,9 +25,9 @@ FEW = ((4, 1), (4, 2), (6, 1))
 """IP versions and ports: so few that packets meet each other's sessions."""
 
 
-def _tcp_moves(talk: Tcp) -> Iterator[Move]:
+def _tcp_moves(conversation: Tcp) -> Iterator[Move]:
     def sends(end: Zone, *segment: object) -> Arrival:
-        return talk.segment(end, *segment), end  # type: ignore[arg-type]
+        return conversation.segment(end, *segment), end  # type: ignore[arg-type]
 
     syn, syn_ack = sends(INSIDE, "S", 0, 0), sends(OUTSIDE, "SA", 0, 1)
     ack = sends(INSIDE, "A", 1, 1)
@@ -47,7 +47,7 @@ def _tcp_moves(talk: Tcp) -> Iterator[Move]:
     yield (sends(INSIDE, "S", 5000, 0),)
     yield from ((*begun, sends(end, "R", 11, 0)) for end in Zone for begun in ((), (), handshake))
     announcing = tuple(
-        (talk.segment(end, flags, 0, 1, options=wire.scale(7) + wire.SACK_PERMITTED), end)
+        (conversation.segment(end, flags, 0, 1, options=wire.scale(7) + wire.SACK_PERMITTED), end)
         for end, flags in ((INSIDE, "S"), (OUTSIDE, "SA"))
     )
     yield from [(*announcing, ack)] * 2
@@ -74,7 +74,7 @@ def _other_moves(play: Play, port: int) -> Iterator[Move]:
     yield from ((((udp.packet(end, b"tunnel"), end)),) for end in Zone)
 
 
-def _fragments(udp: Talk, end: Zone) -> Iterator[Move]:
+def _fragments(udp: Conversation, end: Zone) -> Iterator[Move]:
     whole = wire.udp(udp.ports[end], udp.ports[end.other], bytes(100))
     number = udp.ports[INSIDE]
     first = udp.packet(end, whole[:80], fragment=(number, 0, True)), end
@@ -123,12 +123,12 @@ OPTIONS = (
 @st.composite
 def wild(draw: st.DrawFn) -> Move:
     """A segment of a conversation that may be under way, with any numbers."""
-    talk = draw(st.sampled_from(TALKS))
+    conversation = draw(st.sampled_from(TALKS))
     end = draw(st.sampled_from([INSIDE, OUTSIDE]))
     flags = draw(st.sampled_from(["A", "A", "A", "PA", "FA", "R", "RA", "S", "SA"]))
     numbers = st.sampled_from(NUMBERS)
     window = draw(st.sampled_from([0, 1, 100, 65535]))
-    data = talk.segment(
+    data = conversation.segment(
         end,
         flags,
         draw(numbers),

@@ -12,11 +12,11 @@ from fwemu.core.instants import SECOND
 from fwemu.core.reasons import EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.errors import ConfigError, StoryError
-from fwemu.scenarios.cast import MESSAGES, bytes_of, told
+from fwemu.scenarios.backend import EngineBackend
 from fwemu.scenarios.notation import parse, read
-from fwemu.scenarios.play import config_of, play
+from fwemu.scenarios.participants import MESSAGES, bytes_of, describe
+from fwemu.scenarios.runner import config_of, run
 from fwemu.scenarios.segments import FLAGS
-from fwemu.scenarios.stage import EngineStage
 from fwemu.scenarios.story import Cut, Ending, Expected, Icmp, Number, Other, Tcp, Udp
 
 SYN = "+0 > S 0:0(0) accept SYN_SENT"
@@ -56,7 +56,7 @@ def test_a_segment_with_all_that_it_can_have():
         "+.5 <3 SAU -5:95(100) ack =7 win 9 urg 4 ttl 3 <mss 1460,sackOK,sack 10:20> accept"
     ).packet
 
-    assert (packet.origin, packet.talk, packet.ttl) == (Zone.OUTSIDE, 3, 3)
+    assert (packet.origin, packet.conversation, packet.ttl) == (Zone.OUTSIDE, 3, 3)
     assert packet.body == Tcp(
         "SAU", Number(-5), 100, Number(7, True), 9, 4,
         b"\x02\x04\x05\xb4\x01\x01\x04\x02", ((10, 20),),
@@ -116,7 +116,7 @@ def test_what_comes_of_a_step_stands_below_it():
     """Words of the firewall, ends of sessions, and what becomes of what was held."""
     only = step("+1h\n!< RA 1:1(0) ack 1\n!>2 R 5:5(0)\nend expired ESTABLISHED 2")
 
-    assert [(line, packet.origin, packet.talk) for line, packet in only.spoken] == [
+    assert [(line, packet.origin, packet.conversation) for line, packet in only.injected] == [
         (2, Zone.OUTSIDE, 1), (3, Zone.INSIDE, 2),
     ]  # fmt: skip
     assert only.endings == ((4, Ending(EndReason.EXPIRED, State.ESTABLISHED, 2)),)
@@ -223,7 +223,7 @@ def test_a_packet_is_told_as_it_was_written(text, version):
     """Else a failure would print what nobody has written."""
     written = text.replace("TCP 1]", "A 1:1(0) ack 1]")
 
-    assert told(bytes_of(step(f"+0 {written} accept").packet, version)).text == text
+    assert describe(bytes_of(step(f"+0 {written} accept").packet, version)).text == text
 
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "stories.md"
@@ -235,7 +235,7 @@ def test_the_stories_of_the_guide_go_as_told(text):
     story = parse(text, "guide.story")
 
     for version in story.versions:
-        assert play(story, version, EngineStage(config_of(story))) is None
+        assert run(story, version, EngineBackend(config_of(story))) is None
 
 
 def test_the_guide_knows_every_message_option_and_setting():

@@ -1,4 +1,4 @@
-"""The stories that come with fwemu, told on every stage, and what they cover together."""
+"""The stories that come with fwemu, told on every backend, and what they cover together."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fwemu.core.flow import Direction, Zone
 from fwemu.core.tcp_table import FLAG_SEGMENTS, NEXT, TCP_STATES, Cell, Segment, State
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.scenarios import library
-from fwemu.scenarios.cast import bytes_of
-from fwemu.scenarios.library import Shelved
+from fwemu.scenarios.backend import EngineBackend
+from fwemu.scenarios.backends import kernel
+from fwemu.scenarios.library import NamedStory
 from fwemu.scenarios.notation import parse
-from fwemu.scenarios.play import OpensStage, config_of, conversation, play
-from fwemu.scenarios.queue_stage import Theatre
-from fwemu.scenarios.stage import EngineStage
-from fwemu.scenarios.stages import kernel
+from fwemu.scenarios.participants import bytes_of
+from fwemu.scenarios.queue_backend import QueueTestbed
+from fwemu.scenarios.runner import BackendFactory, config_of, run, transcript
 from fwemu.scenarios.story import Number, Packet, Tcp
 from netns import names
 
@@ -37,46 +37,46 @@ S, T = State, Segment
 ORIGINAL, REPLY = Direction
 
 
-def expect(each: Shelved, version: int, stage) -> None:
+def expect(each: NamedStory, version: int, backend) -> None:
     """Fail with the conversation if the story goes otherwise."""
     __tracebackhide__ = True
     try:
-        difference = play(each.story, version, stage)
+        difference = run(each.story, version, backend)
     finally:
-        stage.close()
+        backend.close()
     if difference is not None:
-        pytest.fail(f"{each.name}\n{conversation(each.story, difference)}", pytrace=False)
+        pytest.fail(f"{each.name}\n{transcript(each.story, difference)}", pytrace=False)
 
 
-# -- every story, on every stage --
+# -- every story, on every backend --
 
 
 @pytest.mark.parametrize(("each", "version"), TELLINGS)
 def test_a_story_goes_as_told_in_virtual_time(each, version):
     """The core alone."""
-    expect(each, version, EngineStage(config_of(each.story)))
+    expect(each, version, EngineBackend(config_of(each.story)))
 
 
 @pytest.fixture(scope="module")
-def theatre() -> Iterator[Theatre]:
+def testbed() -> Iterator[QueueTestbed]:
     """One for all stories; it leaves nothing behind."""
     if os.geteuid() != 0:
         pytest.skip("needs root for network namespaces: run it with sudo")
-    with Theatre() as theatre:
-        yield theatre
+    with QueueTestbed() as testbed:
+        yield testbed
     assert not [name for name in names() if name.startswith(f"story{os.getpid()}-")]
 
 
 @pytest.mark.kernel
 @pytest.mark.xdist_group("stories")
 @pytest.mark.parametrize(("each", "version"), TELLINGS)
-def test_a_story_goes_as_told_through_the_queue(each, version, theatre):
+def test_a_story_goes_as_told_through_the_queue(each, version, testbed):
     """The same file, as packets that the kernel forwards or not."""
-    expect(each, version, theatre.stage(config_of(each.story)))
+    expect(each, version, testbed.backend(config_of(each.story)))
 
 
 @pytest.fixture(scope="module")
-def nf_conntrack() -> Iterator[OpensStage]:
+def nf_conntrack() -> Iterator[BackendFactory]:
     """The kernel's own table, empty at the beginning of each telling."""
     if os.geteuid() != 0:
         pytest.skip("needs root for network namespaces: run it with sudo")
@@ -99,10 +99,10 @@ def test_a_story_goes_as_told_by_the_kernel(each, version, nf_conntrack):
 def test_a_story_that_the_kernel_tells_otherwise_is_found_out(nf_conntrack):
     """It knows no reasons, but verdicts and states."""
     story = parse("+0 > S 0:0(0) accept SYN_SENT\n+0 < SA 0:0(0) ack 1 accept CLOSE", "a.story")
-    stage = nf_conntrack(config_of(story))
+    backend = nf_conntrack(config_of(story))
 
-    difference = play(story, 4, stage)
-    stage.close()
+    difference = run(story, 4, backend)
+    backend.close()
 
     assert difference == (2, "accept session or opened CLOSE", "accept SYN_RECV")
 
@@ -124,18 +124,18 @@ def visited(monkeypatch):
     classify, track = fwemu.core.tcp.classify, fwemu.core.tcp.track
     flows_on, first_state = fwemu.core.tcp.flows_on, fwemu.core.openings.first_state
 
-    def seen_classify(talk, state, packet, direction, check):
-        meanings.append(classify(talk, state, packet, direction, check))
+    def seen_classify(tcp, state, packet, direction, check):
+        meanings.append(classify(tcp, state, packet, direction, check))
         return meanings[-1]
 
-    def seen_track(talk, state, packet, direction, check):
-        got = track(talk, state, packet, direction, check)
+    def seen_track(tcp, state, packet, direction, check):
+        got = track(tcp, state, packet, direction, check)
         if got is NEXT[state][direction][meanings[-1]]:
             cells.add((state, direction, meanings[-1]))
         return got
 
-    def seen_flows_on(talk, packet, direction):
-        flows = flows_on(talk, packet, direction)
+    def seen_flows_on(tcp, packet, direction):
+        flows = flows_on(tcp, packet, direction)
         if flows:
             cells.add((S.ESTABLISHED, direction, T.ACK))
         return flows
@@ -170,9 +170,9 @@ def test_nobody_who_wanders_about_finds_a_cell_that_no_story_tells(visited):
     chance = random.Random(20261121)
 
     for _ in range(4000):
-        stage = EngineStage(OPEN_TO_ALL)
+        backend = EngineBackend(OPEN_TO_ALL)
         for packet in wander(chance):
-            stage.put(bytes_of(packet, 4), packet.origin)
+            backend.put(bytes_of(packet, 4), packet.origin)
 
     assert spelt(visited - told) == []
 
@@ -189,7 +189,7 @@ OPEN_TO_ALL = config_of(
 def tell_all() -> None:
     """Every story, once."""
     for each in SHELF:
-        expect(each, 4, EngineStage(config_of(each.story)))
+        expect(each, 4, EngineBackend(config_of(each.story)))
 
 
 def spelt(cells) -> list[str]:
@@ -262,7 +262,7 @@ def test_a_story_that_goes_otherwise_is_found_out(text, line, wanted, got):
     """Line, what was wanted and what came instead."""
     story = parse(text, "a.story")
 
-    difference = play(story, 4, EngineStage(config_of(story)))
+    difference = run(story, 4, EngineBackend(config_of(story)))
 
     assert difference == (line, wanted, got)
 
@@ -271,14 +271,14 @@ def test_a_story_that_goes_otherwise_is_found_out(text, line, wanted, got):
 @pytest.mark.xdist_group("stories")
 @pytest.mark.parametrize(("text", "line", "wanted", "got"), OTHERWISE)
 def test_a_story_that_goes_otherwise_through_the_queue_is_found_out(
-    text, line, wanted, got, theatre
+    text, line, wanted, got, testbed
 ):
     """The same words, though here they come from the wire."""
     story = parse(text, "a.story")
-    stage = theatre.stage(config_of(story))
+    backend = testbed.backend(config_of(story))
 
-    difference = play(story, 4, stage)
-    stage.close()
+    difference = run(story, 4, backend)
+    backend.close()
 
     assert difference == (line, wanted, got)
 
@@ -287,9 +287,9 @@ def test_a_failure_shows_the_conversation_up_to_its_line():
     """Marked where it differs, with what was wanted and what came."""
     story = parse("# A title.\n+0 > S 0:0(0) accept SYN_RECV\n+1\n", "a.story")
 
-    difference = play(story, 4, EngineStage(config_of(story)))
+    difference = run(story, 4, EngineBackend(config_of(story)))
 
-    assert conversation(story, difference) == (
+    assert transcript(story, difference) == (
         "  1  # A title.\n"
         "* 2  +0 > S 0:0(0) accept SYN_RECV\n"
         "     wanted  accept session or opened SYN_RECV\n"
@@ -297,23 +297,23 @@ def test_a_failure_shows_the_conversation_up_to_its_line():
     )
 
 
-# -- the real stage --
+# -- the real backend --
 
 
 @pytest.mark.kernel
 @pytest.mark.xdist_group("stories")
-def test_the_queue_sees_what_the_wire_carries(theatre, monkeypatch):
+def test_the_queue_sees_what_the_wire_carries(testbed, monkeypatch):
     """A firewall that says yes and a wire that brings nothing are a failure."""
-    monkeypatch.setattr("fwemu.scenarios.queue_stage.PATIENCE", 0.05)
+    monkeypatch.setattr("fwemu.scenarios.queue_backend.PATIENCE", 0.05)
     story = parse("+0 > S 0:0(0) accept SYN_SENT", "a.story")
-    stage = theatre.stage(config_of(story))
-    outside = theatre.wires[1]
+    backend = testbed.backend(config_of(story))
+    outside = testbed.wires[1]
     hear, outside.hear = outside.hear, list
     try:
-        difference = play(story, 4, stage)
+        difference = run(story, 4, backend)
     finally:
         outside.hear = hear
-        stage.close()
+        backend.close()
 
     assert difference is not None
     assert difference.got == "drop opened SYN_SENT"
@@ -321,27 +321,27 @@ def test_the_queue_sees_what_the_wire_carries(theatre, monkeypatch):
 
 @pytest.mark.kernel
 @pytest.mark.xdist_group("stories")
-def test_a_packet_that_the_kernel_itself_refuses_is_told_as_that(theatre, monkeypatch):
+def test_a_packet_that_the_kernel_itself_refuses_is_told_as_that(testbed, monkeypatch):
     """A TTL of one ends at the router, which is not the firewall's doing."""
-    monkeypatch.setattr("fwemu.scenarios.queue_stage.PATIENCE", 0.05)
+    monkeypatch.setattr("fwemu.scenarios.queue_backend.PATIENCE", 0.05)
     story = parse("+0 > S 0:0(0) ttl 1 accept SYN_SENT", "a.story")
-    stage = theatre.stage(config_of(story))
+    backend = testbed.backend(config_of(story))
 
     with pytest.raises(NamespaceError, match=r"a\.story:1: the kernel did not bring"):
-        play(story, 4, stage)
-    stage.close()
+        run(story, 4, backend)
+    backend.close()
 
 
 @pytest.mark.kernel
 @pytest.mark.xdist_group("stories")
-def test_a_packet_that_is_too_large_for_the_wire_is_told(theatre):
-    """The stage's MTU is 9000."""
+def test_a_packet_that_is_too_large_for_the_wire_is_told(testbed):
+    """The backend's MTU is 9000."""
     story = parse("+0 > udp (9000) accept", "a.story")
-    stage = theatre.stage(config_of(story))
+    backend = testbed.backend(config_of(story))
 
     with pytest.raises(NamespaceError, match=r"a\.story:1: a packet of 9028 octets cannot be sent"):
-        play(story, 4, stage)
-    stage.close()
+        run(story, 4, backend)
+    backend.close()
 
 
 # -- the library --
@@ -395,4 +395,4 @@ def test_a_profile_may_lie_beside_the_story(tmp_path):
     path.write_text("profile = box.toml\n+0 > A 1:1(0) ack 1 drop unknown_packet\n!< R 1:1(0)\n")
     (mine,) = library.find([str(path)])
 
-    assert play(mine.story, 4, EngineStage(config_of(mine.story))) is None
+    assert run(mine.story, 4, EngineBackend(config_of(mine.story))) is None

@@ -1,11 +1,11 @@
-"""Stories through a real queue: real packets between real namespaces, and a clock of the stage.
+"""Stories through a real queue: real packets between real namespaces, in virtual time.
 
     inside namespace          firewall namespace              outside namespace
     packet socket ── veth ──  FORWARD ► NFQUEUE ► core  ── veth ── packet socket
 
-The outer namespaces have no addresses, so that no host answers for itself: what happens on the wire
-is what the story sends and what the firewall says.  Queue, hook rules, datapath and injector are
-those of the daemon; only the clock is ours, so that an hour passes at once.
+The outer namespaces have no addresses, so that no host answers by itself: only the story and the
+firewall send packets.  Queue, hook rules, datapath and injector are those of the daemon; only the
+clock is virtual, so that an hour passes at once.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.tally import Tally
 from fwemu.daemon.zones import Zones
 from fwemu.errors import NamespaceError
-from fwemu.scenarios.cast import ADDRESS, FIREWALL
-from fwemu.scenarios.stage import (
+from fwemu.scenarios.backend import (
     Ended,
-    Passed,
+    PacketOutcome,
     Released,
-    Seen,
-    StageClock,
+    VirtualClock,
+    WaitOutcome,
     endings,
     firewall_for,
     is_accepted,
@@ -46,10 +45,12 @@ from fwemu.scenarios.stage import (
     schedule_for,
     state_of,
 )
+from fwemu.scenarios.participants import ADDRESS, FIREWALL
+from fwemu.scenarios.segments import without_hops
 from netns import Namespace, Network, add_neighbour, hardware_address, sysctl
 
 PATIENCE: Final = 2.0
-"""Seconds after which a packet that ought to come counts as lost, on a busy machine."""
+"""Seconds after which an expected packet counts as lost, with room for a busy machine."""
 
 _QUEUE: Final = 0
 _MTU: Final = 9000  # no story has to think of it
@@ -61,8 +62,8 @@ _EVERYTHING: Final = 0x0003  # ETH_P_ALL
 _numbers = itertools.count()
 
 
-class Theatre:
-    """Three namespaces with a hooked queue in the middle; stages share it one after the other.
+class QueueTestbed:
+    """Three namespaces with a hooked queue in the middle; backends share it one after the other.
 
     Raises FwemuError where the machine does not allow it.  Close it, or use it in `with`.
     """
@@ -89,7 +90,7 @@ class Theatre:
                 undo.callback(self.queue.close)
             undo.callback(hooks.install(self.firewall, _QUEUE, fail_open=False).remove)
             self.datapath: Datapath | None = None
-            """Of the stage that is played on."""
+            """Of the backend in use."""
             self._undo = undo.pop_all()
 
     def _on_packet(self, packet: QueuedPacket) -> None:
@@ -98,12 +99,12 @@ class Theatre:
         else:
             self.datapath.on_packet(packet)
 
-    def stage(self, config: Config) -> QueueStage:
-        """A firewall that follows a configuration; the one before it is gone."""
-        return QueueStage(self, config)
+    def backend(self, config: Config) -> QueueBackend:
+        """Make a firewall with a configuration; it replaces the one before."""
+        return QueueBackend(self, config)
 
     def close(self) -> None:
-        """Take everything away."""
+        """Remove everything."""
         self._undo.close()
 
     def __enter__(self) -> Self:
@@ -114,7 +115,7 @@ class Theatre:
 
 
 def _join(network: Network, firewall: Namespace, end: Namespace, zone: Zone) -> None:
-    """A cable between the firewall and an end that says nothing by itself."""
+    """Link the firewall with an end whose kernel sends nothing by itself."""
     for scope in ("all", "default"):
         sysctl(end, f"net.ipv6.conf.{scope}.disable_ipv6", 1)
     lengths = {4: 24, 6: 64}
@@ -130,7 +131,7 @@ def _join(network: Network, firewall: Namespace, end: Namespace, zone: Zone) -> 
 
 
 class Wire:
-    """The place of an end: sends any packet to the firewall, and hears what comes from there."""
+    """A packet socket in the place of an end: sends to the firewall, receives from it."""
 
     def __init__(self, firewall: Namespace, end: Namespace, zone: Zone) -> None:
         self.zone = zone
@@ -155,7 +156,7 @@ class Wire:
             ) from error
 
     def hear(self) -> list[bytes]:
-        """The packets for this end that have come since the last time."""
+        """The packets for this end that arrived since the last call."""
         heard: list[bytes] = []
         while True:
             try:
@@ -177,25 +178,18 @@ def _destination(packet: bytes) -> bytes:
     return packet[16:20] if packet[0] >> 4 == 4 else packet[24:40]
 
 
-def _lasting(packet: bytes) -> bytes:
-    """A packet without what a router changes of it: TTL and, for IPv4, the checksum."""
-    if packet[0] >> 4 == 6:
-        return packet[:7] + packet[8:]
-    return packet[:8] + packet[9:10] + packet[12:]
-
-
 def _take(heard: list[tuple[Zone, bytes]], packet: bytes, origin: Zone) -> bool:
-    """Was this packet heard on its other side?  Then it is taken out of what was heard."""
-    wanted = origin.other, _lasting(packet)
+    """Remove a packet from those that arrived on its other side; False if it did not arrive."""
+    wanted = origin.other, without_hops(packet)
     for each in heard:
-        if (each[0], _lasting(each[1])) == wanted:
+        if (each[0], without_hops(each[1])) == wanted:
             heard.remove(each)
             return True
     return False
 
 
-class _Diary:
-    """In the place of the log: what has happened, until somebody asks."""
+class _Recorder:
+    """Stands in for the log: keeps the effects until `take`."""
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
@@ -209,7 +203,7 @@ class _Diary:
 
 
 class _Watched(Firewall):
-    """A firewall whose decisions are kept as they are made."""
+    """A firewall that keeps its decisions."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -220,34 +214,34 @@ class _Watched(Firewall):
         return self.decisions[-1]
 
 
-class QueueStage:
+class QueueBackend:
     """The core behind a real queue."""
 
-    def __init__(self, theatre: Theatre, config: Config) -> None:
-        self._theatre = theatre
-        self._clock = StageClock()
+    def __init__(self, testbed: QueueTestbed, config: Config) -> None:
+        self._testbed = testbed
+        self._clock = VirtualClock()
         self._firewall = firewall_for(config, _Watched)
-        self._diary = _Diary()
+        self._recorder = _Recorder()
         self._ended: list[Ended] = []
         self._released: list[Released] = []
         self._held: dict[int, tuple[bytes, Zone]] = {}
-        """Packets that wait, by ticket."""
+        """Held packets, by ticket."""
         self._datapath = Datapath(
             self._firewall,
             self._clock,
-            theatre.zones,
+            testbed.zones,
             schedule_for(config, self._clock),
-            theatre.injector,
-            self._diary,
+            testbed.injector,
+            self._recorder,
             Tally(),
         )
-        theatre.datapath = self._datapath
-        for wire in theatre.wires.values():
+        testbed.datapath = self._datapath
+        for wire in testbed.wires.values():
             wire.hear()
 
-    def put(self, packet: bytes, arrival: Zone) -> Seen:
-        self._theatre.wires[arrival].send(packet)
-        queue = self._theatre.queue
+    def put(self, packet: bytes, arrival: Zone) -> PacketOutcome:
+        self._testbed.wires[arrival].send(packet)
+        queue = self._testbed.queue
         poll = select.poll()
         poll.register(queue.fd, select.POLLIN)
         deadline = time.monotonic() + PATIENCE
@@ -267,9 +261,9 @@ class QueueStage:
         passed = _take(heard, packet, arrival)
         self._settle(effects, heard)
         state = state_of(self._firewall, packet)
-        return Seen(passed, decision.reason.word, state, tuple(heard))
+        return PacketOutcome(passed, decision.reason.word, state, tuple(heard))
 
-    def wait(self, nanoseconds: int) -> Passed:
+    def wait(self, nanoseconds: int) -> WaitOutcome:
         datapath = self._datapath
         pass_time(self._clock, self._firewall, datapath.schedule, nanoseconds, datapath.on_time)
         effects = self._published()
@@ -277,21 +271,21 @@ class QueueStage:
         self._settle(effects, heard)
         ended, self._ended = self._ended, []
         released, self._released = self._released, []
-        return Passed(tuple(heard), tuple(ended), tuple(released))
+        return WaitOutcome(tuple(heard), tuple(ended), tuple(released))
 
     def close(self) -> None:
-        """Leave the theatre to the next one."""
-        self._theatre.datapath = None
+        """Free the testbed for the next backend."""
+        self._testbed.datapath = None
 
     def _published(self) -> list[Effect]:
-        """What has happened since the last time."""
+        """The effects since the last call."""
         self._datapath.publish()
-        effects = self._diary.take()
+        effects = self._recorder.take()
         self._ended += endings(effects)
         return effects
 
     def _settle(self, effects: Sequence[Effect], heard: list[tuple[Zone, bytes]]) -> None:
-        """What has become of what was held; that which went on is taken out of `heard`."""
+        """Note the held packets that were released; accepted ones are removed from `heard`."""
         for effect in effects:
             if isinstance(effect, PacketReleased):
                 packet, origin = self._held.pop(effect.ticket)
@@ -301,7 +295,7 @@ class QueueStage:
     def _listen(
         self, effects: Sequence[Effect], passes_to: Zone | Literal[False] = False
     ) -> list[tuple[Zone, bytes]]:
-        """What comes to the ends: whatever has to, and whatever comes by then."""
+        """The packets that arrive at the ends: wait for the expected ones, take all others too."""
         wanted = [effect.zone for effect in effects if isinstance(effect, PacketInjected)]
         wanted += [
             effect.zone.other
@@ -310,7 +304,7 @@ class QueueStage:
         ]
         wanted += [] if passes_to is False else [passes_to]
         heard: list[tuple[Zone, bytes]] = []
-        wires = self._theatre.wires
+        wires = self._testbed.wires
         poll = select.poll()
         for wire in wires.values():
             poll.register(wire, select.POLLIN)

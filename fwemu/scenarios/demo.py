@@ -1,8 +1,8 @@
-"""The story that fwemu was made for: a connection goes quiet, and then is needed again.
+"""The demo: one connection goes quiet and is then used again, behind four firewalls at once.
 
-The same client and server, four times at once: behind a router ACL, behind a stateful firewall
-that drops what it has forgotten, behind one that resets it, and behind the first one again but
-with keepalives.  Everything is real but the wait: an idle timeout of seconds stands for an hour.
+The same client and server stand behind a router ACL, behind a stateful firewall that drops what
+it has forgotten, behind one that resets it, and behind the first one again but with keepalives.
+Everything is real except the wait: an idle timeout of seconds stands for an hour.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _RETRANSMITS: Final = 2  # offset of tcpi_retransmits in struct tcp_info (linux/
 
 @dataclass(frozen=True)
 class Lane:
-    """One of the firewalls, and the client behind it."""
+    """One column of the demo: a firewall, and the client behind it."""
 
     name: str
     title: str
@@ -69,8 +69,8 @@ LANES: Final = (
 
 
 @dataclass
-class Story:
-    """What has happened in one lane so far; written by its thread, read by whoever shows it."""
+class LaneRun:
+    """What has happened in one lane so far; its own thread writes it, the display reads it."""
 
     lane: Lane
     steps: list[tuple[float, str]] = field(default_factory=list)
@@ -96,7 +96,7 @@ class Story:
 
     @property
     def record(self) -> Record:
-        """The story as data."""
+        """The result of the lane, as `fwemu demo --json` prints it."""
         return {
             "lane": self.lane.name,
             "mode": self.lane.mode,
@@ -116,7 +116,7 @@ class Story:
 
 
 class Interrupted(Exception):  # noqa: N818 - somebody pressed Ctrl-C
-    """The story was broken off."""
+    """Somebody ended the demo before a lane was done."""
 
 
 def make_lab(lane: Lane) -> Lab:
@@ -137,16 +137,19 @@ def make_lab(lane: Lane) -> Lab:
     return lab
 
 
-def play(story: Story, lab: Lab, started: float, stop: threading.Event) -> None:
-    """Live through it, in the calling thread.  Raises Interrupted when `stop` is set."""
+def run_lane(run: LaneRun, lab: Lab, started: float, stop: threading.Event) -> None:
+    """Connect, be quiet, use the connection again, in the calling thread.
+
+    Raises Interrupted when `stop` is set.
+    """
 
     def tell(text: str) -> None:
-        story.steps.append((time.monotonic() - started, text))
+        run.steps.append((time.monotonic() - started, text))
 
     with lab.client:
         connection = socket.create_connection((lab.server.ip, PORT), timeout=5)
     with connection:
-        if story.lane.keepalive:
+        if run.lane.keepalive:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE)
@@ -156,39 +159,39 @@ def play(story: Story, lab: Lab, started: float, stop: threading.Event) -> None:
         tell(f"quiet for {QUIET:g} s ...")
         if stop.wait(QUIET):
             raise Interrupted
-        if story.lane.mode == "stateful":
+        if run.lane.mode == "stateful":
             remembered = any(lab.firewall.sessions(protocol="tcp"))
             tell(f"the firewall {'remembers' if remembered else 'has forgotten'}")
         asked = time.monotonic()
         try:
             connection.sendall(b"second request")
             tell("second request sent")
-            _await_answer(story, connection, tell, stop)
+            _await_answer(run, connection, tell, stop)
         except OSError as error:
-            story.detected_after = time.monotonic() - asked
-            story.error = errno.errorcode.get(error.errno or 0, str(error))
+            run.detected_after = time.monotonic() - asked
+            run.error = errno.errorcode.get(error.errno or 0, str(error))
             outcome = "reset" if error.errno == errno.ECONNRESET else "timed-out"
-            tell(f"{story.error} after {story.detected_after:.2f} s")
+            tell(f"{run.error} after {run.detected_after:.2f} s")
         else:
             outcome = "survived"
             tell(f"answered after {1000 * (time.monotonic() - asked):.1f} ms")
     statistics = lab.firewall.statistics()
-    story.keepalives = sum(statistics["keepalive_probes"].values())
-    story.resets_by_firewall = sum(statistics["packets_injected"].get("reset", {}).values())
-    story.resets_by_server = lab.server.namespace.run(_resets_sent)
-    story.outcome = outcome
+    run.keepalives = sum(statistics["keepalive_probes"].values())
+    run.resets_by_firewall = sum(statistics["packets_injected"].get("reset", {}).values())
+    run.resets_by_server = lab.server.namespace.run(_resets_sent)
+    run.outcome = outcome
 
 
 def _await_answer(
-    story: Story, connection: socket.socket, tell: Callable[[str], None], stop: threading.Event
+    run: LaneRun, connection: socket.socket, tell: Callable[[str], None], stop: threading.Event
 ) -> None:
     """Wait as an application without a timeout of its own does; count what the kernel repeats."""
     while not select.select([connection], [], [], 0.02)[0]:
         if stop.is_set():
             raise Interrupted
         repeated = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[_RETRANSMITS]
-        if repeated > story.retransmissions:
-            story.retransmissions = repeated
+        if repeated > run.retransmissions:
+            run.retransmissions = repeated
             tell(f"retransmission {repeated}")
     connection.recv(100)
 
@@ -204,9 +207,9 @@ _MINUTES: Final = "15 minutes 24 seconds"
 """924.6 s: what Linux's default tcp_retries2 = 15 comes to (kernel docs, ip-sysctl)."""
 
 
-def explain(story: Story) -> str:
+def explain(run: LaneRun) -> str:
     """What happened in a lane and why, in plain words."""
-    wait = f"{story.detected_after:.1f} s" if story.detected_after is not None else "-"
+    wait = f"{run.detected_after:.1f} s" if run.detected_after is not None else "-"
     return {
         "router-acl": (
             "A router keeps no connections: it looks at each packet alone, so there was nothing "
@@ -214,18 +217,18 @@ def explain(story: Story) -> str:
         ),
         "stateful-drop": (
             f"The firewall forgot the connection after {IDLE_TIMEOUT:g} s and says nothing. The "
-            f"kernel repeated the request {story.retransmissions} times; the application learned "
+            f"kernel repeated the request {run.retransmissions} times; the application learned "
             f"of it {wait} later, because tcp_retries2 is {RETRIES} here. With Linux's default of "
             f"15 that takes {_MINUTES}."
         ),
         "stateful-reset": (
             "Forgotten as well, but the firewall answered the request with a RST in the server's "
-            f"name. The server's kernel sent {story.resets_by_server} RSTs, the firewall "
-            f"{story.resets_by_firewall}; the server still thinks that it is connected."
+            f"name. The server's kernel sent {run.resets_by_server} RSTs, the firewall "
+            f"{run.resets_by_firewall}; the server still thinks that it is connected."
         ),
         "stateful-drop-keepalive": (
             f"The same firewall as in lane 2. The socket has SO_KEEPALIVE with TCP_KEEPIDLE = "
-            f"{KEEPALIVE} s, below the timeout: {story.keepalives} probes crossed the firewall, "
+            f"{KEEPALIVE} s, below the timeout: {run.keepalives} probes crossed the firewall, "
             "and each restarted its timer."
         ),
-    }[story.lane.name]
+    }[run.lane.name]

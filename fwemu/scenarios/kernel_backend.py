@@ -1,4 +1,4 @@
-"""The kernel's own connection tracking as a stage: the same packets, judged by nf_conntrack.
+"""The kernel's own connection tracking as a backend: the same packets, judged by nf_conntrack.
 
 A namespace forwards between two TUN devices, inside and outside; no host is behind them, so that
 nothing happens but what is put in.  Its rules are the usual ones, which the profile
@@ -18,7 +18,8 @@ from fwemu.core.instants import SECOND
 from fwemu.core.packet import Kind, Packet, parse
 from fwemu.core.tcp_table import State
 from fwemu.errors import MissingError
-from fwemu.scenarios.stage import Passed, Seen
+from fwemu.scenarios.backend import PacketOutcome, WaitOutcome
+from fwemu.scenarios.segments import without_hops
 from netns import Namespace, Network, ToolFailed, ToolMissing, nft, sysctl
 from netns.conntrack import Conntrack, Entry, Tuple
 from netns.tun import Tun
@@ -27,7 +28,7 @@ ADDRESSES: Final = {
     Zone.INSIDE: ("10.0.1.1/24", "fd00:1::1/64"),
     Zone.OUTSIDE: ("10.0.2.1/24", "fd00:2::1/64"),
 }
-"""Its own; whatever else is in these networks is reached by the device of the zone."""
+"""Addresses of the namespace; the rest of these networks is routed to the device of the zone."""
 
 _RULES: Final = """
 table inet usual {
@@ -50,8 +51,8 @@ _SYSCTLS: Final = {
 _NUMBERS: Final = itertools.count()
 
 
-class KernelStage:
-    """nf_conntrack in a namespace of its own, which goes when the stage is closed.
+class KernelBackend:
+    """nf_conntrack in a namespace of its own, which goes when the backend is closed.
 
     `loose` and `liberal` are tcp_loose and tcp_be_liberal.  Raises NetnsError, or MissingError
     where nft is not there.
@@ -60,8 +61,8 @@ class KernelStage:
     def __init__(self, *, loose: bool = True, liberal: bool = False) -> None:
         self._network = Network()
         self._known: dict[Tuple, None] = {}
-        """How the packets named their sessions: asking for these is 100 times as quick as listing
-        what the whole machine tracks."""
+        """Tuples of all packets sent: asking for these is 100 times as quick as listing every
+        entry of the machine."""
         try:
             self._build(loose, liberal)
         except BaseException:
@@ -82,35 +83,35 @@ class KernelStage:
         sysctl(namespace, "net.netfilter.nf_conntrack_tcp_loose", int(loose))
         sysctl(namespace, "net.netfilter.nf_conntrack_tcp_be_liberal", int(liberal))
 
-    def put(self, packet: bytes, arrival: Zone) -> Seen:
-        """A packet arrives from a zone; an IPv4 header gets the checksum that it needs."""
+    def put(self, packet: bytes, arrival: Zone) -> PacketOutcome:
+        """Send a packet from a zone; the checksum of an IPv4 header is filled in."""
         if packet[:1] and packet[0] >> 4 == 4:
             packet = _with_checksum(packet)
         self._tuns[arrival].write(packet)
-        passed, spoken = False, []
+        passed, injected = False, []
         for zone, tun in self._tuns.items():
             while (sent := tun.read()) is not None:
                 if _is_chatter(sent):
                     continue
-                if zone is not arrival and _without_hops(sent) == _without_hops(packet):
+                if zone is not arrival and without_hops(sent) == without_hops(packet):
                     passed = True
                 else:
-                    spoken.append((zone, sent))
+                    injected.append((zone, sent))
         entry = self.entry_of(packet)
-        return Seen(passed, None, state_of(entry), tuple(spoken))
+        return PacketOutcome(passed, None, state_of(entry), tuple(injected))
 
-    def wait(self, nanoseconds: int) -> Passed:
-        """Let time pass, in whole seconds: the kernel's timers know no smaller unit here."""
+    def wait(self, nanoseconds: int) -> WaitOutcome:
+        """Let time pass, in whole seconds: ctnetlink has no smaller unit for timers."""
         seconds = nanoseconds // SECOND
         for entry in self.entries():
             if entry.remaining > seconds:
                 self.table.set_remaining(entry.original, entry.remaining - seconds)
             else:
                 self.table.delete(entry.original)
-        return Passed((), None)
+        return WaitOutcome((), None)
 
     def flush(self) -> None:
-        """Forget all sessions."""
+        """Delete the entries of all packets sent."""
         self.table.flush()
         self._known.clear()
 
@@ -119,12 +120,12 @@ class KernelStage:
         self._network.close()
 
     def entries(self) -> list[Entry]:
-        """What the kernel remembers of the packets put in, each session once."""
+        """The kernel's entries of the packets sent, each session once."""
         found = (self.table.get(name) for name in self._known)
         return list({entry.original: entry for entry in found if entry is not None}.values())
 
     def entry_of(self, packet: bytes) -> Entry | None:
-        """The kernel's entry for the session of a packet, or of the one that an error quotes."""
+        """The kernel's entry for a packet, or for the packet that an ICMP error quotes."""
         name = tuple_of(packet)
         if name is None:
             return None
@@ -133,7 +134,7 @@ class KernelStage:
 
 
 def state_of(entry: Entry | None) -> str | None:
-    """What the core calls the state of this entry."""
+    """The name of the state of an entry in the words of the core."""
     if entry is None:
         return None
     if entry.tcp_state is not None:
@@ -145,7 +146,7 @@ def state_of(entry: Entry | None) -> str | None:
 
 
 def tuple_of(packet: bytes) -> Tuple | None:
-    """How the kernel names the session that a packet belongs to, or is about."""
+    """The conntrack tuple of a packet, or of the packet that an ICMP error quotes."""
     parsed = parse(packet)
     if not isinstance(parsed, Packet):
         return None
@@ -162,19 +163,12 @@ def _tuple_of_flow(flow: Flow) -> Tuple:
 
 
 def _is_chatter(packet: bytes) -> bool:
-    """Does the kernel greet its IPv6 neighbours?  (Multicast: no answer to anybody.)"""
+    """True for IPv6 multicast, which the kernel sends by itself (neighbour discovery, MLD)."""
     return packet[0] >> 4 == 6 and packet[24] == 0xFF
 
 
-def _without_hops(packet: bytes) -> bytes:
-    """A packet but for what forwarding changes: hop limit, and the checksum over it."""
-    if packet[0] >> 4 == 6:
-        return packet[:7] + packet[8:]
-    return packet[:8] + packet[9:10] + packet[12:]
-
-
 def _with_checksum(packet: bytes) -> bytes:
-    """With the checksum of its IPv4 header (RFC 1071); Linux drops what has a wrong one."""
+    """Fill in the checksum of an IPv4 header (RFC 1071); Linux drops packets with a wrong one."""
     length = (packet[0] & 0x0F) * 4
     if len(packet) < length:
         return packet

@@ -1,8 +1,8 @@
-"""Who takes part in a story, and its packets as bytes: there and back.
+"""The client, the server and the firewall of stories, and their packets as bytes and as text.
 
-One client inside, one server outside, the firewall between them, of both IP versions.  Each
-conversation has a client port of its own, and both ends a first sequence number that stories never
-see: the client's is so close to the top that every story crosses it.
+The client is inside, the server outside, with addresses of both IP versions.  Each conversation has
+its own client port.  Stories count from the first sequence numbers here; the client's is so close
+to 2**32 that every story crosses the wrap-around.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ADDRESS: Final = {
     (INSIDE, 6): address("fd00:1::2"),
     (OUTSIDE, 6): address("fd00:2::2"),
 }
-"""The client's and the server's."""
+"""Addresses of the client (inside) and the server (outside)."""
 
 FIREWALL: Final = {
     (INSIDE, 4): address("10.0.1.1"),
@@ -32,10 +32,10 @@ FIREWALL: Final = {
     (INSIDE, 6): address("fd00:1::1"),
     (OUTSIDE, 6): address("fd00:2::1"),
 }
-"""The firewall's own, towards each zone."""
+"""Addresses of the firewall, towards each zone."""
 
 ISN: Final = {INSIDE: 2**32 - 3, OUTSIDE: 7_000_000}
-"""The first sequence number of each end, number 0 of a story."""
+"""First sequence number of each end: number 0 of a story."""
 
 _CLIENT_PORTS: Final = 40_000
 _SERVER_PORT: Final = {TCP: 80, UDP: 53}
@@ -44,7 +44,7 @@ _MODULUS: Final = 2**32
 
 
 class Message(NamedTuple):
-    """An ICMP message: type and code of both versions."""
+    """An ICMP message: type and code in both IP versions."""
 
     ipv4: tuple[int, int]
     ipv6: tuple[int, int]
@@ -60,13 +60,13 @@ MESSAGES: Final[dict[str, Message]] = {
     "too_big": Message((3, 4), (2, 0)),
     "time_exceeded": Message((11, 0), (3, 0)),
 }
-"""Those that stories know (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443)."""
+"""The messages of stories, by name (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443)."""
 
 
 def bytes_of(packet: Packet, version: int, *, by_firewall: bool = False) -> bytes:
-    """The whole IP packet, with its checksums.
+    """A packet of a story as a whole IP packet with checksums.
 
-    `by_firewall`: an ICMP error then comes from the firewall's address, and quotes all it can.
+    `by_firewall`: an ICMP error comes from the firewall's address and quotes as much as it can.
     """
     source = ADDRESS[packet.origin, version]
     if by_firewall and isinstance(packet.body, Icmp):
@@ -88,7 +88,7 @@ def bytes_of(packet: Packet, version: int, *, by_firewall: bool = False) -> byte
 
 
 def _body(packet: Packet, version: int, by_firewall: bool) -> tuple[int, bytes]:
-    """What follows the IP header, and its protocol."""
+    """The protocol number, and the octets after the IP header."""
     origin, body = packet.origin, packet.body
     if isinstance(body, Tcp):
         options = body.options
@@ -118,36 +118,36 @@ def _body(packet: Packet, version: int, by_firewall: bool) -> tuple[int, bytes]:
 
 def _ports(packet: Packet, protocol: int) -> tuple[int, int]:
     """Source and destination port."""
-    client, server = _CLIENT_PORTS + packet.talk, _SERVER_PORT[protocol]
+    client, server = _CLIENT_PORTS + packet.conversation, _SERVER_PORT[protocol]
     return (client, server) if packet.origin is INSIDE else (server, client)
 
 
 def _real(number: Number | None, sender: Zone) -> int:
-    """A sequence number as it stands in the header."""
+    """A sequence number as in the header."""
     if number is None:
         return 0
     return number.value if number.is_absolute else (ISN[sender] + number.value) % _MODULUS
 
 
-def talk_of(flow: Flow) -> int:
-    """The conversation that a flow belongs to; 1 where it has no ports."""
+def conversation_of(flow: Flow) -> int:
+    """The number of the conversation of a flow; 1 for protocols without ports."""
     if flow.protocol not in _SERVER_PORT:
         return 1
     return max(flow.source_port, flow.destination_port) - _CLIENT_PORTS
 
 
-class Told(NamedTuple):
-    """Bytes in the words of the notation, as far as two packets are compared by them."""
+class Description(NamedTuple):
+    """A packet in story notation, as detailed as packets are compared."""
 
     text: str
     ttl: int
 
 
-def told(data: bytes) -> Told:
-    """What a packet between the two ends, or from the firewall, says; windows are left out."""
+def describe(data: bytes) -> Description:
+    """Describe a packet from an end or the firewall in story notation, without windows."""
     place = locate(data)
     if isinstance(place, Malformed):
-        return Told(f"{len(data)} octets that tell nothing: {data.hex()}", 0)
+        return Description(f"{len(data)} octets that tell nothing: {data.hex()}", 0)
     ttl = data[8] if len(place.pair) == 8 else data[7]
     source, destination = place.pair[: len(place.pair) // 2], place.pair[len(place.pair) // 2 :]
     names = {packed: zone for (zone, _), packed in ADDRESS.items()}
@@ -160,47 +160,47 @@ def told(data: bytes) -> Told:
         begin, octets = place.piece.offset, place.total - place.piece.begins
         text = f" fragment {begin}:{begin + octets} of protocol {place.protocol}"
     elif place.protocol == TCP:
-        text = _told_tcp(body, length, sender)
+        text = _describe_tcp(body, length, sender)
     elif place.protocol == UDP:
-        text = f"{_talk(body)}udp ({length - 8})"
+        text = f"{_number(body)}udp ({length - 8})"
     elif place.protocol in (ICMP, ICMPV6):
-        text = _told_icmp(body, place.protocol)
+        text = _describe_icmp(body, place.protocol)
     else:
         text = f" proto {place.protocol} ({length})"
     arrow = ">" if sender is INSIDE else "<"
     known = (*ADDRESS.values(), *FIREWALL.values())
     strange = "" if source in known else " from a stranger"
-    return Told(f"{arrow}{text}{strange}", ttl)
+    return Description(f"{arrow}{text}{strange}", ttl)
 
 
-def _talk(body: bytes) -> str:
-    """The number of the conversation, where it is not the first."""
+def _number(body: bytes) -> str:
+    """The number of the conversation as notation writes it; the first has none."""
     number = max(unpack_from("!HH", body)) - _CLIENT_PORTS
     return " " if number == 1 else f"{number} "
 
 
-def _told_tcp(body: bytes, length: int, sender: Zone) -> str:
+def _describe_tcp(body: bytes, length: int, sender: Zone) -> str:
     if len(body) < 20:  # quoted, and no longer than that
         (seq,) = unpack_from("!I", body, 4)
-        return f"{_talk(body)}TCP {_relative(seq, sender)}"
+        return f"{_number(body)}TCP {_relative(seq, sender)}"
     seq, ack, offset, bits = unpack_from("!IIBB", body, 4)
     flags = "".join(letter for letter, bit in segments.FLAGS.items() if bits & bit) or "-"
     octets = length - (offset >> 4) * 4
     first = _relative(seq, sender)
     last = f"={octets}" if first == "=0" else str(int(first) + octets)
-    text = f"{_talk(body)}{flags} {first}:{last}({octets})"
+    text = f"{_number(body)}{flags} {first}:{last}({octets})"
     return f"{text} ack {_relative(ack, sender.other)}" if "A" in flags else text
 
 
 def _relative(number: int, sender: Zone) -> str:
-    """A number as stories count; a zero is told as what it is."""
+    """A number relative to the sender's first one; a zero in the header is shown as `=0`."""
     if number == 0:
         return "=0"
     distance = (number - ISN[sender]) % _MODULUS
     return str(distance - _MODULUS if distance >= _MODULUS // 2 else distance)
 
 
-def _told_icmp(body: bytes, protocol: int) -> str:
+def _describe_icmp(body: bytes, protocol: int) -> str:
     kind = body[0], body[1]
     known = {
         (each.ipv4 if protocol == ICMP else each.ipv6): word for word, each in MESSAGES.items()
@@ -211,4 +211,4 @@ def _told_icmp(body: bytes, protocol: int) -> str:
     if not MESSAGES[word].is_error:
         return f" icmp {word} ident {unpack_from('!H', body, 4)[0]}"
     (mtu,) = unpack_from("!H", body, 6)
-    return f" icmp {word}{f' mtu {mtu}' if mtu else ''} [{told(body[8:]).text}]"
+    return f" icmp {word}{f' mtu {mtu}' if mtu else ''} [{describe(body[8:]).text}]"

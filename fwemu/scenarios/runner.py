@@ -1,4 +1,4 @@
-"""Tells a story on a stage, line by line, and says at which line it went otherwise."""
+"""Runs a story on a backend, step by step, and reports the first line that went otherwise."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from fwemu.core.flow import Zone
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.errors import ConfigError, NamespaceError
-from fwemu.scenarios.cast import bytes_of, talk_of, told
-from fwemu.scenarios.stage import Ended, Passed, Released, Seen, Stage
+from fwemu.scenarios.backend import Backend, Ended, PacketOutcome, Released, WaitOutcome
+from fwemu.scenarios.participants import bytes_of, conversation_of, describe
 from fwemu.scenarios.story import Ending, Expected, Packet, Release, Step, Story
 
-OpensStage = Callable[[Config], Stage]
-"""Makes a stage whose firewall follows a configuration."""
+BackendFactory = Callable[[Config], Backend]
+"""Makes a backend whose firewall has a configuration."""
 
 _ORDINARY: Final = (Reason.SESSION.word, Reason.OPENED.word)
-"""Why a packet passes where a story says nothing else."""
+"""The expected reasons where a story says only `accept`."""
 
 
 class Difference(NamedTuple):
-    """Where a story went otherwise than it says."""
+    """The first difference between a story and what happened."""
 
     line: int
     wanted: str
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
 
 def config_of(story: Story, profile: str | None = None) -> Config:
-    """The configuration that a story asks for; `profile` takes the place of its own.
+    """The configuration of a story; `profile` replaces its own one.
 
     Raises ConfigError.
     """
@@ -43,7 +43,7 @@ def config_of(story: Story, profile: str | None = None) -> Config:
 
 
 def _profile_of(story: Story) -> str | None:
-    """The profile that a story names; a file is looked for beside the story."""
+    """The profile of a story; a file name is relative to the story."""
     name = story.profile
     if name is None or not name.endswith(".toml"):
         return name
@@ -51,7 +51,7 @@ def _profile_of(story: Story) -> str | None:
 
 
 def _located(story: Story, problem: str) -> str:
-    """What is wrong with a setting, at the line that has it."""
+    """A problem with a setting, with file and line in front."""
     words = problem.split()
     if words[0] == "--set":
         key = words[1].rstrip(":")
@@ -64,35 +64,35 @@ def _located(story: Story, problem: str) -> str:
     return f"{story.path}: {told}"
 
 
-def play(story: Story, version: int, stage: Stage) -> Difference | None:
-    """Tell a story with packets of an IP version; the first difference, or None.
+def run(story: Story, version: int, backend: Backend) -> Difference | None:
+    """Run a story with packets of an IP version; the first difference, None if there is none.
 
-    Raises NamespaceError, with the line, where the stage could not do what the story wants.
+    Raises NamespaceError, with the line, where the backend cannot do what the story wants.
     """
     for step in story.steps:
         try:
-            for difference in _play(step, version, stage):
+            for difference in _run_step(step, version, backend):
                 return difference
         except NamespaceError as error:
             raise NamespaceError(f"{story.path}:{step.line}: {error}") from error
     return None
 
 
-def _play(step: Step, version: int, stage: Stage) -> Iterator[Difference]:
-    passed = stage.wait(step.pause)
+def _run_step(step: Step, version: int, backend: Backend) -> Iterator[Difference]:
+    passed = backend.wait(step.pause)
     if step.packet is None or step.expected is None:
-        yield from _compare(step, version, passed.spoken, passed)
+        yield from _compare(step, version, passed.injected, passed)
         return
     quiet = Step(step.line, step.pause)
-    yield from _compare(quiet, version, passed.spoken, passed)
-    seen = stage.put(bytes_of(step.packet, version), step.packet.origin)
+    yield from _compare(quiet, version, passed.injected, passed)
+    seen = backend.put(bytes_of(step.packet, version), step.packet.origin)
     if not _is_as_expected(seen, step.expected):
         yield Difference(step.line, _wanted(step.expected), _got(seen))
-    after = stage.wait(0)
-    yield from _compare(step, version, seen.spoken + after.spoken, after)
+    after = backend.wait(0)
+    yield from _compare(step, version, seen.injected + after.injected, after)
 
 
-def _is_as_expected(seen: Seen, expected: Expected) -> bool:
+def _is_as_expected(seen: PacketOutcome, expected: Expected) -> bool:
     if seen.passed is not (expected.verdict is Verdict.ACCEPT):
         return False
     if expected.state is not None and (seen.state or State.NONE.name) != expected.state.name:
@@ -108,7 +108,7 @@ def _wanted(expected: Expected) -> str:
     return f"{expected.verdict.word} {reason}{state}"
 
 
-def _got(seen: Seen) -> str:
+def _got(seen: PacketOutcome) -> str:
     is_held = seen.reason == Reason.HELD.word
     verdict = Verdict.ACCEPT if seen.passed else Verdict.HOLD if is_held else Verdict.DROP
     return " ".join(
@@ -117,15 +117,15 @@ def _got(seen: Seen) -> str:
 
 
 def _compare(
-    step: Step, version: int, spoken: tuple[tuple[Zone, bytes], ...], passed: Passed
+    step: Step, version: int, injected: tuple[tuple[Zone, bytes], ...], passed: WaitOutcome
 ) -> Iterator[Difference]:
-    """What the firewall said and forgot, against what it was to say and to forget.
+    """Compare the packets that the firewall sent, and the ended sessions, with the expected ones.
 
-    The order counts for what it says to one side: nobody hears the order between the sides.
+    The order counts for the packets to one side only; between the sides nobody can see it.
     """
-    heard = [(zone, *told(packet)) for zone, packet in spoken]
-    for line, packet in step.spoken:
-        text, ttl = told(bytes_of(packet, version, by_firewall=True))
+    heard = [(zone, *describe(packet)) for zone, packet in injected]
+    for line, packet in step.injected:
+        text, ttl = describe(bytes_of(packet, version, by_firewall=True))
         zone = packet.origin.other
         first = next((each for each in heard if each[0] is zone), None)
         wanted = _words(text, ttl, packet)
@@ -148,7 +148,7 @@ def _compare(
 def _compare_releases(
     step: Step, version: int, released: tuple[Released, ...]
 ) -> Iterator[Difference]:
-    """In order: a datagram's parts go on as they came."""
+    """Compare the releases, in order: fragments are forwarded as they came."""
     pairs = zip_longest(step.releases, released)
     for wanted, got in pairs:
         line = step.line if wanted is None else wanted[0]
@@ -156,13 +156,13 @@ def _compare_releases(
         got_words = "nothing"
         if got is not None:
             verdict = Verdict.ACCEPT if got.passed else Verdict.DROP
-            got_words = f"{told(got.packet).text} {verdict.word} {got.reason}"
+            got_words = f"{describe(got.packet).text} {verdict.word} {got.reason}"
         if wanted_words != got_words:
             yield Difference(line, f"release {wanted_words}", got_words)
 
 
 def _release(release: Release, version: int) -> str:
-    text, expected = told(bytes_of(release.packet, version)).text, release.expected
+    text, expected = describe(bytes_of(release.packet, version)).text, release.expected
     reason = Reason.SESSION if expected.reason is None else expected.reason
     return f"{text} {expected.verdict.word} {reason.word}"
 
@@ -172,7 +172,7 @@ def _words(text: str, ttl: int, packet: Packet) -> str:
 
 
 def _compare_endings(step: Step, ended: list[Ended]) -> Iterator[Difference]:
-    got = [f"end {each.reason} {each.state} {talk_of(each.flow)}" for each in ended]
+    got = [f"end {each.reason} {each.state} {conversation_of(each.flow)}" for each in ended]
     for line, ending in step.endings:
         wanted = _ending(ending)
         if wanted in got:
@@ -184,11 +184,11 @@ def _compare_endings(step: Step, ended: list[Ended]) -> Iterator[Difference]:
 
 
 def _ending(ending: Ending) -> str:
-    return f"end {ending.reason.word} {ending.state.name} {ending.talk}"
+    return f"end {ending.reason.word} {ending.state.name} {ending.conversation}"
 
 
-def conversation(story: Story, difference: Difference) -> str:
-    """The story up to where it went otherwise, that line marked, with what was wanted and got."""
+def transcript(story: Story, difference: Difference) -> str:
+    """The story up to the difference: that line marked, with what was wanted and what was got."""
     width = len(str(difference.line))
     lines = [
         f"{'*' if number == difference.line else ' '} {number:>{width}}  {line}"

@@ -1,7 +1,7 @@
-"""Where a story is played: something that packets are put into and that time passes on.
+"""The interface that stories run against: send a packet, let time pass, see what happened.
 
-`EngineStage` is the core alone, in virtual time; `queue_stage.py` is the same core behind a real
-queue between real namespaces.  A stage is made for one telling of one story and closed after it.
+`EngineBackend`, here, is the core alone in virtual time.  `queue_backend.py` is the same core
+behind a real queue, `kernel_backend.py` is nf_conntrack.  A backend serves one run of one story.
 """
 
 from __future__ import annotations
@@ -21,121 +21,123 @@ from fwemu.core.reasons import Verdict
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.engine_settings import flushes
 from fwemu.daemon.schedule import FlushSchedule
-from fwemu.scenarios.cast import FIREWALL
+from fwemu.scenarios.participants import FIREWALL
 
 F = TypeVar("F", bound=Firewall)
 
 
-class Seen(NamedTuple):
-    """What became of one packet."""
+class PacketOutcome(NamedTuple):
+    """The result of sending one packet."""
 
     passed: bool
-    """It reached the other side."""
+    """True if it reached the other side."""
     reason: str | None
-    """The engine's word; None where the stage cannot know."""
+    """Name of the `Reason`; None where the backend cannot know it."""
     state: str | None
     """The state of the packet's session afterwards (names of `State`); None if it has none."""
-    spoken: tuple[tuple[Zone, bytes], ...]
+    injected: tuple[tuple[Zone, bytes], ...]
     """Packets that the firewall sent itself, each with the zone that it was sent to."""
 
 
 class Ended(NamedTuple):
-    """The end of a session."""
+    """A session that ended."""
 
     reason: str
-    """The word of an `EndReason`."""
+    """Name of the `EndReason`."""
     state: str
-    """The state in which it ended."""
+    """The state in which it ended (names of `State`)."""
     flow: Flow
 
 
 class Released(NamedTuple):
-    """A packet that was held and has its verdict now."""
+    """A packet that was held and has its final verdict now."""
 
     packet: bytes
     origin: Zone
-    """Where it came from."""
+    """The zone it came from."""
     passed: bool
-    """It reached the other side."""
+    """True if it reached the other side."""
     reason: str
-    """The engine's word."""
+    """Name of the `Reason`."""
 
 
-class Passed(NamedTuple):
-    """What came of time passing."""
+class WaitOutcome(NamedTuple):
+    """The result of letting time pass."""
 
-    spoken: tuple[tuple[Zone, bytes], ...]
+    injected: tuple[tuple[Zone, bytes], ...]
     """Packets that the firewall sent itself, each with the zone that it was sent to."""
     ended: tuple[Ended, ...] | None
-    """The sessions that ended since the last call, by packets too; None where it cannot know."""
+    """The sessions that ended since the last call, also those that packets ended; None where the
+    backend cannot know."""
     released: tuple[Released, ...] = ()
-    """The packets that were held and have gone on, or nowhere, since the last call."""
+    """The held packets that got their final verdict since the last call."""
 
 
-class Stage(Protocol):
-    """A firewall, packets on either side of it, and its time."""
+class Backend(Protocol):
+    """A firewall under test: packets go in on either side, and its time can be moved."""
 
-    def put(self, packet: bytes, arrival: Zone) -> Seen:
-        """Send one whole IP packet towards the firewall from a zone, and see what becomes of it."""
+    def put(self, packet: bytes, arrival: Zone) -> PacketOutcome:
+        """Send one whole IP packet from a zone to the firewall; the result."""
 
-    def wait(self, nanoseconds: int) -> Passed:
-        """Let time pass, none with 0: what the firewall said and forgot meanwhile.
+    def wait(self, nanoseconds: int) -> WaitOutcome:
+        """Let time pass (0: none); the packets that the firewall sent and the sessions that ended.
 
-        Time is the stage's own where that is possible, so that an hour takes no time.  Everything
-        that falls due happens at its own instant, in order.
+        Time is virtual where that is possible, so that an hour takes no time.  Whatever is due
+        happens at its own instant, in order.
         """
 
     def close(self) -> None:
-        """Take away what was made."""
+        """Remove what was made."""
 
 
 MIDNIGHT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """The time of day at which every story begins."""
 
-_START: Final = 1_000 * SECOND
+START: Final = 1_000 * SECOND
+"""The instant at which every story begins."""
 
 
-class StageClock(Clock):
-    """Time that stands still until somebody moves it; stories begin at midnight."""
+class VirtualClock(Clock):
+    """A clock that stands still until `move_to`; it begins at `MIDNIGHT`."""
 
     def __init__(self) -> None:
-        self._instant = _START
-        self._epoch = round(MIDNIGHT.timestamp()) * SECOND - _START
+        self._instant = START
+        self._epoch = round(MIDNIGHT.timestamp()) * SECOND - START
 
     def now(self) -> int:
         return self._instant
 
     def move_to(self, instant: int) -> None:
-        """Be at an instant that is not before now."""
+        """Set the time to an instant that is not before now."""
         assert instant >= self._instant
         self._instant = instant
 
 
 def firewall_for(config: Config, kind: type[F]) -> F:
-    """The core that follows a configuration, at the addresses of the cast.
+    """A firewall of class `kind` with a configuration, at the addresses of the participants.
 
-    What is left to chance is repeatable: the seed is that of `table.seed`, or 0.
+    Random choices are repeatable: the seed is `table.seed`, or 0.
     """
     chance = random.Random(config.table.seed or 0)
     return kind(policy(config), choose=chance.randrange, addresses=FIREWALL)
 
 
 def schedule_for(config: Config, clock: Clock) -> FlushSchedule:
-    """The flushes that a configuration asks for."""
+    """The scheduled flushes of a configuration."""
     planned = flushes(config)
     return FlushSchedule(clock, planned.cron, planned.intervals)
 
 
 def pass_time(
-    clock: StageClock,
+    clock: VirtualClock,
     firewall: Firewall,
     schedule: FlushSchedule,
     nanoseconds: int,
     on_time: Callable[[], None],
 ) -> None:
-    """Move the clock on, and let the firewall work at each instant at which it has something to do.
+    """Move the clock on, and call `on_time` at each instant at which something is due.
 
-    In one leap a probe that is to be repeated every 15 seconds would be sent once.
+    With one single step, a probe that is repeated every 15 seconds would be sent once.
     """
     until = clock.now() + nanoseconds
     while True:
@@ -149,7 +151,7 @@ def pass_time(
 
 
 def state_of(firewall: Firewall, packet: bytes) -> str | None:
-    """The state of the session that a packet belongs to now; None if there is none."""
+    """The state of the session to which a packet belongs now; None if it has no session."""
     parsed = parse(packet)
     if isinstance(parsed, Fragment):
         parsed = parsed.packet
@@ -160,7 +162,7 @@ def state_of(firewall: Firewall, packet: bytes) -> str | None:
 
 
 def endings(effects: Sequence[Effect]) -> list[Ended]:
-    """The sessions that ended."""
+    """The ends of sessions among some effects."""
     return [
         Ended(effect.reason.word, effect.state.name, effect.flow)
         for effect in effects
@@ -169,41 +171,41 @@ def endings(effects: Sequence[Effect]) -> list[Ended]:
 
 
 def is_accepted(release: PacketReleased) -> bool:
-    """Does this packet go on?"""
+    """True if the held packet was accepted."""
     return release.reason.verdict is Verdict.ACCEPT
 
 
-def speech(effects: Sequence[Effect]) -> tuple[tuple[Zone, bytes], ...]:
-    """The packets that the firewall sends itself."""
+def injections(effects: Sequence[Effect]) -> tuple[tuple[Zone, bytes], ...]:
+    """The packets that the firewall sends itself, among some effects."""
     return tuple(
         (effect.zone, effect.packet) for effect in effects if isinstance(effect, PacketInjected)
     )
 
 
-class EngineStage:
-    """The core and nothing else, in virtual time."""
+class EngineBackend:
+    """The core alone, in virtual time."""
 
     def __init__(self, config: Config) -> None:
-        self._clock = StageClock()
+        self._clock = VirtualClock()
         self._firewall = firewall_for(config, Firewall)
         self._schedule = schedule_for(config, self._clock)
         self._untold: list[Effect] = []
         self._held: dict[int, tuple[bytes, Zone]] = {}
-        """Packets that wait, by ticket."""
+        """Held packets, by ticket."""
 
-    def put(self, packet: bytes, arrival: Zone) -> Seen:
+    def put(self, packet: bytes, arrival: Zone) -> PacketOutcome:
         decision = self._firewall.handle(packet, self._clock.now(), arrival)
         self._untold += decision.effects
         if decision.verdict is Verdict.HOLD:
             self._held[decision.ticket] = packet, arrival
-        return Seen(
+        return PacketOutcome(
             decision.verdict is Verdict.ACCEPT,
             decision.reason.word,
             state_of(self._firewall, packet),
-            speech(decision.effects),
+            injections(decision.effects),
         )
 
-    def wait(self, nanoseconds: int) -> Passed:
+    def wait(self, nanoseconds: int) -> WaitOutcome:
         said: list[Effect] = []
         pass_time(
             self._clock, self._firewall, self._schedule, nanoseconds, lambda: self._on_time(said)
@@ -214,14 +216,14 @@ class EngineStage:
             for effect in told
             if isinstance(effect, PacketReleased)
         )
-        return Passed(speech(said), tuple(endings(told)), released)
+        return WaitOutcome(injections(said), tuple(endings(told)), released)
 
     def _on_time(self, said: list[Effect]) -> None:
-        """What a running firewall does between packets: flushes, and the sessions that are due."""
+        """Work between packets, as in the daemon: scheduled flushes, and sessions that are due."""
         now = self._clock.now()
         while (instant := self._schedule.take(now)) is not None:
             said += self._firewall.flush(instant)
         said += self._firewall.tick(now)
 
     def close(self) -> None:
-        """Nothing was made."""
+        """Nothing to remove."""
