@@ -1,17 +1,18 @@
 """Errors a person can act on.  A bad packet is never one of them: it is a decision with a reason.
 
-FwemuError             something a person can act on                       exit 1
-├── ConfigError        the file or option is wrong                         exit 2
-├── PrivilegeError     root or CAP_NET_ADMIN is missing                    exit 3
-├── MissingError       the machine lacks a package or a kernel feature     exit 4
-├── NamespaceError     a namespace, link or lab is missing or not built    exit 5
-├── QueueError         the kernel refused the NFQUEUE, or it is in use     exit 6
-├── ControlError       the control API cannot be reached, or refused       exit 7
-├── StoryError         a story went otherwise than it says                 exit 8
-├── RunError           a server of `fwemu run` failed, or time ran out      exit 9
-└── FaultError         what `fwemu run --fail-on` names has happened       exit 10
+FwemuError             exit 1
+├── ConfigError        exit 2
+├── PrivilegeError     exit 3
+├── MissingError       exit 4
+├── NamespaceError     exit 5
+├── QueueError         exit 6
+├── ControlError       exit 7
+├── StoryError         exit 8
+├── RunError           exit 9
+└── FaultError         exit 10
 
-Broken invariants are not here: they are assertions, and crash with a traceback.
+`meaning` says what each stands for; `fwemu --help` and the docs print it.  Broken invariants are
+assertions, not among these, and crash with a traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class FwemuError(Exception):
 
 
 class ConfigError(FwemuError):
-    """The file or option is wrong: one line for each problem, with its place and the way out.
+    """Has a line for each problem, with its place and the way out.
 
     Also the exit code of a command line that cannot be understood (click's own choice).
     """
@@ -44,36 +45,26 @@ class ConfigError(FwemuError):
 
 
 class PrivilegeError(FwemuError):
-    """Root or CAP_NET_ADMIN is missing."""
-
     exit_code = 3
     meaning = "root or CAP_NET_ADMIN is missing"
 
 
 class MissingError(FwemuError):
-    """The machine lacks something: a package, a kernel feature."""
-
     exit_code = 4
     meaning = "the machine lacks a package or a kernel feature"
 
 
 class NamespaceError(FwemuError):
-    """A namespace, link or lab is not there, or would not build."""
-
     exit_code = 5
     meaning = "a namespace, link or lab is not there or would not build"
 
 
 class QueueError(FwemuError):
-    """The kernel refused the NFQUEUE, or somebody else listens on it."""
-
     exit_code = 6
     meaning = "the kernel refused the NFQUEUE, or it is in use"
 
 
 class ControlError(FwemuError):
-    """The control API of a firewall cannot be reached, or it refused."""
-
     exit_code = 7
     meaning = "the firewall's control API cannot be reached, or it refused"
 
@@ -83,22 +74,16 @@ class EngineError(ControlError):
 
 
 class StoryError(FwemuError):
-    """A story went otherwise than it says."""
-
     exit_code = 8
     meaning = "a story went otherwise than it says"
 
 
 class RunError(FwemuError):
-    """A server of a run failed, or its client could not start or did not end in time."""
-
     exit_code = 9
     meaning = "a server of `fwemu run` failed, or its client was not done in time"
 
 
 class FaultError(FwemuError):
-    """The client of a run was content, but something happened that it must not depend on."""
-
     exit_code = 10
     meaning = "the client of `fwemu run` did well, but what --fail-on names has happened"
 
@@ -130,3 +115,11 @@ EXIT_CODES: Final[tuple[ExitCode, ...]] = (
     ),
 )
 """What the exit code of `fwemu` says; `--help` and the docs are generated from it."""
+
+
+def shell_exit_code(error: BaseException | None) -> int:
+    """The exit code of a command that could not be started: 127 if it is not there, else 126.
+
+    As POSIX wants of shells (XCU section 2.8.2, Exit Status for Commands).
+    """
+    return 127 if isinstance(error, FileNotFoundError) else 126

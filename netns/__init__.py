@@ -18,6 +18,7 @@ Nothing of it is left afterwards.  The layers can be used alone: `create` and `r
 (`namespace.py`), interfaces and routes (`links.py`), programs (`process.py`).
 """
 
+from netns.addresses import host_port
 from netns.errors import (
     CleanupError,
     LinkError,
@@ -83,6 +84,7 @@ __all__ = [
     "exists",
     "find_tool",
     "hardware_address",
+    "host_port",
     "interfaces",
     "listeners",
     "names",

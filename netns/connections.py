@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from netns.addresses import host_port
 from netns.diag import TCP_CLOSE, TCP_LISTEN, Diag
 from netns.namespace import Namespace
 
@@ -34,7 +35,7 @@ class End(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 @dataclass(frozen=True)

@@ -28,15 +28,15 @@ class NetnsError(Exception):
     """Base class; `str(error)` is one line to show without a traceback."""
 
 
-class NoSuchNamespace(NetnsError):  # noqa: N818 - reads as the sentence it is
+class NoSuchNamespace(NetnsError):  # noqa: N818 - the name says the error; "Error" adds nothing
     """The namespace is not there (any more)."""
 
 
-class NamespaceExists(NetnsError):  # noqa: N818
+class NamespaceExists(NetnsError):  # noqa: N818 - as NoSuchNamespace
     """The name is taken, perhaps by a leftover of a killed process."""
 
 
-class NotPermitted(NetnsError):  # noqa: N818
+class NotPermitted(NetnsError):  # noqa: N818 - as NoSuchNamespace
     """The kernel wants a capability that this process does not have."""
 
 
@@ -44,11 +44,11 @@ class LinkError(NetnsError):
     """An interface, address, route or sysctl was refused."""
 
 
-class ToolMissing(NetnsError):  # noqa: N818
+class ToolMissing(NetnsError):  # noqa: N818 - as NoSuchNamespace
     """A tool of the system is not installed."""
 
 
-class ToolFailed(NetnsError):  # noqa: N818
+class ToolFailed(NetnsError):  # noqa: N818 - as NoSuchNamespace
     """A tool of the system refused what it was told; the text is the first line it said."""
 
 
@@ -56,7 +56,7 @@ class ProcessError(NetnsError):
     """A program could not be started, died too early, or would not die."""
 
 
-class WaitTimeout(ProcessError):  # noqa: N818
+class WaitTimeout(ProcessError):  # noqa: N818 - as NoSuchNamespace
     """What was awaited did not happen within the time given."""
 
 

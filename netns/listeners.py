@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from netns.addresses import host_port
 from netns.diag import TCP_CLOSE, TCP_LISTEN, Diag, aligned
 from netns.errors import ProcessError, WaitTimeout
 from netns.namespace import Namespace
@@ -47,7 +48,7 @@ class Listener:
         return self.host == "::" and not self.is_ipv6_only
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 def listeners(ns: Namespace, protocol: str = "tcp") -> list[Listener]:

@@ -1,12 +1,12 @@
-"""A user namespace of one's own: what an ordinary user needs to be root over network namespaces.
+"""Move this process into a user namespace, so that an ordinary user can make network namespaces.
 
-Whoever makes a user namespace has every capability over what is made inside it
+The maker of a user namespace has every capability over what is made inside it
 (user_namespaces(7)): network namespaces, their links, rules and sysctls, and the processes within.
-Not over the machine: its network, its files and its devices are as far away as before.
+It has none over the machine: its network, its files and its devices.
 
-The process that enters takes itself along, so it has to be single-threaded.  It gets a network
-namespace without a way out, and a mount namespace in which /run is its own: what was there is
-there still, but /run/netns is empty, and it may write there.
+The process must have a single thread.  It gets a network namespace without a way out, and a mount
+namespace with a /run of its own: the entries of the old /run are bound into it, except `netns` and
+what the caller wants to be private, and it may write there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -35,36 +35,41 @@ from netns.syscalls import (
 )
 
 RUN: Final = "/run"
-OWN: Final = frozenset({"netns", "fwemu", "xtables.lock"})
-"""What is not taken over from the machine's /run: names of its namespaces, and what is root's."""
+PRIVATE: Final = frozenset({"netns", "xtables.lock"})
+"""Entries of the machine's /run that are never bound: names of its namespaces, and root's lock."""
+
+_FRESH: Final = "start it in a process of its own, which has one thread"
 
 _NS_GET_USERNS: Final = 0xB701  # include/uapi/linux/nsfs.h
 _EVERYBODY: Final = ["0", "0", "4294967295"]  # the map of the first user namespace
 
 
 class Refusal(NamedTuple):
-    """Why the kernel does not let this user have one."""
+    """Why the kernel refuses a user namespace to this user."""
 
     reason: str
     remedy: str
-    """What somebody can do about it; mostly a command."""
+    """The way out; mostly a command."""
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.remedy}"
 
 
 def is_inside() -> bool:
-    """Whether this process is in a user namespace other than the machine's first."""
+    """True if this process is in a user namespace other than the machine's first."""
     return Path("/proc/self/uid_map").read_text().split() != _EVERYBODY
 
 
-def refusal() -> Refusal | None:
-    """Why `enter` would fail here; None if it would not.  Tried for real, by a child process."""
+def refusal(remedy_for_threads: str = _FRESH) -> Refusal | None:
+    """Why `enter` would fail here; None if it would not.  A child process tries it.
+
+    `remedy_for_threads` is the way out to name where this process has several threads.
+    """
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         return Refusal(
             f"this process has {threads} threads already, and one alone can enter it",
-            "start it by `python -m fwemu.rootless -- COMMAND`",
+            remedy_for_threads,
         )
     reader, writer = os.pipe()
     child = os.fork()
@@ -81,8 +86,10 @@ def refusal() -> Refusal | None:
     return _why(int(words[0]), int(words[1]))
 
 
-def enter() -> None:
+def enter(private: Collection[str] = ()) -> None:
     """Move this process into new user, mount and network namespaces, as their root.
+
+    `private` names entries of /run that are to be its own, beside those of `PRIVATE`.
 
     Raises NotPermitted where `refusal` says why, and then nothing has changed.
     """
@@ -92,7 +99,7 @@ def enter() -> None:
     where = os.getcwd()
     with translated("enter a user namespace"):
         for step in _STEPS:
-            step()
+            step(private)
     _back_to(where)
 
 
@@ -117,11 +124,11 @@ def join(pid: int) -> None:
     _back_to(where)
 
 
-def join_owner(path: str) -> None:
-    """Move this process into the network namespace behind a path, as root where that belongs to.
+def join_owner(path: str, private: Collection[str] = ()) -> None:
+    """Move this process into the network namespace at a path, and into its user namespace.
 
-    That is the user namespace in which it was made, which has to be one of this user's.  The mount
-    namespace is a new one, with a /run as `enter` makes it.  Raises NetnsError.
+    The user namespace is the one in which the network namespace was made, and must belong to this
+    user.  The mount namespace is a new one, with a /run as `enter` makes it.  Raises NetnsError.
     """
     where = os.getcwd()
     with translated(f"join the user namespace to which {path} belongs"):
@@ -136,11 +143,11 @@ def join_owner(path: str) -> None:
         finally:
             os.close(network)
         _mounts()
-        _own_run()
+        _own_run(private)
     _back_to(where)
 
 
-def _user() -> None:
+def _user(_: Collection[str] = ()) -> None:
     user, group = os.geteuid(), os.getegid()
     unshare(CLONE_NEWUSER)
     # the only maps that need no privilege: one's own user and group, without changing groups
@@ -152,20 +159,20 @@ def _user() -> None:
         Path(f"/proc/self/{name}").write_text(line)
 
 
-def _mounts() -> None:
+def _mounts(_: Collection[str] = ()) -> None:
     unshare(CLONE_NEWNS)
 
 
-def _network() -> None:
+def _network(_: Collection[str] = ()) -> None:
     unshare(CLONE_NEWNET)
     loopback_up()
 
 
-def _own_run() -> None:
-    """A new /run, with everything of the old one bound into it."""
+def _own_run(private: Collection[str] = ()) -> None:
+    """Mount a new /run, with the entries of the old one bound into it, but for private ones."""
     old = os.open(RUN, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        entries = [entry for entry in os.scandir(old) if entry.name not in OWN]
+        entries = [entry for entry in os.scandir(old) if entry.name not in {*PRIVATE, *private}]
         mount("tmpfs", RUN, MS_NOSUID | MS_NODEV, "tmpfs", "mode=755")
         for entry in entries:
             # a file that vanishes meanwhile, or a mount that may not be seen: the rest will do
@@ -186,22 +193,22 @@ def _take_over(entry: os.DirEntry[str], old: str, new: str) -> None:
     mount(old, new, MS_BIND | MS_REC)
 
 
-_STEPS: Final[tuple[Callable[[], None], ...]] = (_user, _mounts, _network, _own_run)
+_STEPS: Final[tuple[Callable[[Collection[str]], None], ...]] = (_user, _mounts, _network, _own_run)
 
 _LIMITS: Final = {
     _user: "max_user_namespaces",
     _mounts: "max_mnt_namespaces",
     _network: "max_net_namespaces",
 }
-"""What the kernel counts, by the step that meets the limit (namespaces(7))."""
+"""The limit that each step may reach (namespaces(7))."""
 
 
 def _try(writer: int) -> None:
-    """The steps of `enter` in a child process, which ends; says how far it came."""
+    """Try the steps of `enter` in a child process and report the first failure; never returns."""
     report = b"done"
     for number, step in enumerate(_STEPS):
         try:
-            step()
+            step(())
         except OSError as error:
             report = f"{number} {error.errno}".encode()
             break
@@ -213,7 +220,7 @@ def _try(writer: int) -> None:
 
 
 def _why(number: int, code: int) -> Refusal:
-    """What lies behind an error of a step."""
+    """Explain the error number of a step."""
     step = _STEPS[number]
     if code == errno.ENOSPC and step in _LIMITS:
         limit = _LIMITS[step]
@@ -235,8 +242,7 @@ def _why(number: int, code: int) -> Refusal:
             "a seccomp filter forbids it, as in a container",
             "run that with --privileged, or with --security-opt seccomp=unconfined",
         )
-    doing = {_user: "user namespace", _mounts: "mount namespace", _network: "network namespace"}
-    what = doing.get(step, "mount on /run")
+    what = ("user namespace", "mount namespace", "network namespace", "mount on /run")[number]
     return Refusal(
         f"the kernel refuses a {what} ({os.strerror(code).lower()})",
         "look for a security module or a chroot that forbids it",
@@ -249,7 +255,7 @@ _SWITCHES: Final = (
     # Ubuntu 24.04, https://ubuntu.com/blog/ubuntu-23-10-restricted-unprivileged-user-namespaces
     ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
 )
-"""Settings that forbid it: where they are, the value that does, the value that allows it."""
+"""Settings that may forbid it: name, the value that forbids, the value that allows."""
 
 
 def _setting(path: str) -> str | None:
@@ -265,7 +271,7 @@ def _is_filtered() -> bool:
 
 
 def _back_to(where: str) -> None:
-    """The same directory under the mounts that are there now; / if it is not there."""
+    """Change to the same directory under the new mounts; to / if it is not there."""
     try:
         os.chdir(where)
     except OSError:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -14,11 +14,7 @@ from fwemu.cli.group import did_you_mean, example
 from fwemu.cli.options import which_lab
 from fwemu.cli.target import choose_lab, hosts_of
 from fwemu.cli.words import complete_hosts
-from fwemu.errors import FwemuError, NamespaceError
-
-NOT_FOUND: Final = 127
-NOT_RUNNABLE: Final = 126
-"""Exit codes of `exec` where there is no such command or it cannot run, as shells have them."""
+from fwemu.errors import FwemuError, NamespaceError, shell_exit_code
 
 
 @click.command(
@@ -74,5 +70,5 @@ def become(
 
 def _cannot_run(program: str, host: str, error: OSError) -> FwemuError:
     problem = FwemuError(f"{host}: cannot run {program!r}: {(error.strerror or '').lower()}")
-    problem.exit_code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUNNABLE
+    problem.exit_code = shell_exit_code(error)
     return problem

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from netns.addresses import host_port
+
 
 def emit(record: Any) -> None:
     """One JSON object on a line of its own."""
@@ -77,7 +79,7 @@ def endpoint(address: str, port: int | None) -> str:
     """`10.0.0.1:80`, `[::1]:80`, or the address alone."""
     if port is None:
         return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return host_port(address, port)
 
 
 def flow(record: Mapping[str, Any]) -> str:

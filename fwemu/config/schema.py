@@ -37,7 +37,7 @@ from fwemu.core.choices import (
     UnderPressure,
 )
 from fwemu.core.eviction import WhenFull
-from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.core.flow import PROTOCOLS_WITH_PORTS, TCP, Zone
 from fwemu.core.policy import DEFAULT_TIMEOUTS, Policy
 from fwemu.core.rules import Action
 from fwemu.core.tcp_window import WindowCheck
@@ -424,7 +424,7 @@ class RuleSettings(Section):
     def _fits_together(self) -> Self:
         problems: list[tuple[tuple[str | int, ...], str]] = []
         for key in ("ports", "source_ports"):
-            if getattr(self, key) and not (self.proto and {*self.proto} <= {TCP, UDP}):
+            if getattr(self, key) and not (self.proto and {*self.proto} <= PROTOCOLS_WITH_PORTS):
                 problems.append(
                     ((key,), 'only tcp and udp have ports (add proto = "tcp", or leave this out)')
                 )

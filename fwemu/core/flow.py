@@ -11,6 +11,12 @@ TCP: Final = 6
 UDP: Final = 17
 ICMPV6: Final = 58
 
+PROTOCOLS_WITH_PORTS: Final = frozenset({TCP, UDP})
+"""The tracked protocols that begin with a source and a destination port.
+
+Logs, rules and device logs ask this set whether a flow has ports.
+"""
+
 PROTOCOL_NAMES: Final = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6"}
 """Names of the protocols that are tracked by more than their addresses (IANA protocol numbers)."""
 
@@ -73,7 +79,7 @@ class Flow(NamedTuple):
             ipaddress.ip_address(self.destination),
         )
         name = protocol_name(self.protocol)
-        if self.protocol in (TCP, UDP):
+        if self.protocol in PROTOCOLS_WITH_PORTS:
             brackets = "{}:{}" if self.version == 4 else "[{}]:{}"
             here = brackets.format(source, self.source_port)
             there = brackets.format(destination, self.destination_port)

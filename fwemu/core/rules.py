@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from fwemu.core.choices import AtExpiry, OnUnknown
-from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.core.flow import PROTOCOLS_WITH_PORTS, Zone
 from fwemu.core.packet import Kind, Packet, flow_of_packet
 from fwemu.core.tcp_table import Segment
 
@@ -85,7 +85,7 @@ class Rule:
         if not (self.ports or self.source_ports):
             return True
         return (
-            packet.protocol in (TCP, UDP)
+            packet.protocol in PROTOCOLS_WITH_PORTS
             and _listed(flow.source_port, self.source_ports)
             and _listed(flow.destination_port, self.ports)
         )

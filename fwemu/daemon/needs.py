@@ -108,6 +108,6 @@ def without_root() -> str:
     """Why an ordinary user's process cannot do without root, as a detail of PRIVILEGES."""
     from netns import userns
 
-    if refused := userns.refusal():
+    if refused := userns.refusal("start it by `python -m fwemu.rootless -- COMMAND`"):
         return f"a user namespace would do, but {refused}"
     return "the network namespace belongs to no user namespace of yours"

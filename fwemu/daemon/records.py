@@ -18,7 +18,7 @@ from fwemu.core.effects import (
     SessionOpened,
     StateChanged,
 )
-from fwemu.core.flow import TCP, UDP, Flow, Zone, flow_of, protocol_name
+from fwemu.core.flow import PROTOCOLS_WITH_PORTS, Flow, Zone, flow_of, protocol_name
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.packet import Packet, flow_of_packet, parse
 from fwemu.core.reasons import Reason, Verdict
@@ -36,7 +36,7 @@ def endpoints(flow: Flow) -> Record:
         "source": address_text(flow.source),
         "destination": address_text(flow.destination),
     }
-    if flow.protocol in (TCP, UDP):
+    if flow.protocol in PROTOCOLS_WITH_PORTS:
         record["source_port"] = flow.source_port
         record["destination_port"] = flow.destination_port
     return record

@@ -42,6 +42,7 @@ from fwemu.daemon.tally import Tally
 from fwemu.daemon.zones import Zones
 from fwemu.errors import ControlError
 from netns import Namespace, sysctl
+from netns.addresses import host_port
 
 _GRACE: Final = 3.0
 """Seconds that the control process has to end."""
@@ -197,7 +198,7 @@ def _about(
 
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{host_port(host, port)}"
 
 
 def _comment(options: DaemonOptions, zones: Zones, say: Say) -> None:

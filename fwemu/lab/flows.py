@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from fwemu.client import Client
 from fwemu.errors import ConfigError, ControlError
+from netns import host_port
 
 Session = dict[str, Any]
 """A session as the control API lists it."""
@@ -129,4 +130,4 @@ def _spelled(end: End) -> str:
     host, port = end
     if not port:
         return host
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_port(host, port)

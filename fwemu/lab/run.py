@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from fwemu.errors import FwemuError, RunError
+from fwemu.errors import FwemuError, RunError, shell_exit_code
 from fwemu.lab.faults import Found, Statistics, found, settled_statistics
 from fwemu.lab.host import Host
 from fwemu.lab.lab import Lab
@@ -22,10 +22,6 @@ POLL: Final = 0.02
 
 LAST_WORDS: Final = 0.5
 """Seconds in which the last output of a program that has ended must have come."""
-
-NOT_FOUND: Final = 127
-NOT_RUNNABLE: Final = 126
-"""Exit codes where there is no such client or it cannot run, as shells have them."""
 
 
 class Port(NamedTuple):
@@ -262,6 +258,5 @@ def _not_started(name: str, program: str, error: ProcessError, is_client: bool) 
     why = (cause.strerror or "").lower() if isinstance(cause, OSError) else str(error)
     problem = RunError(f"{name}: cannot run {program!r}: {why}")
     if is_client:
-        is_missing = isinstance(cause, FileNotFoundError)
-        problem.exit_code = NOT_FOUND if is_missing else NOT_RUNNABLE
+        problem.exit_code = shell_exit_code(cause)
     return problem

@@ -29,6 +29,9 @@ from fwemu.daemon.rundir import RUN_DIR, default_base, firewalls, start_time
 from fwemu.errors import NamespaceError, PrivilegeError
 from fwemu.rootless import keeper
 
+PRIVATE: Final = frozenset({"fwemu"})
+"""Entries of /run that are not taken over from the machine: root's firewalls."""
+
 SENTENCE: Final = "not root: working in a user namespace of your own"
 
 
@@ -95,7 +98,7 @@ def enter_owner(path: str) -> None:
     base = default_base()
     _make(base)
     try:
-        userns.join_owner(path)
+        userns.join_owner(path, PRIVATE)
     except NetnsError as error:
         raise needs.PRIVILEGES.missing(f"{path} belongs to no user namespace of yours") from error
     os.environ[RUN_DIR] = str(base)
@@ -120,7 +123,7 @@ def _enter_new() -> None:
     # inside everybody is root: programs that name files after their user would meet root's
     os.environ.setdefault("USER", _user())
     try:
-        userns.enter()
+        userns.enter(PRIVATE)
     except NotPermitted as error:
         raise needs.PRIVILEGES.missing(needs.without_root()) from error
 

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import NoReturn
 
-from fwemu.errors import FwemuError
+from fwemu.errors import FwemuError, shell_exit_code
 from fwemu.rootless import enter
 
 
@@ -30,7 +30,7 @@ def main(words: list[str]) -> NoReturn:
         os.execvp(words[0], words)
     except OSError as error:
         print(f"fwemu: cannot run {words[0]!r}: {(error.strerror or '').lower()}", file=sys.stderr)
-        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+        sys.exit(shell_exit_code(error))
 
 
 if __name__ == "__main__":

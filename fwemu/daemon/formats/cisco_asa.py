@@ -15,7 +15,7 @@ from fwemu.core.effects import (
     SessionOpened,
     StateChanged,
 )
-from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Flow, Zone
+from fwemu.core.flow import ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, TCP, UDP, Flow, Zone
 from fwemu.core.reasons import EndReason, Reason
 from fwemu.core.tcp_table import State
 from fwemu.daemon.formats.device import MONTHS, Device, Format, whole_seconds
@@ -149,7 +149,7 @@ def _torn_down(device: Device, effect: SessionEnded, time: datetime) -> str | No
 
 
 def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None:
-    tell = REFUSALS[effect.reason]
+    tell = REFUSALS.get(effect.reason)
     return None if tell is None or effect.flow is None else tell(device, effect, effect.flow, time)
 
 
@@ -158,7 +158,7 @@ def _by_list(device: Device, effect: PacketRefused, flow: Flow, time: datetime) 
     name = names.get(flow.protocol, f"protocol {flow.protocol}")
     ends = [text(flow.source), text(flow.destination)]
     kind = ""
-    if flow.protocol in (TCP, UDP):
+    if flow.protocol in PROTOCOLS_WITH_PORTS:
         ends = [f"{ends[0]}/{flow.source_port}", f"{ends[1]}/{flow.destination_port}"]
     elif flow.protocol in names:
         kind = f" (type {flow.destination_port}, code 0)"
@@ -193,27 +193,12 @@ def _without_connection(
 
 Refuses = Callable[[Device, PacketRefused, Flow, datetime], str | None]
 
-REFUSALS: Final[Mapping[Reason, Refuses | None]] = {
+REFUSALS: Final[Mapping[Reason, Refuses]] = {
     Reason.UNKNOWN_PACKET: _without_connection,
     Reason.DENIED: _by_list,
     Reason.REJECTED: _by_list,
-    # counted by `show asp drop`, not logged
-    Reason.TABLE_FULL: None,
-    Reason.INVALID_STATE: None,
-    Reason.OUT_OF_WINDOW: None,
-    Reason.UNRELATED_ICMP: None,
-    Reason.UNKNOWN_FRAGMENT: None,
-    Reason.OVERLAPPING_FRAGMENT: None,
-    Reason.FRAGMENT_TIMEOUT: None,
-    Reason.TOO_MANY_FRAGMENTS: None,
-    Reason.BAD_FLAGS: None,
-    Reason.BAD_LENGTH: None,
-    Reason.BAD_HEADER: None,
-    Reason.TRUNCATED: None,
-    Reason.DISCARDED: None,  # the denial was told when it was made
-    Reason.REBOOTING: None,  # the device is down
 }
-"""Every reason to drop a packet: what the device says of it, None for nothing."""
+"""The message for a reason to drop a packet; the others are in `UNLOGGED`."""
 
 FORMAT: Final = Format(
     title="Cisco ASA",

@@ -15,7 +15,7 @@ from fwemu.core.effects import (
     SessionOpened,
     StateChanged,
 )
-from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Flow
+from fwemu.core.flow import ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, TCP, UDP, Flow
 from fwemu.core.packet import ICMP_QUERIES
 from fwemu.core.tcp_table import TCP_STATES, State
 from fwemu.core.trackers import ASSURED_STATES
@@ -67,7 +67,7 @@ def _tuples(flow: Flow) -> tuple[str, str]:
     """The flow as its packets have it in either direction."""
     here, there = text(flow.source), text(flow.destination)
     original, reply = f"src={here} dst={there}", f"src={there} dst={here}"
-    if flow.protocol in (TCP, UDP):
+    if flow.protocol in PROTOCOLS_WITH_PORTS:
         near, far = flow.source_port, flow.destination_port
         return f"{original} sport={near} dport={far}", f"{reply} sport={far} dport={near}"
     if flow.protocol in (ICMP, ICMPV6):

@@ -13,7 +13,7 @@ from fwemu.core.endpoint import TcpEndpoint
 from fwemu.core.flow import Direction, Flow
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import Policy
-from fwemu.core.reasons import EndReason
+from fwemu.core.reasons import EndReason, Reason
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import Segment, State
 from fwemu.core.timeouts import DISCARDED_STATES, OPEN_STATES, with_idle_timeout
@@ -32,7 +32,28 @@ LONGEST: Final = 2**32 - 1
 
 
 UNTOLD: Final = frozenset({EndReason.FAILED_OVER, EndReason.REBOOTED})
-"""Ends that no device tells of: it went down, and its peer does not know what is lost."""
+"""Ends that no device logs: it went down, and its peer does not know what is lost."""
+
+UNLOGGED: Final = frozenset(
+    {
+        # counted by the devices (`show asp drop`, `show counter global`, a screen), not logged
+        Reason.TABLE_FULL,
+        Reason.INVALID_STATE,
+        Reason.OUT_OF_WINDOW,
+        Reason.UNRELATED_ICMP,
+        Reason.UNKNOWN_FRAGMENT,
+        Reason.OVERLAPPING_FRAGMENT,
+        Reason.FRAGMENT_TIMEOUT,
+        Reason.TOO_MANY_FRAGMENTS,
+        Reason.BAD_FLAGS,
+        Reason.BAD_LENGTH,
+        Reason.BAD_HEADER,
+        Reason.TRUNCATED,
+        Reason.DISCARDED,  # the denial was logged when it was made
+        Reason.REBOOTING,  # the device is down
+    }
+)
+"""Reasons to drop a packet that no device here logs; a table `REFUSALS` has all the others."""
 
 _BEGIN_TO_CLOSE: Final = frozenset({State.FIN_WAIT, State.CLOSE})
 

@@ -16,7 +16,7 @@ from fwemu.core.effects import (
     StateChanged,
     Traffic,
 )
-from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Direction, Flow, Zone
+from fwemu.core.flow import ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, TCP, UDP, Direction, Flow, Zone
 from fwemu.core.reasons import EndReason, Reason
 from fwemu.daemon.formats.device import Device, Format, whole_seconds
 from fwemu.daemon.records import address_text as text
@@ -71,7 +71,7 @@ def _line(
     duration: int,
     traffic: Traffic,
 ) -> str:
-    has_ports = flow.protocol in (TCP, UDP)
+    has_ports = flow.protocol in PROTOCOLS_WITH_PORTS
     is_query = flow.protocol in (ICMP, ICMPV6)
     policy = device.rule(rule)
     values: Mapping[str, object] = {
@@ -185,26 +185,12 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.REJECTED: "deny",
     # seen by `diagnose debug flow`; not logged unless asked for
     Reason.UNKNOWN_PACKET: None,
-    Reason.TABLE_FULL: None,
-    Reason.INVALID_STATE: None,
-    Reason.OUT_OF_WINDOW: None,
-    Reason.UNRELATED_ICMP: None,
-    Reason.UNKNOWN_FRAGMENT: None,
-    Reason.OVERLAPPING_FRAGMENT: None,
-    Reason.FRAGMENT_TIMEOUT: None,
-    Reason.TOO_MANY_FRAGMENTS: None,
-    Reason.BAD_FLAGS: None,
-    Reason.BAD_LENGTH: None,
-    Reason.BAD_HEADER: None,
-    Reason.TRUNCATED: None,
-    Reason.DISCARDED: None,  # the denial was told when it was made
-    Reason.REBOOTING: None,  # the device is down
 }
-"""Every reason to drop a packet: the action that is logged, None for no line."""
+"""The action that is logged for a reason to drop a packet, None for no line; see `UNLOGGED`."""
 
 
 def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None:
-    word, flow = REFUSALS[effect.reason], effect.flow
+    word, flow = REFUSALS.get(effect.reason), effect.flow
     if word is None or flow is None:
         return None
     return _line(

@@ -164,26 +164,12 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.REJECTED: "Denied by policy",
     # dropped by the flow module or a screen, not by a policy: no session message
     Reason.UNKNOWN_PACKET: None,
-    Reason.TABLE_FULL: None,
-    Reason.INVALID_STATE: None,
-    Reason.OUT_OF_WINDOW: None,
-    Reason.UNRELATED_ICMP: None,
-    Reason.UNKNOWN_FRAGMENT: None,
-    Reason.OVERLAPPING_FRAGMENT: None,
-    Reason.FRAGMENT_TIMEOUT: None,
-    Reason.TOO_MANY_FRAGMENTS: None,
-    Reason.BAD_FLAGS: None,
-    Reason.BAD_LENGTH: None,
-    Reason.BAD_HEADER: None,
-    Reason.TRUNCATED: None,
-    Reason.DISCARDED: None,  # the denial was told when it was made
-    Reason.REBOOTING: None,  # the device is down
 }
-"""Every reason to drop a packet: the device's word for it, None where it sends no message."""
+"""The device's word for a reason to drop a packet, None for no message; see `UNLOGGED`."""
 
 
 def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None:
-    word, flow, zone = REFUSALS[effect.reason], effect.flow, effect.zone
+    word, flow, zone = REFUSALS.get(effect.reason), effect.flow, effect.zone
     if word is None or flow is None:
         return None
     source, source_port, destination, destination_port = _endpoints(flow)

@@ -16,7 +16,7 @@ from fwemu.core.effects import (
     StateChanged,
     Traffic,
 )
-from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Direction, Flow, Zone
+from fwemu.core.flow import ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, TCP, UDP, Direction, Flow, Zone
 from fwemu.core.reasons import EndReason, Reason
 from fwemu.core.tcp_table import State
 from fwemu.daemon.formats.device import MONTHS, Device, Format, whole_seconds
@@ -110,7 +110,7 @@ def _line(device: Device, time: datetime, flow: Flow, zone: Zone, **told: object
     source, destination = text(flow.source), text(flow.destination)
     now = _stamp(time)
     nowhere = "0.0.0.0" if flow.version == 4 else "::"
-    has_ports = flow.protocol in (TCP, UDP)
+    has_ports = flow.protocol in PROTOCOLS_WITH_PORTS
     values: Mapping[str, object] = {
         "receive_time": now,
         "time_generated": now,
@@ -259,26 +259,12 @@ REFUSALS: Final[Mapping[Reason, str | None]] = {
     Reason.REJECTED: "drop ICMP",
     # counted by `show counter global`, not logged
     Reason.UNKNOWN_PACKET: None,
-    Reason.TABLE_FULL: None,
-    Reason.INVALID_STATE: None,
-    Reason.OUT_OF_WINDOW: None,
-    Reason.UNRELATED_ICMP: None,
-    Reason.UNKNOWN_FRAGMENT: None,
-    Reason.OVERLAPPING_FRAGMENT: None,
-    Reason.FRAGMENT_TIMEOUT: None,
-    Reason.TOO_MANY_FRAGMENTS: None,
-    Reason.BAD_FLAGS: None,
-    Reason.BAD_LENGTH: None,
-    Reason.BAD_HEADER: None,
-    Reason.TRUNCATED: None,
-    Reason.DISCARDED: None,  # the denial was told when it was made
-    Reason.REBOOTING: None,  # the device is down
 }
-"""Every reason to drop a packet: the action that is logged, None for no line."""
+"""The action that is logged for a reason to drop a packet, None for no line; see `UNLOGGED`."""
 
 
 def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None:
-    action, flow = REFUSALS[effect.reason], effect.flow
+    action, flow = REFUSALS.get(effect.reason), effect.flow
     if action is None or flow is None:
         return None
     return _line(
