@@ -8,6 +8,7 @@ from typing import Final
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.reasons import WHY, WHY_ENDED, Answer, EndReason, Reason, Verdict
 from fwemu.core.tcp_table import State
+from fwemu.daemon.losses import SINKS
 from fwemu.daemon.metrics import HISTOGRAMS, METRICS, MetricKind
 from fwemu.daemon.tally import IDLE_BUCKETS, TRACKED_PROTOCOLS, VERDICT_BUCKETS
 from reference import device_logs, states
@@ -36,6 +37,7 @@ def label_values(metric: str, label: str) -> tuple[str, ...]:
         "kind": (*(answer.word for answer in Answer if answer is not Answer.NOTHING), "probe"),
         "direction": tuple(direction.name.lower() for direction in Direction),
         "limit": ("queue_full", "buffer_full"),
+        "sink": SINKS,
     }[label]
 
 

@@ -28,8 +28,9 @@ def command(name: str | None, control: Path | None, as_json: bool) -> None:
         return
     for head, text in rows(statistics):
         print(f"{head:<10} {text}")
-    if loss := losses(statistics["queue"]):
-        print(loss)
+    for loss in (losses(statistics["queue"]), not_recorded(statistics), failures(statistics)):
+        if loss is not None:
+            print(loss)
 
 
 def rows(statistics: Counts) -> Iterator[tuple[str, str]]:
@@ -67,6 +68,30 @@ def losses(queue: Counts) -> str | None:
         f"full, {buffer} because its buffer was.\n"
         "           This machine was too busy to ask the firewall about them.  That is overload "
         "of\n           this machine and no verdict of the firewall."
+    )
+
+
+def not_recorded(statistics: Counts) -> str | None:
+    """What a log or a counter did not take: the firewall decided all the same."""
+    lost = {sink: count for sink, count in statistics["not_recorded"].items() if count}
+    problems = statistics["sink_problems"]
+    if not lost and not problems:
+        return None
+    counts = ", ".join(f"{count} by {sink}" for sink, count in lost.items()) or "nothing yet"
+    now = "".join(f"\n           {sink}: {problem}" for sink, problem in problems.items())
+    return (
+        f"\nnot recorded: {counts}{now}\n"
+        "           Every packet was decided as the policy says; what happened is missing there."
+    )
+
+
+def failures(statistics: Counts) -> str | None:
+    """Requests at which the engine failed: an error in fwemu."""
+    if not (count := statistics["failed_requests"]):
+        return None
+    return (
+        f"\nfailed     {counted(count, 'request')}: an error in fwemu; "
+        "its traceback is in the log of the firewall's process"
     )
 
 

@@ -517,8 +517,8 @@ class DaemonSettings(Section):
         description="Events that are written to the firewall log.",
     )
     log_size: LogSize = Field(
-        default=Size.parse("64MB"),
-        description="A log file that grows beyond this is rotated; for each of the two logs.",
+        default=Size.parse("16MB"),
+        description="A log file that grows beyond this is rotated, once; for each of the two logs.",
         json_schema_extra={"live": False},
     )
     device_log: DeviceLogFormat = Field(

@@ -41,6 +41,7 @@ from fwemu.daemon.control_messages import (
 from fwemu.daemon.engine_settings import Pair, flushes, logged, pair
 from fwemu.daemon.fast_forward import FastForwarder
 from fwemu.daemon.journal_reader import read_events, read_lines
+from fwemu.daemon.losses import Losses
 from fwemu.daemon.metrics import Collector
 from fwemu.daemon.operations import PAGE
 from fwemu.daemon.pace import Pace
@@ -65,6 +66,7 @@ def application(
     engine: EngineClient,
     fast_forwarder: FastForwarder | None = None,
     pace: Pace | None = None,
+    losses: Losses | None = None,
 ) -> FastAPI:
     """The control API of one firewall."""
     app = FastAPI(
@@ -73,6 +75,7 @@ def application(
         description="Ask and steer one running firewall.",
     )
     state = {"config": config}
+    metrics_losses = losses or Losses("metrics")
     _explain_errors(app)
 
     @app.get("/status")
@@ -193,7 +196,7 @@ def application(
     @app.get("/stats")
     def statistics() -> dict[str, Any]:
         """All counters and gauges, as JSON."""
-        return statistics_record(engine.ask(ReadStatistics()))
+        return statistics_record(engine.ask(ReadStatistics()), metrics_losses.state)
 
     @app.get("/events", response_class=StreamingResponse)
     def events(
@@ -212,7 +215,7 @@ def application(
         lines = read_lines(Path(about.device_log), follow=follow)
         return StreamingResponse(lines, media_type="text/plain; charset=utf-8")
 
-    _add_metrics(app, engine)
+    _add_metrics(app, engine, metrics_losses)
     return app
 
 
@@ -275,16 +278,16 @@ def described() -> dict[str, Any]:
     return application(nobody, Config(), _NoEngine()).openapi()
 
 
-def metrics_application(engine: EngineClient) -> FastAPI:
+def metrics_application(engine: EngineClient, losses: Losses | None = None) -> FastAPI:
     """What is served on TCP: the metrics and nothing else, for anybody on this machine."""
     app = FastAPI(title="fwemu metrics", version=__version__, openapi_url=None)
-    _add_metrics(app, engine)
+    _add_metrics(app, engine, losses or Losses("metrics"))
     return app
 
 
-def _add_metrics(app: FastAPI, engine: EngineClient) -> None:
+def _add_metrics(app: FastAPI, engine: EngineClient, losses: Losses) -> None:
     registry = CollectorRegistry()
-    registry.register(Collector(lambda: engine.ask(ReadStatistics())))
+    registry.register(Collector(lambda: engine.ask(ReadStatistics()), losses))
 
     @app.get("/metrics", response_class=Response)
     def metrics() -> Response:

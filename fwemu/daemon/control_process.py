@@ -20,6 +20,7 @@ from fwemu.config import Config
 from fwemu.daemon.browser_guard import is_loopback, reject_cross_site
 from fwemu.daemon.control import application, metrics_application
 from fwemu.daemon.fast_forward import FastForwarderFactory
+from fwemu.daemon.losses import Losses
 from fwemu.daemon.pace import Pace
 from fwemu.daemon.requests import AnswerT, Asking, Note, Reply
 from fwemu.daemon.rundir import About
@@ -65,13 +66,14 @@ def serve(
 ) -> None:
     """Serve until the descriptor `parent_alive` says that the firewall's process is gone."""
     engine = Engine(pipe)
+    losses = Losses("metrics")
     forwarder = None if fast_forwarder is None else fast_forwarder(engine)
-    app = application(about, config, engine, forwarder, pace)
+    app = application(about, config, engine, forwarder, pace, losses)
     servers: list[tuple[ASGIApp, socket.socket]] = [(app, control)]
     if api is not None:
         servers.append((reject_cross_site(app, is_local=is_loopback(api.getsockname()[0])), api))
     if metrics is not None:
-        servers.append((metrics_application(engine), metrics))
+        servers.append((metrics_application(engine, losses), metrics))
 
     def note(event: str, fields: dict[str, Any]) -> None:
         engine.ask(Note(event, fields))

@@ -18,6 +18,7 @@ from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Verdict
 from fwemu.core.standby import Standby
 from fwemu.daemon.clock import Clock
+from fwemu.daemon.losses import Losses
 from fwemu.daemon.queue import Pause
 from fwemu.daemon.requests import Reply, Request
 from fwemu.daemon.schedule import FlushSchedule
@@ -54,7 +55,12 @@ class PacketSink(Protocol):
 
 
 class EffectSink(Protocol):
-    """Takes what has happened: a log."""
+    """Takes what has happened: a log, or the counters.
+
+    It counts in `losses` what it cannot take.  That it raises nothing is not relied upon.
+    """
+
+    losses: Losses
 
     def write(self, effects: list[Effect]) -> None: ...
 
@@ -75,9 +81,8 @@ class Datapath:
         zones: dict[int, Zone],
         schedule: FlushSchedule,
         injector: PacketSink,
-        journal: EffectSink,
         tally: Tally,
-        *logs: EffectSink,
+        *sinks: EffectSink,
     ) -> None:
         self.firewall = firewall
         self.schedule = schedule
@@ -94,7 +99,8 @@ class Datapath:
         """A real one, by the firewall's clock."""
         self._zones = zones
         self._injector = injector
-        self._logs = (journal, *logs)
+        self.sinks: Final = (tally, *sinks)
+        """Who is told what has happened, in this order."""
         self._tally = tally
         self._held: dict[int, QueuedPacket] = {}
         """Packets that wait for their verdict in the kernel's queue, by ticket."""
@@ -152,9 +158,11 @@ class Datapath:
         """Log and count what has happened since the last time."""
         if self._unpublished:
             effects, self._unpublished = self._unpublished, []
-            self._tally.count(effects)
-            for log in self._logs:
-                log.write(effects)
+            for sink in self.sinks:
+                try:
+                    sink.write(effects)
+                except Exception as error:  # whatever it is: no sink changes a verdict
+                    sink.losses.add(error, len(effects))
 
     def on_time(self) -> None:
         """Do what the clock asks for: flushes, and the sessions that are due, in that order."""

@@ -9,10 +9,11 @@ from fwemu.config import DeviceLogFormat
 from fwemu.core.effects import Effect
 from fwemu.core.policy import Policy
 from fwemu.core.session import Session
-from fwemu.daemon.bounded_file import BoundedFile
+from fwemu.daemon.bounded_file import BoundedFile, NotWrittenError
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.formats import FORMATS
 from fwemu.daemon.formats.device import Device
+from fwemu.daemon.losses import Losses
 
 
 class DeviceLog:
@@ -22,7 +23,10 @@ class DeviceLog:
     lines of two.
     """
 
-    def __init__(self, path: Path, clock: Clock, limit: int, name: str) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, limit: int, name: str, losses: Losses | None = None
+    ) -> None:
+        self.losses = losses or Losses("device_log")
         self._path = path
         self._clock = clock
         self._limit = limit
@@ -46,10 +50,11 @@ class DeviceLog:
             return
         for session in sessions:
             self._device.meet(session)
-        if self._file is None:
-            self._file = BoundedFile(self._path, self._limit)
-        else:
-            self._file.begin_anew()
+        is_new, self._file = self._file is None, self._file or BoundedFile(self._path, self._limit)
+        try:
+            self._file.open() if is_new else self._file.begin_anew()
+        except OSError as error:
+            self.losses.add(error, 0)
 
     def write(self, effects: Iterable[Effect]) -> None:
         """Add the lines of these events, in order, and hand them to the system."""
@@ -58,10 +63,20 @@ class DeviceLog:
             return
         lines = bytearray()
         for effect in effects:
-            line = chosen.line(self._device, effect, self._clock.wall(effect.at))
+            try:
+                line = chosen.line(self._device, effect, self._clock.wall(effect.at))
+            except Exception as error:
+                self.losses.add(error, 1)
+                continue
             if line is not None:
-                lines += line.encode() + b"\n"
-        self._file.append(lines)
+                lines += line.encode(errors="backslashreplace") + b"\n"
+        try:
+            self._file.append(lines)
+        except NotWrittenError as failure:
+            self.losses.add(failure.error, failure.lines)
+        else:
+            if lines:
+                self.losses.over()
 
     def close(self) -> None:
         """Close the file; what was written stays."""

@@ -21,8 +21,16 @@ async def read_events(path: Path, *, after: int = 0, follow: bool = False) -> As
     """The lines of the firewall log with numbers above `after`, as `read_lines` finds them."""
     async with contextlib.aclosing(read_lines(path, follow=follow)) as lines:
         async for line in lines:
-            if orjson.loads(line)["number"] > after:
+            if _number(line) > after:
                 yield line
+
+
+def _number(line: bytes) -> int:
+    """The number of an event; 0 for what a disk that was full or broken has made of one."""
+    try:
+        return int(orjson.loads(line)["number"])
+    except (ValueError, TypeError, KeyError):
+        return 0
 
 
 async def read_lines(path: Path, *, follow: bool = False) -> AsyncGenerator[bytes]:
@@ -84,7 +92,7 @@ def _whole_lines(file: BinaryIO) -> list[bytes]:
     text = file.read()
     end = text.rfind(b"\n") + 1
     file.seek(start + end)
-    return text[:end].splitlines(keepends=True)
+    return [line + b"\n" for line in text[:end].split(b"\n")[:-1]]
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:

@@ -7,6 +7,7 @@ that the number of time series has a bound.  `METRICS` is what there is; the doc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 from prometheus_client.core import (
@@ -18,6 +19,7 @@ from prometheus_client.core import (
 
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_table import State
+from fwemu.daemon.losses import Losses
 from fwemu.daemon.records import Statistics
 from fwemu.daemon.tally import Histogram
 
@@ -120,6 +122,16 @@ METRICS: Final = (
         lambda s: [(("queue_full",), s.queue_lost_full), (("buffer_full",), s.queue_lost_buffer)],
     ),
     MetricKind(
+        "fwemu_not_recorded", "counter",
+        "Events that a log or the counters did not take (a full disk), and metrics that could not "
+        "be made; no verdict was changed by that.",
+        ("sink",), lambda s: (((each.sink,), each.lost) for each in s.sinks),
+    ),
+    MetricKind(
+        "fwemu_failed_requests", "counter", "Requests of the API at which the engine failed.",
+        (), lambda s: [((), s.failed_requests)],
+    ),
+    MetricKind(
         "fwemu_uptime_seconds", "gauge", "Seconds since the firewall started, by its own clock.",
         (), lambda s: [((), s.uptime_s)],
     ),
@@ -142,28 +154,45 @@ _FAMILIES: Final = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
 
 
 class Collector:
-    """Asks for the statistics at every scrape."""
+    """Asks for the statistics at every scrape; a metric that cannot be made is left out."""
 
-    def __init__(self, statistics: Callable[[], Statistics]) -> None:
+    def __init__(self, statistics: Callable[[], Statistics], losses: Losses) -> None:
         self._statistics = statistics
+        self._losses = losses
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, as of now."""
         statistics = self._statistics()
-        for metric in METRICS:
-            family = _FAMILIES[metric.kind](metric.name, metric.help, labels=metric.labels)
-            for labels, value in metric.samples(statistics):
-                family.add_metric(list(labels), value)
-            yield family
-        for name, text, histogram in HISTOGRAMS:
-            yield _histogram(name, text, histogram(statistics))
+        statistics = statistics._replace(sinks=(*statistics.sinks, self._losses.state))
+        before = self._losses.count
+        for make in _RECIPES:
+            try:
+                metric = make(statistics)
+            except Exception as error:
+                self._losses.add(error, 1)
+            else:
+                yield metric
+        if self._losses.count == before:
+            self._losses.over()
 
     def describe(self) -> list[Metric]:
         """Nothing: the registry need not ask the engine when it is made."""
         return []
 
 
-def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+def _family(metric: MetricKind, statistics: Statistics) -> Metric:
+    family: CounterMetricFamily | GaugeMetricFamily = _FAMILIES[metric.kind](
+        metric.name, metric.help, labels=metric.labels
+    )
+    for labels, value in metric.samples(statistics):
+        family.add_metric(list(labels), float(value))  # else it would fail when it is printed
+    return family
+
+
+def _histogram(
+    name: str, text: str, of: Callable[[Statistics], Histogram], statistics: Statistics
+) -> Metric:
+    histogram = of(statistics)
     buckets = []
     running = 0
     for bound, count in zip((*histogram.bounds, float("inf")), histogram.counts, strict=True):
@@ -171,3 +200,9 @@ def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
         buckets.append(("+Inf" if bound == float("inf") else str(bound), running))
     family: Metric = HistogramMetricFamily(name, text, buckets=buckets, sum_value=histogram.total)
     return family
+
+
+_RECIPES: Final[tuple[Callable[[Statistics], Metric], ...]] = (
+    *(partial(_family, metric) for metric in METRICS),
+    *(partial(_histogram, *histogram) for histogram in HISTOGRAMS),
+)

@@ -179,6 +179,8 @@ class EngineRequests:
             queue.dropped_full,
             queue.dropped_buffer,
             self._injector.failures,
+            tuple(sink.losses.state for sink in self._datapath.sinks),
+            self.failed,
         )
 
     def _flush(self) -> int:

@@ -18,7 +18,7 @@ class ProcessLog:
     """Lines for whoever looks why a firewall behaves as it does."""
 
     def __init__(self) -> None:
-        self._said: set[object] = set()
+        self._said: set[str] = set()
 
     def say(self, line: str) -> None:
         """Write one line."""
@@ -26,7 +26,7 @@ class ProcessLog:
         with contextlib.suppress(OSError):  # not through sys.stderr: it would keep what it cannot
             os.write(_STDERR, text)  # write, and fail again with everything that follows
 
-    def say_once(self, about: object, line: str) -> None:
+    def say_once(self, about: str, line: str) -> None:
         """Write one line, unless something was said about this already."""
         if about not in self._said:
             self._said.add(about)
@@ -34,10 +34,7 @@ class ProcessLog:
 
     def explain_once(self, line: str, error: BaseException) -> None:
         """Write one line and where the error comes from; an error of that place is told once."""
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = None if place is None else (place.tb_frame.f_code.co_filename, place.tb_lineno)
-        self.say_once(
-            (type(error), where), "".join([*traceback.format_exception(error), line]).rstrip()
-        )
+        trace = "".join(traceback.format_exception(error))
+        last = traceback.extract_tb(error.__traceback__)[-1:]
+        place = f"{last[0].filename}:{last[0].lineno}" if last else ""
+        self.say_once(f"{type(error).__name__} {place}", f"{trace}{line}")

@@ -24,6 +24,7 @@ from fwemu.core.packet import Packet, flow_of_packet, parse
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
+from fwemu.daemon.losses import SinkState
 from fwemu.daemon.tally import Tally
 
 Record = dict[str, Any]
@@ -202,11 +203,15 @@ class Statistics(NamedTuple):
     queue_lost_full: int
     queue_lost_buffer: int
     injection_failures: int
+    sinks: tuple[SinkState, ...]
+    failed_requests: int
+    """Requests at which the engine failed."""
 
 
-def statistics_record(statistics: Statistics) -> Record:
+def statistics_record(statistics: Statistics, *more_sinks: SinkState) -> Record:
     """The same with names, for people and programs."""
     tally = statistics.tally
+    sinks = (*statistics.sinks, *more_sinks)
 
     def nested(counts: dict[tuple[str, str], int]) -> Record:
         record: Record = {}
@@ -243,4 +248,7 @@ def statistics_record(statistics: Statistics) -> Record:
             "lost_queue_full": statistics.queue_lost_full,
             "lost_buffer_full": statistics.queue_lost_buffer,
         },
+        "not_recorded": {each.sink: each.lost for each in sinks},
+        "sink_problems": {each.sink: each.problem for each in sinks if each.problem},
+        "failed_requests": statistics.failed_requests,
     }

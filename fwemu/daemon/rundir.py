@@ -108,8 +108,12 @@ class RunDirectory:
     def announce(self, about: About) -> None:
         """Say who runs here; readers see the old file or the new one, never half of it."""
         draft = self._about.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(about), indent=2) + "\n")
-        draft.replace(self._about)
+        try:
+            draft.write_text(json.dumps(asdict(about), indent=2) + "\n")
+            draft.replace(self._about)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise not_writable(self.path, error) from error
 
     def about(self) -> About | None:
         """Who runs, or ran, here; None if nobody has said so."""
@@ -135,6 +139,14 @@ class RunDirectory:
     def remove(self) -> None:
         """Remove the directory with everything in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def not_writable(path: Path, error: OSError) -> NamespaceError:
+    """The error where a directory takes nothing: it is full, or somebody else's."""
+    return NamespaceError(
+        f"{path}: cannot be written ({error.strerror}): make room there, "
+        f"or set {RUN_DIR} to a directory elsewhere"
+    )
 
 
 def firewalls(base: Path) -> list[About]:

@@ -32,6 +32,7 @@ from fwemu.daemon.engine_settings import flushes, logged, pair
 from fwemu.daemon.fast_forward import FastForwarderFactory
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
+from fwemu.daemon.losses import Losses
 from fwemu.daemon.operations import EngineRequests
 from fwemu.daemon.pace import Pace
 from fwemu.daemon.process_log import ProcessLog
@@ -105,22 +106,25 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
         firewall = Firewall(
             policy(options.config), choose=chance.randrange, addresses=zones.addresses
         )
-        journal = Journal(_log(options), clock, settings.log_size.octets)
-        journal.select(logged(options.config))
+        log = ProcessLog()
+        size = settings.log_size.octets
+        journal = Journal(_log(options), clock, size, Losses("log", log))
         undo.callback(journal.close)
+        _open(journal, options)
+        journal.select(logged(options.config))
         device_log = DeviceLog(
-            Path(about.device_log), clock, settings.log_size.octets, options.name
+            Path(about.device_log), clock, size, options.name, Losses("device_log", log)
         )
         device_log.follow(settings.device_log, firewall.policy)
         undo.callback(device_log.close)
-        tally = Tally()
+        tally = Tally(Losses("counters", log))
         planned = flushes(options.config)
         schedule = FlushSchedule(clock, planned.cron, planned.intervals)
 
         with options.namespace.enter():
             injector = Injector()
             undo.callback(injector.close)
-        datapath = Datapath(firewall, clock, zones, schedule, injector, journal, tally, device_log)
+        datapath = Datapath(firewall, clock, zones, schedule, injector, tally, journal, device_log)
         with options.namespace.enter():
             queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
             undo.callback(queue.close)
@@ -140,7 +144,7 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
             chance,
             planned,
             pair(options.config),
-            ProcessLog(),
+            log,
         )
 
         pace = {} if options.time_scale == 1 else {"time_scale": options.time_scale}
@@ -162,6 +166,16 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
         raise ControlError(
             f"{options.name}: the control process ended unexpectedly; see its traceback above"
         )
+
+
+def _open(journal: Journal, options: DaemonOptions) -> None:
+    """Later a log that cannot be written is no reason to end; at the start somebody is there."""
+    try:
+        journal.open()
+    except OSError as error:
+        raise ControlError(
+            f"{_log(options)}: cannot be written ({error.strerror}): give --log FILE elsewhere"
+        ) from error
 
 
 def _log(options: DaemonOptions) -> Path:

@@ -23,6 +23,7 @@ from fwemu.core.effects import (
 from fwemu.core.flow import protocol_name
 from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Reason
+from fwemu.daemon.losses import Losses
 
 IDLE_BUCKETS: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
 """Seconds: the timeouts that firewalls have."""
@@ -56,7 +57,8 @@ def protocol_label(number: int) -> str:
 class Tally:
     """All counters that do not count packets one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, losses: Losses | None = None) -> None:
+        self.losses = losses or Losses("counters")
         self.opened: Counter[str] = Counter()
         """Sessions opened, by protocol."""
         self.ended: Counter[tuple[str, str]] = Counter()
@@ -76,10 +78,16 @@ class Tally:
         self.time_to_verdict = Histogram(VERDICT_BUCKETS)
         """Seconds from receiving a packet to its verdict; one packet in `SAMPLED` is measured."""
 
-    def count(self, effects: Iterable[Effect]) -> None:
+    def write(self, effects: Iterable[Effect]) -> None:
         """Count these effects."""
+        before = self.losses.count
         for effect in effects:
-            COUNTED[type(effect)](self, effect)
+            try:
+                COUNTED[type(effect)](self, effect)
+            except Exception as error:
+                self.losses.add(error, 1)
+        if self.losses.count == before:
+            self.losses.over()
 
     def _opened(self, effect: SessionOpened) -> None:
         self.opened[protocol_label(effect.flow.protocol)] += 1

@@ -15,7 +15,7 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from fwemu.daemon.rundir import About, RunDirectory, start_time, wait_for_end
+from fwemu.daemon.rundir import RUN_DIR, About, RunDirectory, start_time, wait_for_end
 from fwemu.errors import EXIT_CODES, FwemuError, NamespaceError
 
 READY: Final = 20.0
@@ -167,7 +167,19 @@ def _as_it_said(code: int, output: Path) -> FwemuError:
     """The error that the daemon printed, with its exit code."""
     lines = output.read_text(errors="replace").strip().splitlines()
     said = next((line for line in reversed(lines) if line.startswith("fwemu: ")), None)
-    error = FwemuError(said.removeprefix("fwemu: ")) if said else FwemuError("\n".join(lines[-5:]))
+    text = said.removeprefix("fwemu: ") if said else "\n".join(lines[-5:])
+    error = FwemuError(text or _why_nothing_was_said(code, output))
     if code in {row.code for row in EXIT_CODES}:
         error.exit_code = code
     return error
+
+
+def _why_nothing_was_said(code: int, output: Path) -> str:
+    problem = f"the firewall has ended (exit code {code}) and said nothing in {output}"
+    disk = os.statvfs(output.parent)
+    if disk.f_bavail == 0 or (disk.f_files and disk.f_favail == 0):
+        return (
+            f"{problem}: that disk is full (make room there, "
+            f"or set {RUN_DIR} to a directory elsewhere)"
+        )
+    return problem

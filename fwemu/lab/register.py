@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fwemu.daemon.rundir import About, RunDirectory, start_time
+from fwemu.daemon.rundir import About, RunDirectory, not_writable, start_time
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.lab.plan import LAB_NUMBERS, LabPlan, Layout, Topology, check_name
 
@@ -80,7 +80,6 @@ def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
         directory = RunDirectory(base, name)
         draft = base / f".{name}.new"  # whole or not at all, whenever this process is killed
         shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
         pid = os.getpid()
         record = {
             "number": number,
@@ -89,8 +88,13 @@ def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
             "layout": topology.layout.value,
             "maker": [pid, start_time(pid)],
         }
-        (draft / "lab.json").write_text(json.dumps(record) + "\n")
-        draft.rename(directory.path)
+        try:
+            draft.mkdir(mode=0o700)
+            (draft / "lab.json").write_text(json.dumps(record) + "\n")
+            draft.rename(directory.path)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise not_writable(base, error) from error
         entry = _read(directory)
         for each in entry.directories[1:]:
             each.path.mkdir(mode=0o700)

@@ -28,6 +28,7 @@ from fwemu.core.reasons import Verdict
 from fwemu.daemon import hooks, needs
 from fwemu.daemon.datapath import Datapath, QueuedPacket
 from fwemu.daemon.inject import Injector
+from fwemu.daemon.losses import Losses
 from fwemu.daemon.queue import PacketQueue
 from fwemu.daemon.tally import Tally
 from fwemu.daemon.zones import Zones
@@ -192,6 +193,7 @@ class _Recorder:
     """Stands in for the log: keeps the effects until `take`."""
 
     def __init__(self) -> None:
+        self.losses = Losses("recorder")
         self.effects: list[Effect] = []
 
     def write(self, effects: list[Effect]) -> None:
@@ -232,8 +234,8 @@ class QueueBackend:
             testbed.zones,
             schedule_for(config, self._clock),
             testbed.injector,
-            self._recorder,
             Tally(),
+            self._recorder,
         )
         testbed.datapath = self._datapath
         for wire in testbed.wires.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fwemu.cli.stats import losses, rows
+from fwemu.cli.stats import failures, losses, not_recorded, rows
 from tests.kit.command import fwemu
 from tests.kit.labs import connected
 
@@ -21,6 +21,9 @@ EMPTY = {
     "injection_failures": 0,
     "keepalive_probes": {},
     "queue": {"waiting": 0, "lost_queue_full": 0, "lost_buffer_full": 0},
+    "not_recorded": {"counters": 0, "log": 0, "device_log": 0, "metrics": 0},
+    "sink_problems": {},
+    "failed_requests": 0,
 }
 
 
@@ -81,3 +84,28 @@ def test_what_the_kernel_lost_is_no_verdict():
 
     assert "4 packets: 3 because the kernel's queue was full, 1 because its buffer was" in text
     assert "no verdict of the firewall" in " ".join(text.split())
+
+
+def test_what_is_missing_in_a_log_is_said_beside_the_counters():
+    """Whoever reads a log must be able to know that it is not whole."""
+    assert not_recorded(EMPTY) is None
+    told = not_recorded(
+        {
+            **EMPTY,
+            "not_recorded": {**EMPTY["not_recorded"], "log": 434, "device_log": 2},
+            "sink_problems": {"log": "No space left on device"},
+        }
+    )
+    assert told == (
+        "\nnot recorded: 434 by log, 2 by device_log\n"
+        "           log: No space left on device\n"
+        "           Every packet was decided as the policy says; what happened is missing there."
+    )
+    full = {**EMPTY, "sink_problems": {"log": "No space left on device"}}
+    assert not_recorded(full).startswith("\nnot recorded: nothing yet\n           log: No space")
+
+
+def test_requests_at_which_the_engine_failed_are_said():
+    """An error in fwemu is not hidden by its going on."""
+    assert failures(EMPTY) is None
+    assert failures({**EMPTY, "failed_requests": 1}).startswith("\nfailed     1 request: an error")

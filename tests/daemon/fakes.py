@@ -22,6 +22,7 @@ from fwemu.core.flow import TCP, UDP, Direction, Flow, Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Answer, EndReason, Reason
 from fwemu.core.tcp_table import ACK, PSH, Segment, State
+from fwemu.daemon.losses import Losses
 from fwemu.daemon.queue import Pause, QueueStatus
 from tests.kit import wire
 
@@ -138,6 +139,7 @@ class Journal:
 
     def __init__(self, diary: list[Any]) -> None:
         self._diary = diary
+        self.losses = Losses("log")
 
     def write(self, effects: list[Effect]) -> None:
         self._diary.append(("logged", [type(effect).__name__ for effect in effects]))

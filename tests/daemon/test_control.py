@@ -82,8 +82,8 @@ class World:
             {},
             FlushSchedule(self.clock),  # type: ignore[arg-type]
             Injector(self.sent),
-            self.journal,
             self.tally,
+            self.journal,
             self.device_log,
         )
         self.handler = EngineRequests(

@@ -44,8 +44,8 @@ class World:
             {INSIDE: Zone.INSIDE, OUTSIDE: Zone.OUTSIDE},
             FlushSchedule(self.clock, **schedule),  # type: ignore[arg-type]
             Injector(self.diary),
-            Journal(self.diary),
             self.tally,
+            Journal(self.diary),
         )
         self.queue = Queue(self.datapath.on_packet)
         self.ours, self.theirs = Pipe()

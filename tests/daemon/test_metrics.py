@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fwemu.core.reasons import Reason
 from fwemu.core.tcp_table import State
+from fwemu.daemon.losses import Losses
 from fwemu.daemon.metrics import HISTOGRAMS, METRICS, Collector
 from fwemu.daemon.tally import Tally
 from reference.daemon import exposed_name, label_values
@@ -19,10 +20,10 @@ from tests.daemon.test_records import statistics
 def scrape() -> str:
     """A scrape after one of everything has happened."""
     tally = Tally()
-    tally.count(EFFECTS)
+    tally.write(EFFECTS)
     tally.time_to_verdict.observe(3e-5)
     registry = CollectorRegistry()
-    registry.register(Collector(lambda: statistics(tally)))
+    registry.register(Collector(lambda: statistics(tally), Losses("metrics")))
     return generate_latest(registry).decode()
 
 
@@ -110,4 +111,27 @@ def test_registering_asks_nothing_of_the_engine() -> None:
     def never() -> None:
         raise AssertionError("asked")
 
-    CollectorRegistry().register(Collector(never))  # type: ignore[arg-type]
+    CollectorRegistry().register(Collector(never, Losses("metrics")))  # type: ignore[arg-type]
+
+
+def test_a_metric_that_cannot_be_made_is_left_out_and_counted(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The others are what somebody watches the firewall by."""
+    losses = Losses("metrics")
+    planted = statistics(Tally())._replace(capacity="many", packets={})  # type: ignore[arg-type]
+    registry = CollectorRegistry()
+    registry.register(Collector(lambda: planted, losses))
+    for scrapes in (1, 2):
+        told = {each.name for each in text_string_to_metric_families(scraped(registry))}
+        missing = {metric.name for metric in METRICS} - told
+        assert missing == {
+            "fwemu_sessions_capacity", "fwemu_packets", "fwemu_fragments_held",
+        }  # fmt: skip
+        assert losses.state.lost == 3 * scrapes
+    assert 'fwemu_not_recorded_total{sink="metrics"} 6.0' in scraped(registry)
+    assert capfd.readouterr().err.count("Traceback") == 1
+
+
+def scraped(registry: CollectorRegistry) -> str:
+    return generate_latest(registry).decode()

@@ -14,6 +14,7 @@ from fwemu.core.reasons import Reason
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
 from fwemu.core.timeouts import Lifetimes
+from fwemu.daemon.losses import SinkState
 from fwemu.daemon.records import (
     RECORDS,
     Statistics,
@@ -196,13 +197,14 @@ def statistics(tally: Tally) -> Statistics:
     packets = {reason.word: reason.value for reason in Reason}
     octets = {reason.word: 100 * reason.value for reason in Reason}
     sessions = {state.name: state.value for state in State if state}
-    return Statistics(12.3456, packets, octets, sessions, 100, tally, 1, 2, 3, 4)
+    sinks = (SinkState("counters", 0, None), SinkState("log", 5, "No space left on device"))
+    return Statistics(12.3456, packets, octets, sessions, 100, tally, 1, 2, 3, 4, sinks, 6)
 
 
 def test_statistics_say_each_verdict_with_its_reasons() -> None:
     """What is zero is left out, so that people can read it."""
     tally = Tally()
-    tally.count(EFFECTS)
+    tally.write(EFFECTS)
     record = statistics_record(statistics(tally))
     assert record["uptime_s"] == 12.346
     assert "session" not in record["packets"]["accept"]
@@ -217,5 +219,8 @@ def test_statistics_say_each_verdict_with_its_reasons() -> None:
     assert record["unknown_packets"] == {"outside": {"reset": 1}}
     assert record["packets_injected"] == {"reset": {"inside": 1}}
     assert record["keepalive_probes"] == {"reply": 1}
+    assert record["not_recorded"] == {"counters": 0, "log": 5}
+    assert record["sink_problems"] == {"log": "No space left on device"}
+    assert record["failed_requests"] == 6
     assert record["queue"] == {"waiting": 1, "lost_queue_full": 2, "lost_buffer_full": 3}
     assert orjson.loads(orjson.dumps(record)) == record

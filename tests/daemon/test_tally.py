@@ -15,7 +15,7 @@ from tests.daemon.fakes import EFFECTS
 def test_each_effect_is_counted_once() -> None:
     """By labels that come from fixed lists."""
     tally = Tally()
-    tally.count(EFFECTS)
+    tally.write(EFFECTS)
     assert tally.opened == {"tcp": 1}
     assert tally.ended == {("tcp", "expired"): 1}
     assert tally.unknown == {("outside", "reset"): 1}
@@ -36,7 +36,7 @@ def test_every_way_to_end_has_a_counter_of_its_own(reason: EndReason) -> None:
     ended = the(SessionEnded)
     assert isinstance(ended, SessionEnded)
     tally = Tally()
-    tally.count([ended._replace(reason=reason)])
+    tally.write([ended._replace(reason=reason)])
     assert tally.ended == {("tcp", reason.word): 1}
 
 
@@ -46,7 +46,7 @@ def test_only_unknown_packets_count_as_unknown(reason: Reason) -> None:
     refused = the(PacketRefused)
     assert isinstance(refused, PacketRefused)
     tally = Tally()
-    tally.count([refused._replace(reason=reason)])
+    tally.write([refused._replace(reason=reason)])
     assert tally.unknown.total() == (reason is Reason.UNKNOWN_PACKET)
 
 
@@ -55,7 +55,7 @@ def test_protocols_without_a_name_share_one_label() -> None:
     opened = the(SessionOpened)
     assert isinstance(opened, SessionOpened)
     tally = Tally()
-    tally.count(
+    tally.write(
         opened._replace(flow=Flow(protocol, bytes(4), 0, bytes(4), 0)) for protocol in range(256)
     )
     assert tally.opened == {"tcp": 1, "udp": 1, "icmp": 1, "icmpv6": 1, "other": 252}
@@ -77,7 +77,7 @@ def test_the_idle_age_is_counted_from_the_last_packet() -> None:
     assert isinstance(ended, SessionEnded)
     tally = Tally()
     for seconds in (1, 5, 3600, 7201):
-        tally.count([ended._replace(last_seen=ended.at - seconds * SECOND)])
+        tally.write([ended._replace(last_seen=ended.at - seconds * SECOND)])
     cumulative = dict(
         zip(tally.idle_age.bounds, itertools.accumulate(tally.idle_age.counts), strict=False)
     )
