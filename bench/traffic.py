@@ -13,7 +13,7 @@ from tests.kit import wire
 Arrival = tuple[bytes, Zone]
 
 CLIENTS: Final = {4: 0x0A000100, 6: 0xFD770001_00000000_00000000_00000000}
-SERVER: Final = {4: wire.address("10.1.2.10"), 6: wire.address("fd77:1:2::10")}
+SERVER: Final = {4: wire.address("198.19.1.10"), 6: wire.address("2001:2:0:1901::10")}
 
 TIMESTAMPS: Final = bytes((1, 1, 8, 10)) + bytes(8)
 """The options of nearly every TCP segment on Linux."""

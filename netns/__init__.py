@@ -15,7 +15,8 @@ A client and a server joined by a cable, in thirty milliseconds, as root:
             socket.create_connection(("10.0.0.2", 80)).close()
 
 Nothing of it is left afterwards.  The layers can be used alone: `create` and `remove`
-(`namespace.py`), interfaces and routes (`links.py`), programs (`process.py`).
+(`namespace.py`), interfaces and routes (`links.py`), networks out of reach
+(`unreachable.py`), programs (`process.py`).
 """
 
 from netns.addresses import host_port
@@ -54,9 +55,17 @@ from netns.network import Network
 from netns.process import Process, spawn
 from netns.sweep import pids_in, stop_all_in
 from netns.tools import find_tool, run_tool
+from netns.unreachable import (
+    IPNetwork,
+    choosing_networks,
+    known_networks,
+    make_unreachable,
+    undo_unreachable,
+)
 
 __all__ = [
     "CleanupError",
+    "IPNetwork",
     "Interface",
     "LinkError",
     "Listener",
@@ -76,6 +85,7 @@ __all__ = [
     "add_route",
     "attach",
     "bridge",
+    "choosing_networks",
     "configure",
     "create",
     "default_route_interfaces",
@@ -86,7 +96,9 @@ __all__ = [
     "hardware_address",
     "host_port",
     "interfaces",
+    "known_networks",
     "listeners",
+    "make_unreachable",
     "names",
     "pids_in",
     "remove",
@@ -95,6 +107,7 @@ __all__ = [
     "spawn",
     "stop_all_in",
     "sysctl",
+    "undo_unreachable",
     "up",
     "veth",
     "wait_for_listener",

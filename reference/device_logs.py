@@ -22,7 +22,7 @@ parser, the dashboards and the alerts of a team can be tried on events that were
 
 ```sh
 fwemu up --set daemon.device_log=cisco-asa
-fwemu exec client -- curl -s http://10.1.2.10/
+fwemu exec client -- curl -s http://198.19.1.10/
 fwemu events --device-log --follow
 ```
 

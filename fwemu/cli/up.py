@@ -45,6 +45,10 @@ def command(
 
     An asymmetric lab has two firewalls with the same settings: what clients send passes the first,
     which has the lab's name, and what servers send the second, which has that name and -b.
+
+    Lab N has 198.18.N.0/24 and 2001:2:0:18NN::/64 inside, 198.19.N.0/24 and 2001:2:0:19NN::/64
+    outside (NN: hexadecimal); there is room for 254 labs. While it stands this machine reaches none
+    of them but from its hosts.
     """
     from fwemu import rootless
     from fwemu.lab import Lab, Layout, Topology

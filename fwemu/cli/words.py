@@ -118,7 +118,7 @@ def address(ctx: click.Context, parameter: click.Parameter, word: str | None) ->
         return word and str(ipaddress.ip_address(word))
     except ValueError:
         raise ConfigError(
-            f"--host {word}: not an IP address (write one as in 10.1.2.10 or fd77:1:2::10)"
+            f"--host {word}: not an IP address (write one as in 198.19.1.10 or 2001:2:0:1901::10)"
         ) from None
 
 

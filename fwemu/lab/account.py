@@ -1,6 +1,6 @@
 """The story of a run, flow by flow, told from the firewall's log.
 
-#1 tcp 10.1.1.10:43210 -> 10.1.2.10:7
+#1 tcp 198.18.1.10:43210 -> 198.19.1.10:7
       0.012 s  opened from the inside
    3600.013 s  ended: expired in ESTABLISHED (its idle timer ran out), idle for 1 h;
                4 packets sent, 3 back

@@ -108,7 +108,7 @@ def what_there_is(sessions: Iterable[Session]) -> str:
 
 
 def named(record: Mapping[str, Any]) -> str:
-    """`tcp 10.1.1.10:4242 -> 10.1.2.10:80`."""
+    """`tcp 198.18.1.10:4242 -> 198.19.1.10:80`."""
     source, destination = ends_of(record)
     return f"{record['protocol']} {_spelled(source)} -> {_spelled(destination)}"
 

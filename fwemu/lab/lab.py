@@ -29,9 +29,13 @@ from netns import (
     Network,
     NotPermitted,
     add_route,
+    choosing_networks,
     configure,
+    known_networks,
+    make_unreachable,
     stop_all_in,
     sysctl,
+    undo_unreachable,
 )
 from netns import remove as remove_namespace
 
@@ -221,14 +225,12 @@ class Lab:
         """
         if os.geteuid() != 0:
             rootless.enter()
-        base = self._base or default_base()
-        self._entry = register.reserve(base, self._name, self._topology)
-        self._network.on_close(self._entry.remove)
         self.abouts: list[About] = []
         """Who the firewalls are."""
-        launch.prepare()
         try:
             with translated():
+                self._take_addresses(self._base or default_base())
+                launch.prepare()
                 self._build(self._entry.plan)
             arguments = [*self._arguments, *self._played_hosts()]
             for directory, firewall in zip(
@@ -262,6 +264,22 @@ class Lab:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _take_addresses(self, base: Path) -> None:
+        """Write the lab down, and keep this machine from its addresses.
+
+        So that what is meant for the lab and does not go out from one of its hosts goes nowhere: it
+        is not seen by the firewall, and no route of the machine takes it to somebody else.
+        """
+        machine = Namespace.current()
+        with choosing_networks(machine):
+            self._entry = register.reserve(
+                base, self._name, self._topology, machine.identity, known_networks(machine)
+            )
+            self._network.on_close(self._entry.remove)
+            networks = self._entry.plan.networks
+            self._network.on_close(partial(undo_unreachable, machine, networks))
+            make_unreachable(machine, networks)
 
     def _build(self, plan: LabPlan) -> None:
         network = self._network
@@ -324,6 +342,7 @@ def _stop_firewall(directory: RunDirectory) -> None:
 
 def remove(entry: register.Entry, say: Callable[[str], None]) -> None:
     """Take down a lab that this or another process has made, whatever is left of it."""
+    machine = _machine_of(entry)
     for directory in entry.directories:
         _stop_firewall(directory)
     with translated():
@@ -332,7 +351,20 @@ def remove(entry: register.Entry, say: Callable[[str], None]) -> None:
                 for pid, command in stop_all_in(Namespace.named(name)):
                     say(f"ended process {pid} ({command}) in {name}")
             remove_namespace(name, missing_ok=True)
+        if machine is not None:
+            undo_unreachable(machine, entry.plan.networks)
     entry.remove()
+
+
+def _machine_of(entry: register.Entry) -> Namespace | None:
+    """Where the lab was made: here, as a rule, but who removes it may be on one of its hosts."""
+    pids = [about.pid for directory in entry.directories if (about := directory.about())]
+    for pid in (None, *pids, 1):
+        with contextlib.suppress(NetnsError):
+            place = Namespace.current() if pid is None else Namespace.of_pid(pid)
+            if place.identity == entry.machine:
+                return place
+    return None  # it is gone, and its rules with it
 
 
 @contextlib.contextmanager

@@ -2,8 +2,13 @@
 
 A lab has a number that no other running lab has, and its networks carry that number:
 
-    10.N.1.0/24   fd77:N:1::/64   inside: the firewall is .1 and ::1, clients from .10 and ::10 on
-    10.N.2.0/24   fd77:N:2::/64   outside: servers, the same way
+    198.18.N.0/24   2001:2:0:18NN::/64   inside: the firewall is .1 and ::1, clients from .10 on
+    198.19.N.0/24   2001:2:0:19NN::/64   outside: servers, the same way
+
+NN is N in two hexadecimal digits.  Both are set aside for tests of network devices, so that nobody
+has such an address and no router of the Internet knows a way there: 198.18.0.0/15 (RFC 2544) and
+2001:2::/48 (RFC 5180).  Unlike private addresses they are not those of somebody's office either,
+and unlike fc00::/7 they do not rank below IPv4 in the choice of an address (RFC 6724).
 
 An asymmetric lab has a second firewall between the same networks, .2 and ::2.  Clients send by way
 of the first one, servers by way of the second: each sees one direction of every conversation.
@@ -11,8 +16,9 @@ of the first one, servers by way of the second: each sees one direction of every
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -20,15 +26,16 @@ from typing import Final
 from fwemu.core.flow import Zone
 from fwemu.daemon.pace import SCALES
 from fwemu.errors import ConfigError
+from netns import IPNetwork
 
 LAB_NUMBERS: Final = range(1, 255)
-"""What N may be: 254 labs side by side."""
+"""What N may be: 254 labs side by side on a machine."""
 
 MOST_HOSTS: Final = 200
 """Hosts a zone: from .10 on there is room for more, but a lab is no data centre."""
 
 _FIRST_HOST: Final = 10
-_NETWORK: Final = {Zone.INSIDE: 1, Zone.OUTSIDE: 2}
+_NETWORK: Final = {Zone.INSIDE: 18, Zone.OUTSIDE: 19}
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -138,10 +145,45 @@ class LabPlan:
         firewalls = [firewall.namespace for firewall in self.firewalls]
         return [*firewalls, *switch, *(host.namespace for host in self.hosts)]
 
+    @property
+    def networks(self) -> list[IPNetwork]:
+        """The networks of both its sides, in both IP versions."""
+        return networks_of(self.number)
+
     def addresses(self, zone: Zone, host: int) -> tuple[str, str]:
         """The IPv4 and IPv6 address of a host number."""
-        network = _NETWORK[zone]
-        return f"10.{self.number}.{network}.{host}", f"fd77:{self.number}:{network}::{host}"
+        ipv4, ipv6 = _beginnings(self.number, zone)
+        return f"{ipv4}.{host}", f"{ipv6}::{host}"
+
+
+def networks_of(number: int) -> list[IPNetwork]:
+    """All networks of the lab that has this number."""
+    pairs = [_beginnings(number, zone) for zone in Zone]
+    return [
+        ipaddress.ip_network(network)
+        for ipv4, ipv6 in pairs
+        for network in (f"{ipv4}.0/24", f"{ipv6}::/64")
+    ]
+
+
+def is_free(number: int, known: Iterable[IPNetwork]) -> bool:
+    """Is none of these networks in those of the lab that would have this number?
+
+    A network around them is no hindrance: a default route by another name, as a VPN may have.
+    """
+    known = list(known)
+    return not any(
+        each.prefixlen >= own.prefixlen and each.network_address in own
+        for own in networks_of(number)
+        for each in known
+        if each.version == own.version
+    )
+
+
+def _beginnings(number: int, zone: Zone) -> tuple[str, str]:
+    """What its addresses in a zone begin with."""
+    network = _NETWORK[zone]
+    return f"198.{network}.{number}", f"2001:2:0:{network}{number:02x}"
 
 
 def check_time_scale(scale: int, hosts: Sequence[str]) -> None:

@@ -10,14 +10,15 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from fwemu.daemon.rundir import About, RunDirectory, not_writable, start_time
 from fwemu.errors import ConfigError, NamespaceError
-from fwemu.lab.plan import LAB_NUMBERS, LabPlan, Layout, Topology, check_name
+from fwemu.lab.plan import LAB_NUMBERS, LabPlan, Layout, Topology, check_name, is_free
+from netns import IPNetwork
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Entry:
     directory: RunDirectory
     maker: tuple[int, int]
     """Process id and start time of whoever made it."""
+    machine: tuple[int, int] | None = None
+    """Device and inode of the network namespace in which it was made."""
 
     @property
     def about(self) -> About | None:
@@ -52,8 +55,19 @@ class Entry:
             directory.remove()
 
 
-def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
-    """Write a new lab down under a name (by default the first free `labN`) and a free number."""
+def reserve(
+    base: Path,
+    name: str | None,
+    topology: Topology,
+    machine: tuple[int, int] | None = None,
+    known: Iterable[IPNetwork] = (),
+) -> Entry:
+    """Write a new lab down under a name (by default the first free `labN`) and a free number.
+
+    Free is a number that no other lab has and whose networks are not among the `known` ones, those
+    of the machine.  `machine` is that of the entry.
+    """
+    known = list(known)
     with _locked(base):
         taken = entries(base)
         names = {entry.plan.name for entry in taken} | {path.name for path in base.iterdir()}
@@ -63,15 +77,17 @@ def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
                 "or choose another --name"
             )
         numbers = {entry.plan.number for entry in taken}
-        number = next((number for number in LAB_NUMBERS if number not in numbers), None)
+        free = (each for each in LAB_NUMBERS if each not in numbers and is_free(each, known))
+        number = next(free, None)
         if number is None:
             raise NamespaceError(
-                f"{len(LAB_NUMBERS)} labs exist, and there are no addresses for more: "
-                "`fwemu ls` shows them, `fwemu down NAME` removes one"
+                f"no addresses are free for another lab: {len(numbers)} of at most "
+                f"{len(LAB_NUMBERS)} labs exist (`fwemu ls` shows them, `fwemu down NAME` removes "
+                "one), and this machine has routes or rules for the rest (`ip rule`, `ip route`)"
             )
         if name is None:
-            free = (f"lab{n}" for n in range(1, 10_000))
-            name = next(each for each in free if not names & _needed(each, topology))
+            unused = (f"lab{n}" for n in range(1, 10_000))
+            name = next(each for each in unused if not names & _needed(each, topology))
         elif taken_too := names & _needed(name, topology):
             raise NamespaceError(
                 f"{', '.join(sorted(taken_too))} exists, and the second firewall of {name!r} would "
@@ -87,6 +103,7 @@ def reserve(base: Path, name: str | None, topology: Topology) -> Entry:
             "servers": topology.servers,
             "layout": topology.layout.value,
             "maker": [pid, start_time(pid)],
+            "machine": machine,
         }
         try:
             draft.mkdir(mode=0o700)
@@ -139,7 +156,8 @@ def _read(directory: RunDirectory) -> Entry:
         record["clients"], record["servers"], Layout(record.get("layout", "single"))
     )
     plan = LabPlan(directory.name, record["number"], topology)
-    return Entry(plan, directory, tuple(record["maker"]))
+    machine = record.get("machine")
+    return Entry(plan, directory, tuple(record["maker"]), tuple(machine) if machine else None)
 
 
 @contextlib.contextmanager

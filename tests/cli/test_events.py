@@ -32,14 +32,14 @@ def test_each_event_is_a_line(lab):
 
     lines = masked(text).splitlines()
     assert lines[0] == (
-        "TIME  #ID  built  tcp 10.N.1.10:PORT -> 10.N.2.10:PORT from the inside, SYN_SENT"
+        "TIME  #ID  built  tcp 198.18.N.10:PORT -> 198.19.N.10:PORT from the inside, SYN_SENT"
     )
     assert lines[1].startswith(
-        "TIME  #ID  torn_down  tcp 10.N.1.10:PORT -> 10.N.2.10:PORT killed in ESTABLISHED after "
-        "SECONDS, idle SECONDS; "
+        "TIME  #ID  torn_down  tcp 198.18.N.10:PORT -> 198.19.N.10:PORT killed in ESTABLISHED "
+        "after SECONDS, idle SECONDS; "
     )
     assert lines[2].startswith(
-        "TIME  -  denied  tcp 10.N.1.10:PORT -> 10.N.2.10:PORT ACK (60 B) from the inside: "
+        "TIME  -  denied  tcp 198.18.N.10:PORT -> 198.19.N.10:PORT ACK (60 B) from the inside: "
         "unknown_packet, "
     )
 

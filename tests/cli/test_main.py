@@ -123,7 +123,7 @@ def test_help_loads_nothing_heavy():
         ),
         (
             "kill --host server",
-            "--host server: not an IP address (write one as in 10.1.2.10 or fd77:1:2::10)",
+            "--host server: not an IP address (write one as in 198.19.1.10 or 2001:2:0:1901::10)",
         ),
         (
             "kill",

@@ -25,7 +25,7 @@ def test_a_session_is_a_line(lab):
     head, line, total = masked(text).splitlines()
     assert head == "ID  PROTOCOL  ORIGINAL  STATE  IDLE  EXPIRES IN  SENT  BACK  RULE"
     words = line.split()
-    assert words[1:6] == ["tcp", "10.N.1.10:PORT", "->", "10.N.2.10:PORT", "ESTABLISHED"]
+    assert words[1:6] == ["tcp", "198.18.N.10:PORT", "->", "198.19.N.10:PORT", "ESTABLISHED"]
     assert words[6] == "SECONDS"
     assert words[7:9] == ["59m", "60s"] or words[7:9] == ["1h", "0m"]
     assert words[-1] == "default"

@@ -30,9 +30,9 @@ def test_a_lab_comes_and_goes(nothing, name):
     assert (up.code, down.code) == (0, 0)
     assert masked(up.out, name).splitlines() == [
         "LAB is up, behaving like cisco-asa",
-        "  client  10.N.1.10  fd77:N:1::10  inside",
-        "  server  10.N.2.10  fd77:N:2::10  outside",
-        "  server2  10.N.2.11  fd77:N:2::11  outside",
+        "  client  198.18.N.10  2001:2:0:18NN::10  inside",
+        "  server  198.19.N.10  2001:2:0:19NN::10  outside",
+        "  server2  198.19.N.11  2001:2:0:19NN::11  outside",
         "  metrics  http://127.0.0.1:PORT/metrics",
     ]
     assert masked(up.err, name).splitlines() == [
@@ -65,7 +65,7 @@ def test_machines_learn_addresses_namespaces_and_sockets(nothing, name):
 
     assert lab["name"] == name
     assert lab["hosts"]["client"]["netns"] == f"fwemu-{name}-client"
-    assert lab["hosts"]["firewall"]["ipv4"].endswith(".1.1")
+    assert masked(lab["hosts"]["firewall"]["ipv4"]) == "198.18.N.1"
     assert Path(lab["control"]).name == "control.sock"
     assert Path(lab["device_log"]).name == "device.log"
     assert lab["metrics"].startswith("http://127.0.0.1:")
@@ -84,8 +84,8 @@ def test_an_asymmetric_lab_has_two_firewalls_that_can_be_named(nothing, name):
 
     assert masked(up.out, name).splitlines() == [
         "LAB is up, behaving like a typical firewall",
-        "  client  10.N.1.10  fd77:N:1::10  inside",
-        "  server  10.N.2.10  fd77:N:2::10  outside",
+        "  client  198.18.N.10  2001:2:0:18NN::10  inside",
+        "  server  198.19.N.10  2001:2:0:19NN::10  outside",
         "  metrics  http://127.0.0.1:PORT/metrics",
         "  metrics  http://127.0.0.1:PORT/metrics of LAB-b, which servers send through",
     ]
@@ -97,7 +97,7 @@ def test_an_asymmetric_lab_has_two_firewalls_that_can_be_named(nothing, name):
     assert several.code == 2
     assert f"there are several firewalls ({name}, {name}-b)" in several.err
     assert named == ["0 sessions\n"] * 2
-    assert ".1.2/24" in inside
+    assert "198.18.N.2/24" in masked(inside)
     assert (not_alone.code, not_alone.err) == (
         5,
         f"fwemu: '{name}-b' is the second firewall of a lab: `fwemu down {name}` removes both\n",
@@ -114,7 +114,7 @@ def test_machines_learn_of_both_firewalls(nothing, name):
 
     assert [each["name"] for each in lab["firewalls"]] == [name, f"{name}-b"]
     assert lab["firewalls"][0]["control"] == lab["control"]
-    assert lab["hosts"]["firewall-b"]["ipv4"].endswith(".1.2")
+    assert masked(lab["hosts"]["firewall-b"]["ipv4"]) == "198.18.N.2"
 
 
 def test_down_ends_what_runs_inside_and_says_so(nothing, name):

@@ -85,9 +85,9 @@ def start(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen
 _CHANGING: Final = (
     (r"\d\d:\d\d:\d\d\.\d{6}", "TIME"),
     (r"\b\d+(\.\d+)?s\b", "SECONDS"),
-    (r"\b10\.\d+\.([12])\.(\d+):\d+\b", r"10.N.\1.\2:PORT"),
-    (r"\b10\.\d+\.([12])\.(\d+)\b", r"10.N.\1.\2"),
-    (r"\bfd77:\d+:", "fd77:N:"),
+    (r"\b198\.(18|19)\.\d+\.(\d+):\d+\b", r"198.\1.N.\2:PORT"),
+    (r"\b198\.(18|19)\.\d+\.(\d+)\b", r"198.\1.N.\2"),
+    (r"\b2001:2:0:(18|19)[0-9a-f]{2}:", r"2001:2:0:\1NN:"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"process \d+", "process PID"),
     (r"#\d+", "#ID"),

@@ -6,7 +6,16 @@ import pytest
 
 from fwemu.core.flow import Zone
 from fwemu.errors import ConfigError
-from fwemu.lab.plan import LAB_NUMBERS, MOST_HOSTS, LabPlan, Layout, Topology, check_name
+from fwemu.lab.plan import (
+    LAB_NUMBERS,
+    MOST_HOSTS,
+    LabPlan,
+    Layout,
+    Topology,
+    check_name,
+    is_free,
+    networks_of,
+)
 
 
 def test_hosts_are_named_client_client2_server_server2() -> None:
@@ -43,6 +52,32 @@ def test_labs_with_different_numbers_share_no_network() -> None:
         for zone in Zone
     }
     assert len(networks) == 2 * len(LAB_NUMBERS)
+
+
+def test_labs_have_addresses_of_the_networks_for_tests_of_devices() -> None:
+    """RFC 2544 and RFC 5180: no office has them, and no provider carries them."""
+    for_tests = [ipaddress.ip_network(each) for each in ("198.18.0.0/15", "2001:2::/48")]
+    for number in LAB_NUMBERS:
+        for network in networks_of(number):
+            assert any(network.version == each.version and network.subnet_of(each)  # type: ignore
+                       for each in for_tests)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("known", "free"),
+    [
+        ("198.18.7.0/24", False),
+        ("198.19.7.200/32", False),
+        ("2001:2:0:1907::1/128", False),
+        ("198.18.6.0/24", True),
+        ("198.18.0.0/15", True),
+        ("10.0.0.0/8", True),
+        ("2001:2:0:1906::/64", True),
+    ],
+)
+def test_a_number_is_free_unless_somebody_is_in_its_networks(known: str, free: bool) -> None:
+    """A route around all of them is only another default route."""
+    assert is_free(7, [ipaddress.ip_network(known)]) is free
 
 
 def test_a_single_firewall_needs_no_switch() -> None:

@@ -62,7 +62,7 @@ def test_evicting_nothing_is_an_error_if_something_was_meant(lab: Lab) -> None:
         with pytest.raises(ConfigError, match="prot: give any of port, host, protocol, state"):
             lab.evict(prot="tcp")
         with pytest.raises(ConfigError, match="is no connection: give a socket"):
-            lab.evict("10.1.1.1")
+            lab.evict("198.18.1.1")
         assert len(lab.sessions) == 1
 
 

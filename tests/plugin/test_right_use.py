@@ -169,7 +169,7 @@ def test_a_failing_test_shows_the_log_and_the_story(pytester: pytest.Pytester) -
     result = pytester.runpytest_subprocess(*SHORT)
     result.assert_outcomes(passed=1, failed=1)
     told = " ".join(result.stdout.str().split())
-    assert "> lab.assert_survived(connection) E AssertionError: tcp 10." in told
+    assert "> lab.assert_survived(connection) E AssertionError: tcp 198." in told
     assert "did not survive: at the firewall, session #1 expired in ESTABLISHED" in told
     story, _, log = told.partition("- fwemu: firewall log -")
     story = story.partition("- fwemu: what happened -")[2]
