@@ -53,6 +53,17 @@ def listed(namespace: Namespace, action: str, work: Callable[[Any], T]) -> T:
     return with_route_socket(namespace, action, untorn)
 
 
+def refusal(ask: Callable[[], object]) -> int:
+    """The error number with which the kernel refuses what is asked within, or 0."""
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    try:
+        ask()
+    except NetlinkError as error:
+        return int(error.code)
+    return 0
+
+
 @contextmanager
 def route_socket(action: str) -> Iterator[Any]:
     """A `pyroute2.IPRoute` in the calling thread's namespace; its errors become ours.

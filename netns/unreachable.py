@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from netns.errors import LinkError
 from netns.namespace import Namespace
-from netns.rtnl import listed, with_route_socket
+from netns.rtnl import listed, refusal, with_route_socket
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -122,16 +122,11 @@ def _dump(dump: Callable[..., Any], family: int, messages: list[Any]) -> None:
 
 
 def _answer(ask: Callable[[], object]) -> int:
-    """The error number with which the kernel refuses, if it is one that can be lived with, or 0."""
-    from pyroute2.netlink.exceptions import NetlinkError
-
-    try:
-        ask()
-    except NetlinkError as error:
-        if error.code not in _LACKING | {errno.EEXIST, errno.ENOENT, errno.ESRCH}:
-            raise
-        return int(error.code)
-    return 0
+    """What the kernel says: 0, or an error number that can be lived with."""
+    answer = refusal(ask)
+    if answer not in _LACKING | {0, errno.EEXIST, errno.ENOENT, errno.ESRCH}:
+        raise OSError(answer, os.strerror(answer))
+    return answer
 
 
 def _listed(networks: Iterable[IPNetwork]) -> str:
