@@ -1,4 +1,4 @@
-"""The page of states: the TCP table as a diagram and cell by cell, made from the table itself."""
+"""The page of states: each table cell by cell, TCP's as a diagram too, made from the tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from fwemu.config.duration import Duration
+from fwemu.core import datagram_table
 from fwemu.core.flow import Direction
+from fwemu.core.packet import Kind
 from fwemu.core.policy import DEFAULT_TIMEOUTS
 from fwemu.core.tcp_table import (
     BY_NUMBERS,
@@ -21,12 +23,12 @@ from fwemu.core.timeouts import SETTING_OF_STATE
 
 _HEAD: Final = """
 A session has one state for both of its ends, as in nf_conntrack
-([decision 0001](../decisions/0001-joint-tcp-state.md)). This is the table that the firewall
+([decision 0001](../decisions/0001-joint-tcp-state.md)). These are the tables that the firewall
 follows; there is no transition anywhere else.
 """
 
 _CELLS: Final = {
-    Cell.IGNORE: "passes, and moves nothing: it may be invalid, the endpoint will tell",
+    Cell.IGNORE: "passes, and moves nothing: it may be invalid, the endpoint decides",
     Cell.REOPEN: "begins a new session on the same addresses and ports",
     Cell.BAD: "cannot occur in this state: dropped as `invalid_state` (without a session as"
     " `unknown_packet`)",
@@ -55,14 +57,9 @@ def page(head: str) -> str:
         f"| `{segment.name}` | {text} | {_cell(BY_NUMBERS[segment])} |"
         for segment, text in _NUMBERS.items()
     ]
-    lines += [
-        "",
-        "## Timers",
-        "",
-        "Each state has a timer, which packets of the session restart",
-        "",
-    ]
-    lines[-2] += " ([refresh](settings.md) says which)."
+    lines += ["", "## UDP, ICMP and other protocols", "", _DATAGRAMS_HEAD.strip(), ""]
+    lines += _datagrams()
+    lines += ["", "## Timers", "", _TIMERS_HEAD.strip(), ""]
     lines += ["| state | setting | default |", "|---|---|---|"]
     for state, setting in SETTING_OF_STATE.items():
         if setting is not None:
@@ -75,6 +72,20 @@ _BY_NUMBERS_HEAD: Final = """
 Some segments are told by their numbers as well as their flags, before the table is asked. Whatever
 the state, they lead here:
 """
+
+
+_DATAGRAMS_HEAD: Final = """
+A packet meets the states of its own protocol only. ICMP queries are echo requests, and in IPv4
+those for a timestamp, information or an address mask; any other ICMP message but an error counts as
+an answer.
+"""
+
+_KINDS: Final = {
+    Kind.UDP: "UDP",
+    Kind.QUERY: "ICMP query",
+    Kind.RESPONSE: "ICMP answer",
+    Kind.OTHER: "other",
+}
 
 
 _TIMERS_HEAD: Final = """
@@ -120,6 +131,14 @@ def _table() -> Iterator[str]:
             row = TRANSITIONS[state, direction]
             cells = " | ".join(_cell(row[segment]) for segment in FLAG_SEGMENTS)
             yield f"| `{state.name}` | {direction.name.lower()} | {cells} |"
+
+
+def _datagrams() -> Iterator[str]:
+    yield f"| state | | {' | '.join(_KINDS.values())} |"
+    yield "|---|---|" + "---|" * len(_KINDS)
+    for (state, direction), row in datagram_table.TRANSITIONS.items():
+        cells = " | ".join(_cell(row[kind]) if kind in row else "" for kind in _KINDS)
+        yield f"| `{state.name}` | {direction.name.lower()} | {cells} |"
 
 
 def _cell(cell: State | Cell) -> str:

@@ -18,7 +18,7 @@ from fwemu.core.refusals import Refusals
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import Cell, State
 from fwemu.core.timeouts import DISCARDED_STATES, END_OF_STATE
-from fwemu.core.trackers import ASSURED_STATES, TRACK
+from fwemu.core.trackers import ASSURED_STATES, track
 
 _BELONGS: Final = Decision(Verdict.ACCEPT, Reason.SESSION)
 """Made once: most packets get this decision."""
@@ -72,7 +72,7 @@ class Stateful:
             arrival = Arrival(packet, data, now, zone)
             return self._refuse(arrival, Reason.DISCARDED, session=session.id)
         if connection is None:
-            state = TRACK[packet.kind](session, packet, direction)
+            state = track(session.state, packet, direction)
         elif session.state is _ESTABLISHED and tcp.flows_on(connection, packet, direction):
             state = _ESTABLISHED
         else:

@@ -18,6 +18,7 @@ from enum import Enum, IntEnum
 from typing import Final
 
 from fwemu.core.flow import Direction
+from fwemu.core.state_table import check_complete
 
 
 class State(IntEnum):
@@ -33,7 +34,7 @@ class State(IntEnum):
     TIME_WAIT = 7
     CLOSE = 8
     SYN_SENT2 = 9
-    # What follows is not TCP: such sessions know only whether an answer came.
+    # What follows is not TCP (see `datagram_table.py`): all that counts is whether an answer came.
     UDP_UNREPLIED = 10
     UDP_REPLIED = 11
     ICMP = 12
@@ -258,11 +259,12 @@ BY_NUMBERS: Final[Row] = {
 }
 """Where the segments that are told by their numbers lead, in whatever state they are told."""
 
+_ALL: Final = {place: {**row, **BY_NUMBERS} for place, row in TRANSITIONS.items()}
+
+check_complete("TCP", _ALL, dict.fromkeys(TCP_STATES, tuple(Segment)))
+
 NEXT: Final = tuple(
-    tuple(
-        tuple({**TRANSITIONS[state, direction], **BY_NUMBERS}[segment] for segment in Segment)
-        for direction in Direction
-    )
+    tuple(tuple(_ALL[state, direction][segment] for segment in Segment) for direction in Direction)
     for state in TCP_STATES
 )
 """Both tables as nested tuples, `NEXT[state][direction][segment]`: one packet, three lookups."""

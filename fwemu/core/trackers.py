@@ -1,44 +1,23 @@
-"""What a packet without sequence numbers means for its session; `tcp.py` is its counterpart.
+"""Tracking of packets without sequence numbers, and of first packets of any kind.
 
-A tracker decides; it changes nothing.  One a kind of packet, chosen by the table at the end.
+The transitions are in `datagram_table.py`; `tcp.py` is the counterpart for TCP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
+from fwemu.core import datagram_table, tcp_table
 from fwemu.core.flow import Direction
 from fwemu.core.packet import Kind, Packet
-from fwemu.core.session import Session
-from fwemu.core.tcp_table import NEXT, Cell, Segment, State
+from fwemu.core.tcp_table import Cell, Segment, State
 
-Track = Callable[[Session, Packet, Direction], State | Cell]
-
-
-def track_udp(session: Session, packet: Packet, direction: Direction) -> State | Cell:
-    """The first datagram against the original direction makes it replied."""
-    return State.UDP_REPLIED if direction is Direction.REPLY else session.state
+_DATAGRAM_NEXT: Final = datagram_table.NEXT
 
 
-def track_unchanging(session: Session, packet: Packet, direction: Direction) -> State | Cell:
-    """ICMP queries and protocols without ports have one state."""
-    return session.state
-
-
-TRACK: Final[dict[Kind, Track]] = {
-    Kind.UDP: track_udp,
-    Kind.QUERY: track_unchanging,
-    Kind.RESPONSE: track_unchanging,
-    Kind.OTHER: track_unchanging,
-}
-
-_FIRST_STATE: Final[dict[Kind, State | Cell]] = {
-    Kind.UDP: State.UDP_UNREPLIED,
-    Kind.QUERY: State.ICMP,
-    Kind.RESPONSE: Cell.BAD,  # only ever answers
-    Kind.OTHER: State.OTHER,
-}
+def track(state: State, packet: Packet, direction: Direction) -> State | Cell:
+    """The state that a packet without sequence numbers leads a session to, or BAD."""
+    return _DATAGRAM_NEXT[state][direction][packet.kind]
 
 
 def first_state(packet: Packet) -> State | Cell:
@@ -48,8 +27,8 @@ def first_state(packet: Packet) -> State | Cell:
     """
     if packet.kind is Kind.TCP:
         assert packet.segment is not None
-        return NEXT[State.NONE][Direction.ORIGINAL][packet.segment]
-    return _FIRST_STATE[packet.kind]
+        return tcp_table.NEXT[State.NONE][Direction.ORIGINAL][packet.segment]
+    return track(State.NONE, packet, Direction.ORIGINAL)
 
 
 def needs_pick_up(packet: Packet) -> bool:

@@ -9,6 +9,7 @@ import itertools
 import pytest
 
 from fwemu.core.flow import Direction
+from fwemu.core.state_table import IncompleteTableError, check_complete
 from fwemu.core.tcp_table import (
     BY_NUMBERS,
     FLAG_SEGMENTS,
@@ -55,6 +56,23 @@ def test_every_cell_is_written_down():
     written = {(s, d, t) for (s, d), row in TRANSITIONS.items() for t in row}
     assert written == wanted
     assert BY_NUMBERS.keys() == set(Segment) - set(FLAG_SEGMENTS)
+
+
+@pytest.mark.parametrize(
+    ("state", "direction", "segment"),
+    [
+        pytest.param(*cell, id=" ".join(each.name for each in cell))
+        for cell in itertools.product(TCP_STATES, Direction, FLAG_SEGMENTS)
+    ],
+)
+def test_a_missing_cell_names_itself(state, direction, segment):
+    """No firewall starts with a hole in its table, and whoever made it reads where it is."""
+    rows = {place: dict(row) for place, row in TRANSITIONS.items()}
+    del rows[state, direction][segment]
+    with pytest.raises(IncompleteTableError) as caught:
+        check_complete("TCP", rows, dict.fromkeys(TCP_STATES, FLAG_SEGMENTS))
+    named = f"state {state.name}, direction {direction.name}, Segment {segment.name}"
+    assert str(caught.value) == f"TCP table: no cell for {named}"
 
 
 def test_every_state_can_be_reached_and_left():

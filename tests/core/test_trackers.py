@@ -2,10 +2,10 @@
 
 import pytest
 
-from fwemu.core.flow import ICMP, TCP, UDP
-from fwemu.core.packet import Kind, parse
+from fwemu.core.flow import ICMP, TCP, UDP, Direction
+from fwemu.core.packet import parse
 from fwemu.core.tcp_table import Cell, State
-from fwemu.core.trackers import ASSURED_STATES, TRACK, first_state, needs_pick_up
+from fwemu.core.trackers import ASSURED_STATES, first_state, needs_pick_up, track
 from tests.kit import wire
 
 ENDS = bytes(4), bytes(4)
@@ -19,9 +19,11 @@ def segment(flags):
     return packet(TCP, wire.tcp(1, 2, flags))
 
 
-def test_every_kind_that_has_sessions_has_its_tracker():
-    """Errors and later fragments have no sessions; TCP has a module of its own, `tcp.py`."""
-    assert set(TRACK) == set(Kind) - {Kind.TCP, Kind.ERROR, Kind.FRAGMENT}
+def test_a_packet_without_sequence_numbers_is_tracked_by_the_table():
+    """`test_datagram_table.py` has its cells."""
+    answer = packet(UDP, wire.udp(2, 1))
+    assert track(State.UDP_UNREPLIED, answer, Direction.REPLY) is State.UDP_REPLIED
+    assert track(State.UDP_UNREPLIED, answer, Direction.ORIGINAL) is State.UDP_UNREPLIED
 
 
 @pytest.mark.parametrize(
