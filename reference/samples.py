@@ -26,7 +26,9 @@ from fwemu.daemon.formats.device import Device, Format
 START: Final = datetime(2026, 1, 5, 8, 30, tzinfo=UTC)
 """Half past eight on a Monday."""
 
-POLICY: Final = Policy(rules=(Rule(Action.ALLOW, "web"), Rule(Action.DENY, "no-telnet")))
+POLICY: Final = Policy(
+    rules=(Rule(action=Action.ALLOW, name="web"), Rule(action=Action.DENY, name="no-telnet"))
+)
 
 _ORIGINAL, _REPLY = Direction.ORIGINAL, Direction.REPLY
 _WEB, _NO_TELNET = 0, 1

@@ -24,30 +24,33 @@ def policy(config: Config) -> Policy:
         on_unknown={Zone.INSIDE: config.unknown.inside, Zone.OUTSIDE: config.unknown.outside},
         trust=config.unknown.trust,
         short=ShortTimers(
-            config.timeouts.tcp_retransmitted.nanoseconds,
-            config.timeouts.tcp_unacknowledged.nanoseconds,
-            config.timeouts.tcp_rst_unverified.nanoseconds,
-            config.timeouts.tcp_picked_up.nanoseconds,
-            config.tcp.max_retransmissions,
+            retransmitted=config.timeouts.tcp_retransmitted.nanoseconds,
+            unacknowledged=config.timeouts.tcp_unacknowledged.nanoseconds,
+            rst_unverified=config.timeouts.tcp_rst_unverified.nanoseconds,
+            picked_up=config.timeouts.tcp_picked_up.nanoseconds,
+            max_retransmissions=config.tcp.max_retransmissions,
         ),
         longest=config.timeouts.lifetime.nanoseconds,
         refresh=refresh(config),
         pressure=PressurePolicy(
-            config.pressure.policy,
-            config.pressure.start,
-            config.pressure.stop,
-            config.pressure.factor,
-            config.pressure.early_ageout.nanoseconds,
+            policy=config.pressure.policy,
+            start=config.pressure.start,
+            stop=config.pressure.stop,
+            factor=config.pressure.factor,
+            early_ageout=config.pressure.early_ageout.nanoseconds,
         ),
-        probe=ProbePolicy(config.expiry.retry_interval.nanoseconds, config.expiry.max_retries),
+        probe=ProbePolicy(
+            retry_interval=config.expiry.retry_interval.nanoseconds,
+            max_retries=config.expiry.max_retries,
+        ),
         reset_numbers=config.expiry.sequence,
         ttl=config.injected.ttl,
         window_check=config.tcp.window,
         fragments=FragmentLimits(
-            config.fragments.timeout.nanoseconds,
-            config.fragments.per_datagram,
-            # else what waits would keep everything else out of the kernel's queue
-            min(config.fragments.held, config.daemon.queue_length // 2),
+            timeout=config.fragments.timeout.nanoseconds,
+            per_datagram=config.fragments.per_datagram,
+            # else held fragments would keep all other packets out of the kernel's queue
+            held=min(config.fragments.held, config.daemon.queue_length // 2),
         ),
         rules=tuple(rule(settings) for settings in config.rules),
         default_action={
@@ -61,12 +64,14 @@ def refresh(config: Config) -> RefreshPolicy:
     """Which packets restart the idle timer."""
     settings = config.refresh
     return RefreshPolicy(
-        settings.tcp,
-        settings.udp,
-        settings.other,
-        settings.keepalives,
-        settings.payload_only,
-        frozenset(state for state, name in SETTING_OF_STATE.items() if name in settings.absolute),
+        tcp=settings.tcp,
+        udp=settings.udp,
+        other=settings.other,
+        keepalives=settings.keepalives,
+        payload_only=settings.payload_only,
+        absolute=frozenset(
+            state for state, name in SETTING_OF_STATE.items() if name in settings.absolute
+        ),
     )
 
 
@@ -75,18 +80,18 @@ def rule(settings: RuleSettings) -> Rule:
     protocols = frozenset((TCP,) if settings.established else settings.proto)
     idle_timeout = settings.idle_timeout
     return Rule(
-        settings.action,
-        settings.name,
-        _arrival(settings),
-        _networks(settings.from_),
-        _networks(settings.to),
-        protocols,
-        settings.source_ports,
-        settings.ports,
-        settings.established,
-        None if idle_timeout is None else idle_timeout.nanoseconds,
-        settings.expiry,
-        settings.unknown,
+        action=settings.action,
+        name=settings.name,
+        arrival=_arrival(settings),
+        sources=_networks(settings.from_),
+        destinations=_networks(settings.to),
+        protocols=protocols,
+        source_ports=settings.source_ports,
+        ports=settings.ports,
+        established=settings.established,
+        idle_timeout=None if idle_timeout is None else idle_timeout.nanoseconds,
+        at_expiry=settings.expiry,
+        on_unknown=settings.unknown,
     )
 
 
@@ -104,9 +109,9 @@ def _arrival(settings: RuleSettings) -> Zone | None:
 def _networks(places: tuple[Place, ...]) -> tuple[Network, ...]:
     return tuple(
         Network(
-            place.max_prefixlen // 8,
-            int(place.network_address),
-            int(place.netmask),
+            width=place.max_prefixlen // 8,
+            value=int(place.network_address),
+            mask=int(place.netmask),
         )
         for place in places
         if isinstance(place, IPv4Network | IPv6Network)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fwemu.core.flow import Direction, Flow, Zone
-from fwemu.core.reasons import Answer, EndReason, Reason, Verdict
+from fwemu.core.reasons import Answer, EndReason, InjectedKind, Reason, Verdict
 from fwemu.core.tcp_table import Segment, State
 
 
@@ -104,8 +104,7 @@ class PacketInjected(NamedTuple):
     at: int
     packet: bytes
     zone: Zone
-    kind: str
-    """`reset`, `reject` or `probe`."""
+    kind: InjectedKind
     session: int | None
 
 

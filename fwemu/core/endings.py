@@ -11,7 +11,7 @@ from fwemu.core.choices import AtExpiry
 from fwemu.core.effects import Effect, Effects, PacketInjected, SessionEnded, Traffic
 from fwemu.core.expiry import Budget
 from fwemu.core.flow import TCP, Direction
-from fwemu.core.reasons import EndReason
+from fwemu.core.reasons import EndReason, InjectedKind
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
 from fwemu.core.timeouts import END_OF_STATE
@@ -29,6 +29,7 @@ RESETS: Final[dict[AtExpiry, tuple[Direction, ...]]] = {
 """The ends that get a RST."""
 
 _ESTABLISHED: Final = State.ESTABLISHED
+_PROBE: Final = InjectedKind.PROBE
 
 
 class Endings:
@@ -72,7 +73,9 @@ class Endings:
         return (
             ended,
             *(
-                PacketInjected(at, packet, session.zone_of_end(toward), "reset", session.id)
+                PacketInjected(
+                    at, packet, session.zone_of_end(toward), InjectedKind.RESET, session.id
+                )
                 for toward, packet in packets
                 if packet is not None
             ),
@@ -106,7 +109,7 @@ class Endings:
         """Probe the ends of a session that have not answered yet; () if no end can be probed."""
         waiting = [toward for toward in Direction if not session.probe_answers & 1 << toward]
         probes = tuple(
-            PacketInjected(at, packet, session.zone_of_end(toward), "probe", session.id)
+            PacketInjected(at, packet, session.zone_of_end(toward), _PROBE, session.id)
             for toward in waiting
             if (packet := forge.probe_of(session, toward, self._policy.ttl)) is not None
         )

@@ -25,7 +25,7 @@ from fwemu.core.reasons import Reason
 from fwemu.core.seq import MASK
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FragmentLimits:
     """Limits of the memory of fragmented datagrams."""
 

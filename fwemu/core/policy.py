@@ -27,7 +27,7 @@ from fwemu.core.tcp_window import WindowCheck
 from fwemu.core.timeouts import Lifetimes, lifetimes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RefreshPolicy:
     """Which packets restart the idle timer.  Entering another state always does."""
 
@@ -46,7 +46,7 @@ class RefreshPolicy:
         return self.tcp if protocol == TCP else self.udp if protocol == UDP else self.other
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PressurePolicy:
     """How a filling table shortens idle timers."""
 
@@ -59,7 +59,7 @@ class PressurePolicy:
     early_ageout: int = 20 * SECOND
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProbePolicy:
     """The keepalive probes that the firewall sends to the ends of a session that expires."""
 
@@ -90,9 +90,12 @@ DEFAULT_TIMEOUTS: Final[dict[str, int]] = {
 """A typical enterprise firewall: an hour for an established connection, seconds for a dying one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShortTimers:
-    """Lifetimes that take the place of a longer one of the state, while something is odd."""
+    """Lifetimes that take the place of a longer one of the state, while something is odd.
+
+    The defaults change nothing.
+    """
 
     retransmitted: int = NEVER
     """A TCP segment was repeated `max_retransmissions` times, or a window of zero was offered."""
@@ -105,7 +108,7 @@ class ShortTimers:
     max_retransmissions: int = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """The whole behaviour of one firewall."""
 

@@ -6,7 +6,7 @@ The same word stands in the log, the metric label, the capture comment, the API 
 from __future__ import annotations
 
 from enum import Enum, IntEnum
-from typing import Final
+from typing import Final, Self
 
 
 class Verdict(IntEnum):
@@ -26,46 +26,46 @@ class Verdict(IntEnum):
 class Reason(IntEnum):
     """Why a packet was accepted, dropped or held.  `WHY` says each in a sentence."""
 
-    # accepted
-    SESSION = 0
-    OPENED = 1
-    PICKED_UP = 2
-    IGNORED = 3
-    RELATED = 4
-    FRAGMENT = 5
-    PERMITTED = 6
-    # dropped
-    UNKNOWN_PACKET = 7
-    DENIED = 8
-    REJECTED = 9
-    TABLE_FULL = 10
-    INVALID_STATE = 11
-    OUT_OF_WINDOW = 12
-    UNRELATED_ICMP = 13
-    UNKNOWN_FRAGMENT = 14
-    OVERLAPPING_FRAGMENT = 15
-    FRAGMENT_TIMEOUT = 16
-    TOO_MANY_FRAGMENTS = 17
-    BAD_FLAGS = 18
-    BAD_LENGTH = 19
-    BAD_HEADER = 20
-    TRUNCATED = 21
-    DISCARDED = 22
-    REBOOTING = 23
-    # neither yet
-    HELD = 24
+    verdict: Verdict
+    """The verdict that the reason belongs to: exactly one."""
+
+    def __new__(cls, verdict: Verdict) -> Self:
+        """Number the reasons in their order, which means nothing."""
+        reason = int.__new__(cls, len(cls.__members__))
+        reason._value_ = int(reason)
+        reason.verdict = verdict
+        return reason
+
+    SESSION = Verdict.ACCEPT
+    OPENED = Verdict.ACCEPT
+    PICKED_UP = Verdict.ACCEPT
+    IGNORED = Verdict.ACCEPT
+    RELATED = Verdict.ACCEPT
+    FRAGMENT = Verdict.ACCEPT
+    PERMITTED = Verdict.ACCEPT
+    UNKNOWN_PACKET = Verdict.DROP
+    DENIED = Verdict.DROP
+    REJECTED = Verdict.DROP
+    TABLE_FULL = Verdict.DROP
+    INVALID_STATE = Verdict.DROP
+    OUT_OF_WINDOW = Verdict.DROP
+    UNRELATED_ICMP = Verdict.DROP
+    UNKNOWN_FRAGMENT = Verdict.DROP
+    OVERLAPPING_FRAGMENT = Verdict.DROP
+    FRAGMENT_TIMEOUT = Verdict.DROP
+    TOO_MANY_FRAGMENTS = Verdict.DROP
+    BAD_FLAGS = Verdict.DROP
+    BAD_LENGTH = Verdict.DROP
+    BAD_HEADER = Verdict.DROP
+    TRUNCATED = Verdict.DROP
+    DISCARDED = Verdict.DROP
+    REBOOTING = Verdict.DROP
+    HELD = Verdict.HOLD
 
     @property
     def word(self) -> str:
         """The reason as logs, metrics and the API spell it."""
         return self.name.lower()
-
-    @property
-    def verdict(self) -> Verdict:
-        """Accept, drop or hold: a reason belongs to exactly one of them."""
-        if self is Reason.HELD:
-            return Verdict.HOLD
-        return Verdict.ACCEPT if self <= Reason.PERMITTED else Verdict.DROP
 
 
 WHY: Final[dict[Reason, str]] = {
@@ -144,4 +144,17 @@ class Answer(Enum):
     @property
     def word(self) -> str:
         """The answer as settings and metrics spell it."""
+        return self.value
+
+
+class InjectedKind(Enum):
+    """The kinds of packets that the firewall makes itself."""
+
+    RESET = "reset"
+    REJECT = "reject"
+    PROBE = "probe"
+
+    @property
+    def word(self) -> str:
+        """The kind as logs, metrics and the API spell it."""
         return self.value

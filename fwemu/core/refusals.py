@@ -11,7 +11,7 @@ from fwemu.core.effects import Decision, Effects, PacketInjected, PacketRefused
 from fwemu.core.flow import Zone, is_multicast
 from fwemu.core.packet import Kind, Malformed, Packet, flow_of_packet
 from fwemu.core.policy import Policy
-from fwemu.core.reasons import Answer, Reason, Verdict
+from fwemu.core.reasons import Answer, InjectedKind, Reason, Verdict
 from fwemu.core.rules import Action
 from fwemu.core.tcp_table import Segment
 
@@ -22,6 +22,9 @@ _BY_RULE: Final = {
     Action.DENY: (Reason.DENIED, Answer.NOTHING),
     Action.REJECT: (Reason.REJECTED, Answer.REJECT),
 }
+
+_KINDS: Final = {Answer.RESET: InjectedKind.RESET, Answer.REJECT: InjectedKind.REJECT}
+"""The kind of packet that gives an answer."""
 
 
 class Refusals:
@@ -58,7 +61,7 @@ class Refusals:
             if injected is None:
                 answer = Answer.NOTHING
             else:
-                spoken = (PacketInjected(now, injected, zone, answer.word, session),)
+                spoken = (PacketInjected(now, injected, zone, _KINDS[answer], session),)
         refused = PacketRefused(
             now, reason, answer, zone, flow, segment, packet.length, session, rule, flags
         )

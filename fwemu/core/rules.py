@@ -41,7 +41,7 @@ class Action(Enum):
     REJECT = "reject"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule; a field that is left out matches anything."""
 

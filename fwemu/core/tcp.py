@@ -45,8 +45,10 @@ _CLOSING: Final = frozenset(
 """The states in which the ports may have been taken over already: any RST is believed."""
 
 _SEQ, _ACK_NUMBER, _SEQ_END, _WINDOW = range(4)
-numbers_of: Final[Callable[[Packet], tuple[int, ...]]] = itemgetter(5, 6, 7, 8)
-"""The numbers of a packet, where `Packet` has them; one comparison then compares them all."""
+numbers_of: Final[Callable[[Packet], tuple[int, ...]]] = itemgetter(
+    *(Packet._fields.index(name) for name in ("seq", "ack", "seq_end", "window"))
+)
+"""The numbers of a packet, in one step; one comparison then compares them all."""
 
 
 _NO_NUMBERS: Final = (-1, -1, -1, -1)

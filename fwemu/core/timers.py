@@ -7,6 +7,7 @@ carries data), at the session (whether something is odd about it), or at its age
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from fwemu.core.choices import AtExpiry, Refresh, Trust
@@ -141,7 +142,10 @@ def _has_payload(packet: Packet) -> bool:
 
 
 def _is_never(short: ShortTimers) -> bool:
-    return short.retransmitted == short.unacknowledged == short.rst_unverified == NEVER
+    """Does no packet of a trusted session bring one of these timers?"""
+    default = ShortTimers()
+    of_others = {"picked_up": default.picked_up, "max_retransmissions": default.max_retransmissions}
+    return replace(short, **of_others) == default
 
 
 def _with_established(general: Lifetimes, lifetime: int) -> Lifetimes:

@@ -118,7 +118,7 @@ def _keepalive(effect: KeepaliveSeen) -> Record:
 
 
 def _injected(effect: PacketInjected) -> Record:
-    record = {"session": effect.session, "kind": effect.kind, "zone": effect.zone.word}
+    record = {"session": effect.session, "kind": effect.kind.word, "zone": effect.zone.word}
     packet = parse(effect.packet)
     return record | endpoints(flow_of_packet(packet)) if isinstance(packet, Packet) else record
 

@@ -20,7 +20,7 @@ from fwemu.core.effects import (
     SessionOpened,
     StateChanged,
 )
-from fwemu.core.flow import protocol_name
+from fwemu.core.flow import PROTOCOL_NAMES
 from fwemu.core.instants import SECOND
 from fwemu.core.reasons import Reason
 from fwemu.daemon.losses import Losses
@@ -30,8 +30,6 @@ IDLE_BUCKETS: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 
 
 VERDICT_BUCKETS: Final = (5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2e-2)
 """Seconds."""
-
-TRACKED_PROTOCOLS: Final = frozenset({"tcp", "udp", "icmp", "icmpv6"})
 
 
 class Histogram:
@@ -50,8 +48,7 @@ class Histogram:
 
 def protocol_label(number: int) -> str:
     """The protocol as a label: a name from a fixed list, or `other`."""
-    name = protocol_name(number)
-    return name if name in TRACKED_PROTOCOLS else "other"
+    return PROTOCOL_NAMES.get(number, "other")
 
 
 class Tally:
@@ -104,7 +101,7 @@ class Tally:
         self.released[effect.reason.verdict.word, effect.reason.word] += 1
 
     def _injected(self, effect: PacketInjected) -> None:
-        self.injected[effect.kind, effect.zone.word] += 1
+        self.injected[effect.kind.word, effect.zone.word] += 1
 
     def _keepalive(self, effect: KeepaliveSeen) -> None:
         self.keepalives[effect.direction.name.lower()] += 1

@@ -41,7 +41,7 @@ def ip(
     """An IP packet of the version of its addresses.
 
     `fragment` is (identification, offset in units of eight octets, more follow).  `options` are
-    IPv4 options; for IPv6 see `extension`.
+    IPv4 options.
     """
     number, offset, more = fragment or (0, 0, False)
     if len(source) == 16:
@@ -54,11 +54,6 @@ def ip(
     place = more << 13 | offset
     head = pack("!BBHHHBBH", 4 << 4 | words, 0, total, number, place, ttl, protocol, 0)
     return head + source + destination + options + body
-
-
-def extension(following: int, body: bytes, octets: int = 8) -> bytes:
-    """An IPv6 extension header (hop-by-hop, routing, destination options) before a body."""
-    return bytes((following, octets // 8 - 1)) + bytes(octets - 2) + body
 
 
 def tcp(

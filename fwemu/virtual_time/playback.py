@@ -9,6 +9,7 @@ from typing import Any, Final
 from fwemu.core.effects import PacketInjected, SessionEnded, SessionOpened
 from fwemu.core.flow import TCP
 from fwemu.core.instants import NEVER, SECOND
+from fwemu.core.reasons import InjectedKind
 from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import endpoints, seconds
 from fwemu.daemon.requests import Advance, EngineClient, Progress
@@ -86,7 +87,7 @@ class Journey:
             spoken = {
                 effect.kind for effect in progress.happened if isinstance(effect, PacketInjected)
             }
-            if "probe" in spoken:  # whoever was asked must be able to answer in time
+            if InjectedKind.PROBE in spoken:  # whoever was asked must be able to answer in time
                 self._settle()
             if spoken:
                 self._find_lost()

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from dataclasses import fields
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
-from fwemu.config import Config, load, policy
+from fwemu.config import Config, compile, load, policy
 from fwemu.core.choices import AtExpiry, Mode, OnUnknown
 from fwemu.core.flow import TCP, UDP, Zone
+from fwemu.core.fragments import FragmentLimits
 from fwemu.core.instants import NEVER, SECOND
-from fwemu.core.policy import DEFAULT_TIMEOUTS, Policy
+from fwemu.core.policy import (
+    DEFAULT_TIMEOUTS,
+    Policy,
+    PressurePolicy,
+    ProbePolicy,
+    RefreshPolicy,
+    ShortTimers,
+)
 from fwemu.core.rules import Action, Network, Rule
 from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
@@ -53,6 +65,31 @@ def test_every_setting_arrives_in_the_policy() -> None:
     assert made.default_action == {Zone.INSIDE: Action.DENY, Zone.OUTSIDE: Action.REJECT}
 
 
+NOT_SET = {FragmentLimits: {"datagrams"}}
+"""Fields of the policy that no setting fills."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Policy, ShortTimers, PressurePolicy, ProbePolicy, RefreshPolicy, FragmentLimits, Rule],
+    ids=lambda kind: kind.__name__,
+)
+def test_every_field_of_the_policy_is_filled_from_the_settings_by_its_name(kind: type[Any]) -> None:
+    """By position two numbers change places unseen; left out, a setting does nothing."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(compile)))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == kind.__name__
+    ]
+    assert [len(call.args) for call in calls] == [0]
+    named = {keyword.arg for keyword in calls[0].keywords}
+    assert named == {field.name for field in fields(kind)} - NOT_SET.get(kind, set())
+    with pytest.raises(TypeError):
+        kind(0)
+
+
 def only_rule(text: str, *settings: str) -> Rule:
     (rule,) = policy(load(settings=[f"rules=[{{{text}}}]", *settings])).rules
     return rule
@@ -64,21 +101,22 @@ def test_a_rule_arrives_with_all_it_names() -> None:
         ' proto=["tcp", "udp"], ports=[5432, "8000-8080"], source_ports="1024-65535",'
         ' idle_timeout="4h"'
     ) == Rule(
-        Action.ALLOW,
-        "db",
-        None,
-        (Network(4, 0x0A000100, 0xFFFFFF00),),
-        (Network(4, 0x0A000207, 0xFFFFFFFF), Network(16, 0x20010DB8 << 96, 0xFFFFFFFF << 96)),
-        frozenset({TCP, UDP}),
-        ((1024, 65535),),
-        ((5432, 5432), (8000, 8080)),
-        False,
-        4 * 3600 * SECOND,
+        action=Action.ALLOW,
+        name="db",
+        sources=(Network(4, 0x0A000100, 0xFFFFFF00),),
+        destinations=(
+            Network(4, 0x0A000207, 0xFFFFFFFF),
+            Network(16, 0x20010DB8 << 96, 0xFFFFFFFF << 96),
+        ),
+        protocols=frozenset({TCP, UDP}),
+        source_ports=((1024, 65535),),
+        ports=((5432, 5432), (8000, 8080)),
+        idle_timeout=4 * 3600 * SECOND,
     )
 
 
 def test_a_rule_that_names_nothing_matches_anything() -> None:
-    anything = Rule(Action.DENY)
+    anything = Rule(action=Action.DENY)
     assert only_rule('action="deny"') == anything
     spelled = 'from="any", to="any", proto="any", ports="any", source_ports="any"'
     assert only_rule(f'action="deny", {spelled}') == anything

@@ -29,6 +29,11 @@ def test_every_kind_of_effect_is_in_the_union():
     assert kinds - helpers == set(typing.get_args(Effect))
 
 
+def test_the_places_that_are_looked_up_by_number():
+    """`Firewall.handle` takes the reason of a decision by its place, once a packet."""
+    assert Decision._fields.index("reason") == 1
+
+
 def test_most_decisions_have_no_effects():
     """Nothing but a verdict and its reason."""
     assert Decision(Verdict.ACCEPT, Reason.SESSION).effects == ()

@@ -209,7 +209,7 @@ def test_an_error_about_a_session_whose_ends_are_being_asked(play):
     about = play.conversation.segment(INSIDE, "A", 1, 1)
     play.pass_unswept("1h")
     probed = unreachable(play, OUTSIDE, about).accepted("related")
-    assert [effect.kind for effect in probed.all(PacketInjected)] == ["probe", "probe"]
+    assert [effect.kind.word for effect in probed.all(PacketInjected)] == ["probe", "probe"]
     assert unreachable(play, OUTSIDE, about).accepted("related").effects == ()
 
 

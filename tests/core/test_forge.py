@@ -211,7 +211,7 @@ def test_whatever_the_firewall_says_is_a_right_packet(play):
     play.conversation.again().establish()
     spoken += play.wait("1h").expires("ESTABLISHED").effects[1:]
     assert [effect.zone for effect in spoken] == [INSIDE, OUTSIDE, INSIDE, OUTSIDE]
-    assert [effect.kind for effect in spoken] == ["reset", "reject", "reset", "reset"]
+    assert [effect.kind.word for effect in spoken] == ["reset", "reject", "reset", "reset"]
     for effect in spoken:
         packet = read(effect.packet)
         receiver = (CLIENT if effect.zone is INSIDE else SERVER)[play.version]

@@ -588,7 +588,9 @@ def test_datagrams_are_forgotten_in_the_order_in_which_they_began(play):
 
 def test_the_limits_are_those_of_a_usual_network(play):
     """A datagram of 64 KiB passes over links of 576 octets, backwards too."""
-    assert FragmentLimits() == FragmentLimits(30 * SECOND, 128, 200, 4096)
+    assert FragmentLimits() == FragmentLimits(
+        timeout=30 * SECOND, per_datagram=128, held=200, datagrams=4096
+    )
     datagram = Datagram(play, size=65_000)
     starts = range(0, 65_000, 552)
     *held, first = [datagram.part(s, min(s + 552, 65_000)) for s in reversed(starts)]

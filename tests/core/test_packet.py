@@ -630,3 +630,31 @@ def test_locate_finds_the_transport_header(version):
     place = locate(packet_of(version, TCP, body))
     assert (place.start, place.total) == (HEADER[version], HEADER[version] + 20)
     assert (place.protocol, place.pair, place.piece) == (TCP, pair(version), None)
+
+
+def test_the_places_of_a_packet_s_fields():
+    """Where a packet costs most, its fields are taken by place: `parse` fills them so,
+    `tcp.flows_on` takes them apart so, and `Firewall.handle` looks the kind up at place 0."""
+    assert Packet._fields == (
+        "kind",
+        "protocol",
+        "key",
+        "length",
+        "segment",
+        "seq",
+        "ack",
+        "seq_end",
+        "window",
+        "flags",
+        "options",
+        "quoted",
+    )
+
+
+def test_the_quick_way_and_the_general_one_read_the_same_segment():
+    """The first is for plain headers; an IPv4 option forces the second."""
+    body = wire.tcp(40000, 80, "SA", 5, 7, b"payload", wire.scale(3), 900)
+    quick = parse(wire.ip(CLIENT[4], SERVER[4], TCP, body))
+    general = parse(wire.ip(CLIENT[4], SERVER[4], TCP, body, options=bytes(4)))
+    assert quick == general._replace(length=general.length - 4)
+    assert type(quick) is type(general) is Packet

@@ -17,7 +17,7 @@ def crowd(play, number, first=1):
 
 def pressed(play, policy, *, capacity=10, tcp_closed="10s", **settings):
     """A table of ten places under pressure of this kind."""
-    pressure = PressurePolicy(UnderPressure(policy), **settings)
+    pressure = PressurePolicy(policy=UnderPressure(policy), **settings)
     play.under(pressure=pressure, capacity=capacity, when_full="reject-new", tcp_closed=tcp_closed)
 
 
@@ -161,7 +161,7 @@ def test_pressure_follows_the_settings(play):
     play.under(capacity=10)
     crowd(play, 8)
     play.wait("31m")
-    on = PressurePolicy(UnderPressure.ACCELERATE)
+    on = PressurePolicy(policy=UnderPressure.ACCELERATE)
     play.reconfigure(capacity=10)
     play.wait("0s").nothing_ends()
     play.reconfigure(capacity=10, pressure=on)

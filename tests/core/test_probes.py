@@ -17,7 +17,7 @@ ASKS_SERVER = "server gets A seq 100 ack 201"
 @pytest.fixture
 def conversation(play):
     """A connection on which 100 octets went one way and 200 the other, under such a policy."""
-    play.under(at_expiry="probe", probe=ProbePolicy(15 * SECOND, 3))
+    play.under(at_expiry="probe", probe=ProbePolicy(retry_interval=15 * SECOND, max_retries=3))
     play.conversation.establish()
     play.client("A", 100)
     play.server("A", 200)
@@ -37,7 +37,7 @@ def test_both_ends_are_asked_and_their_answers_keep_the_session(play, conversati
 def test_the_probes_are_marked_as_probes(play, conversation):
     """The log and the metrics tell them from RSTs."""
     effects = play.wait("1h").all(PacketInjected)
-    assert [(each.kind, each.session) for each in effects] == [("probe", 1), ("probe", 1)]
+    assert [(each.kind.word, each.session) for each in effects] == [("probe", 1), ("probe", 1)]
 
 
 def test_an_end_that_does_not_answer_is_asked_again(play, conversation):
@@ -140,5 +140,5 @@ def test_a_rule_may_ask_where_the_others_do_not(play):
     play.under(rules=[database])
     asked, other = play.tcp(to_port=5432).establish(), play.tcp(port=2).establish()
     outcome = play.wait("1h").expires("ESTABLISHED").ends_conversations(other)
-    assert [each.kind for each in outcome.all(PacketInjected)] == ["probe", "probe"]
+    assert [each.kind.word for each in outcome.all(PacketInjected)] == ["probe", "probe"]
     assert asked.find() is not None

@@ -240,6 +240,6 @@ def test_a_rule_may_be_stricter_than_the_rest(play):
 @pytest.mark.parametrize("action", [Action.DENY, Action.REJECT])
 def test_a_later_fragment_is_not_refused_by_a_port_that_it_does_not_show(action):
     """Cisco IOS goes on to the next rule; a rule by addresses alone does refuse it."""
-    assert not Rule(action, ports=((53, 53),)).matches(LATER, Zone.INSIDE)
-    assert Rule(action).matches(LATER, Zone.INSIDE)
-    assert Rule(Action.ALLOW, ports=((53, 53),)).matches(LATER, Zone.INSIDE)
+    assert not Rule(action=action, ports=((53, 53),)).matches(LATER, Zone.INSIDE)
+    assert Rule(action=action).matches(LATER, Zone.INSIDE)
+    assert Rule(action=Action.ALLOW, ports=((53, 53),)).matches(LATER, Zone.INSIDE)

@@ -365,7 +365,7 @@ def test_probes_that_the_other_box_has_sent_are_forgotten(play):
 
 def test_pressure_is_that_of_the_peers_table(play):
     """It may be emptier than the one before, and fuller again."""
-    rush = PressurePolicy(UnderPressure.ACCELERATE, start=50, factor=10)
+    rush = PressurePolicy(policy=UnderPressure.ACCELERATE, start=50, factor=10)
     play.under(lag="60s", capacity=4, pressure=rush, udp_unreplied="30s")
     for port in (1, 2):
         play.udp(port=port).client()
@@ -380,7 +380,7 @@ def test_pressure_is_that_of_the_peers_table(play):
 
 def test_fuller_again_by_what_comes_back_it_hurries(play):
     """Three of four, once more: a tenth of thirty seconds is left to each."""
-    rush = PressurePolicy(UnderPressure.ACCELERATE, start=75, factor=10)
+    rush = PressurePolicy(policy=UnderPressure.ACCELERATE, start=75, factor=10)
     play.under(lag="1s", capacity=4, pressure=rush, udp_unreplied="30s")
     for port in (1, 2, 3):
         play.udp(port=port).client()

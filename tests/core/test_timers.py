@@ -1,11 +1,68 @@
 """What restarts the idle timer of a session, and for how long it then runs."""
 
+from dataclasses import fields
+
 import pytest
 
-from fwemu.core.choices import Refresh
-from fwemu.core.policy import RefreshPolicy
+from fwemu.core.choices import AtExpiry, Refresh, Trust
+from fwemu.core.instants import SECOND
+from fwemu.core.policy import Policy, RefreshPolicy, ShortTimers
+from fwemu.core.rules import Action, Rule
 from fwemu.core.tcp_table import State
+from fwemu.core.timers import Timers
 from tests.kit.play import duration, rule
+
+# -- the quick way --
+
+ODD = {
+    "retransmitted": SECOND,
+    "unacknowledged": SECOND,
+    "rst_unverified": SECOND,
+    "picked_up": None,  # only of sessions that are not trusted, see `trust`
+    "max_retransmissions": None,  # says when `retransmitted` begins
+}
+"""A value of each short timer that changes something; None where it does nothing by itself."""
+
+
+def is_plain(**changes):
+    """Whether a policy lets every packet restart the timer that the state says."""
+    return Timers(Policy(**changes)).is_plain
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(ShortTimers)])
+def test_every_short_timer_is_asked_for(name):
+    """A timer that `is_plain` does not know of would be set and do nothing."""
+    value = ODD[name]
+    if value is None:
+        assert is_plain(short=ShortTimers(**{name: 7}))
+    else:
+        assert not is_plain(short=ShortTimers(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"refresh": RefreshPolicy(tcp=Refresh.ORIGINAL)},
+        {"refresh": RefreshPolicy(udp=Refresh.EACH)},
+        {"refresh": RefreshPolicy(other=Refresh.REPLY)},
+        {"refresh": RefreshPolicy(keepalives=False)},
+        {"refresh": RefreshPolicy(payload_only=True)},
+        {"refresh": RefreshPolicy(absolute=frozenset({State.FIN_WAIT}))},
+        {"longest": SECOND},
+        {"trust": Trust.NEVER},
+        {"at_expiry": AtExpiry.PROBE},
+        {"rules": (Rule(action=Action.ALLOW, at_expiry=AtExpiry.PROBE),)},
+    ],
+)
+def test_a_policy_that_looks_at_packets_is_not_plain(changes):
+    """Nor is one that looks at the age of a session, or asks its ends."""
+    assert not is_plain(**changes)
+
+
+def test_the_default_policy_is_plain():
+    """Which is what makes the packet of an open session cheap."""
+    assert is_plain()
+
 
 # -- whose packets --
 

@@ -20,7 +20,7 @@ from fwemu.core.effects import (
 )
 from fwemu.core.flow import TCP, UDP, Direction, Flow, Zone
 from fwemu.core.instants import SECOND
-from fwemu.core.reasons import Answer, EndReason, Reason
+from fwemu.core.reasons import Answer, EndReason, InjectedKind, Reason
 from fwemu.core.tcp_table import ACK, PSH, Segment, State
 from fwemu.daemon.losses import Losses
 from fwemu.daemon.queue import Pause, QueueStatus
@@ -175,6 +175,6 @@ EFFECTS: Final[tuple[Effect, ...]] = (
         destination_port=0), 1500,
     ),
     KeepaliveSeen(AT, 7, Direction.REPLY),
-    PacketInjected(AT, RST, Zone.INSIDE, "reset", 7),
+    PacketInjected(AT, RST, Zone.INSIDE, InjectedKind.RESET, 7),
 )  # fmt: skip
 """One of each kind."""

@@ -209,14 +209,16 @@ def test_a_failover_may_undo_a_close() -> None:
 
 def test_rules_have_names_or_numbers() -> None:
     """A session may outlive its rule: then the default is named."""
-    device = Device("lab1", Policy(rules=(Rule(Action.ALLOW, "web"), Rule(Action.DENY))))
+    device = Device(
+        "lab1", Policy(rules=(Rule(action=Action.ALLOW, name="web"), Rule(action=Action.DENY)))
+    )
     assert [device.rule(index) for index in (0, 1, 2, None)] == ["web", "rule-2", None, None]
 
 
 @every_device
 def test_no_name_of_a_rule_breaks_a_line(format: Format) -> None:
     """One event, one line, whatever people write into a file."""
-    policy = Policy(rules=(Rule(Action.ALLOW, "a\nb\x85c\u2028d\te"),))
+    policy = Policy(rules=(Rule(action=Action.ALLOW, name="a\nb\x85c\u2028d\te"),))
     effects = opened()._replace(rule=0), refused(Reason.DENIED)._replace(rule=0)
     lines = told(format, *effects, policy=policy)
     assert all(len(line.splitlines()) == 1 for line in lines)
@@ -226,7 +228,10 @@ def test_no_name_of_a_rule_breaks_a_line(format: Format) -> None:
 
 def test_the_timeout_of_a_rule_comes_before_the_general_one() -> None:
     """For the open states, as in the firewall itself; never has a number too."""
-    rules = (Rule(Action.ALLOW, idle_timeout=9 * SECOND), Rule(Action.ALLOW, idle_timeout=NEVER))
+    rules = (
+        Rule(action=Action.ALLOW, idle_timeout=9 * SECOND),
+        Rule(action=Action.ALLOW, idle_timeout=NEVER),
+    )
     device = Device("lab1", Policy(rules=rules))
     assert device.timeout(0, State.ESTABLISHED) == 9
     assert device.timeout(0, State.SYN_SENT) == 30
@@ -422,7 +427,7 @@ def test_srx_tells_who_reset() -> None:
 
 def test_srx_escapes_what_would_end_a_value() -> None:
     """RFC 5424 section 6.3.3; names of rules may hold anything."""
-    policy = Policy(rules=(Rule(Action.ALLOW, 'a "b" [c] \\d'),))
+    policy = Policy(rules=(Rule(action=Action.ALLOW, name='a "b" [c] \\d'),))
     (line,) = told(srx, opened()._replace(rule=0), policy=policy)
     assert srx_fields(line)["policy-name"] == r"a \"b\" [c\] \\d"
 
@@ -508,7 +513,7 @@ def test_pan_os_reasons_are_words_of_the_device() -> None:
 
 def test_pan_os_quotes_what_would_break_the_line() -> None:
     """A comma in the name of a rule moves no value to another place."""
-    policy = Policy(rules=(Rule(Action.ALLOW, 'web, "all"'),))
+    policy = Policy(rules=(Rule(action=Action.ALLOW, name='web, "all"'),))
     (line,) = told(pan, opened()._replace(rule=0), policy=policy)
     assert pan_fields(line)[11] == 'web, "all"'
 

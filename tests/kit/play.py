@@ -97,7 +97,7 @@ def rule(
 ) -> Rule:
     """A rule, in short."""
     return Rule(
-        Action(action),
+        action=Action(action),
         arrival=arrival,
         sources=tuple(map(network, source)),
         destinations=tuple(map(network, to)),
@@ -552,7 +552,7 @@ class Outcome(Aftermath):
         ]
         self.play.expect(got == [(reason, answer)], f"drop {reason}, answer {answer}", got)
         spoken = {Answer.NOTHING.word: 0}.get(answer, 1)
-        injected = [each for each in self.all(PacketInjected) if each.kind == answer]
+        injected = [each for each in self.all(PacketInjected) if each.kind.word == answer]
         self.play.expect(len(injected) >= spoken, f"{spoken} answers", injected)
         return self
 

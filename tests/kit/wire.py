@@ -8,7 +8,6 @@ from fwemu.scenarios.segments import (
     SACK_PERMITTED,
     TIMESTAMPS,
     address,
-    extension,
     flag_bits,
     icmp,
     ip,
@@ -45,3 +44,8 @@ def icmp_error(source: bytes, destination: bytes, about: bytes, code: int = 1) -
     if len(source) == 4:
         return ip(source, destination, ICMP, icmp(3, payload=about, code=code))
     return ip(source, destination, ICMPV6, icmp(1, payload=about, code=code))
+
+
+def extension(following: int, body: bytes, octets: int = 8) -> bytes:
+    """An IPv6 extension header (hop-by-hop, routing, destination options) before a body."""
+    return bytes((following, octets // 8 - 1)) + bytes(octets - 2) + body

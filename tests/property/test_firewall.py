@@ -9,7 +9,7 @@ from fwemu.core.choices import AtExpiry, OnUnknown
 from fwemu.core.effects import PacketInjected, SessionEnded, SessionOpened
 from fwemu.core.eviction import WhenFull
 from fwemu.core.firewall import Firewall
-from fwemu.core.reasons import Reason, Verdict
+from fwemu.core.reasons import InjectedKind, Reason, Verdict
 from fwemu.core.tcp_window import WindowCheck
 from tests.kit.play import START, policy, rule, snapshot
 from tests.property.traffic import traffic
@@ -51,7 +51,7 @@ def test_a_dropped_packet_changes_no_session(settings, story):
                     assert restarted + lifetime <= effect.at <= now
                     is_asked = settings.at_expiry is AtExpiry.PROBE
                     assert is_asked or restarted + lifetime == effect.at
-                elif isinstance(effect, PacketInjected) and effect.kind == "probe":
+                elif isinstance(effect, PacketInjected) and effect.kind is InjectedKind.PROBE:
                     before.pop(effect.session, None)  # its time was over: it is being asked
                     still.pop(effect.session, None)
             assert still == before
