@@ -6,7 +6,10 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -86,24 +89,161 @@ def test_arrows_run_one_way():
     assert done.returncode == 0, done.stdout
 
 
-def test_every_module_of_the_core_is_on_the_code_map():
-    """ARCHITECTURE.md is true."""
-    text = (ROOT / "ARCHITECTURE.md").read_text()
+def test_the_product_imports_nothing_that_is_not_shipped():
+    """`reference`, `bench` and the tests stand outside."""
+    strangers = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in product()
+        for name in imports(path)
+        if name.split(".")[0] in ("reference", "bench", "tests")
+    }
 
-    missing = [
-        path.name
-        for path in CORE.glob("*.py")
-        if path.name != "__init__.py" and f"`{path.name}`" not in text
-    ]
+    assert strangers == set()
 
-    assert missing == []
+
+ON_THE_PATH = ("fwemu/core", "fwemu/daemon/datapath.py", "fwemu/daemon/queue.py",
+               "fwemu/daemon/inject.py", "fwemu/daemon/zones.py", "fwemu/daemon/clock.py",
+               "fwemu/daemon/tally.py", "fwemu/daemon/operations.py")  # fmt: skip
+"""What the thread of the engine runs while a packet waits for its verdict."""
+
+LOCKING = {"threading", "_thread", "asyncio", "queue", "multiprocessing", "concurrent", "fcntl"}
+
+
+def test_nothing_on_the_path_of_a_packet_is_locked():
+    """One thread owns the engine.  Requests come by a pipe, which is read between packets."""
+    modules = [path for path in product() if str(path.relative_to(ROOT)).startswith(ON_THE_PATH)]
+    assert {str(path.relative_to(ROOT)) for path in modules} > set(ON_THE_PATH[1:])
+    locked = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules
+        for name in imports(path)
+        if name.split(".")[0] in LOCKING and name != "multiprocessing.connection"
+    }
+
+    assert locked == set()
+
+
+# -- ARCHITECTURE.md is true ---------------------------------------------------------------------
+
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next one."""
+    return re.split(r"^#+ .*$", ARCHITECTURE.split(f"# {title}\n", 1)[1], flags=re.MULTILINE)[0]
+
+
+PACKAGES = [
+    str(path.parent.relative_to(ROOT))
+    for top in ("fwemu", "netns", "reference")
+    for path in sorted((ROOT / top).rglob("__init__.py"))
+]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_code_map_has_every_module_and_no_other(package):
+    """A newcomer finds what a file is for, and no file that is gone."""
+    there = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py"}
+    named = re.findall(
+        r"`(\w+\.py)`", "".join(re.findall(r"^\| (`.*?) \|", section(f"`{package}`"), re.M))
+    )
+
+    assert sorted(named) == sorted(there)
+
+
+def test_the_layers_are_those_of_the_contract():
+    """The line of arrows in the code map, and pyproject.toml."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (each["layers"] for each in contract["contracts"] if each["type"] == "layers")
+    (line,) = (line for line in ARCHITECTURE.splitlines() if line.startswith("cli, pytest_plugin"))
+    drawn = [{name.strip() for name in layer.split(",")} for layer in line.split("→")]
+
+    assert drawn == [set(re.findall(r"fwemu\.(\w+)", layer)) for layer in layers]
+
+
+def guards() -> list[tuple[str, str]]:
+    """The file and the function of the guard of each invariant."""
+    return re.findall(r"^  `([\w/.]+)::(\w+)`$", section("Invariants"), re.MULTILINE)
+
+
+def test_every_invariant_has_a_guard():
+    """An invariant that nothing checks is a hope."""
+    invariants = re.findall(r"^- ", section("Invariants"), re.MULTILINE)
+
+    assert len(guards()) == len(invariants) > 20
+
+
+@pytest.mark.parametrize(("path", "name"), guards(), ids=lambda each: each.rpartition("/")[2])
+def test_the_guard_of_an_invariant_is_there(path, name):
+    """A test that was renamed is to be found again."""
+    assert f"def {name}(" in (ROOT / path).read_text()
+
+
+@cache
+def modules() -> frozenset[str]:
+    """The names of all modules, `fwemu.core.tcp` and the like."""
+    paths = [*product(), *sorted((ROOT / "reference").rglob("*.py"))]
+    dotted = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
+    return frozenset(name.removesuffix(".__init__") for name in dotted)
+
+
+def named_in_strings(path: Path) -> set[str]:
+    """Modules that a file names in strings: of another package, or to be started by `-m`."""
+    tree, known = ast.parse(path.read_text()), modules()
+    package = ".".join(path.relative_to(ROOT).parts[:-1])
+    docstrings = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    started: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.List | ast.Tuple):
+            for option, value in pairwise(node.elts):
+                if isinstance(option, ast.Constant) and option.value == "-m":
+                    started.add(id(value))
+    found = set()
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if not is_text or id(node) in docstrings:
+            continue
+        for option, name in re.findall(r"(-m )?\b((?:fwemu|netns|reference)[\w.]*)", node.value):
+            while name not in known and "." in name:
+                name = name.rpartition(".")[0]
+            is_start = bool(option) or id(node) in started
+            is_elsewhere = "." in name and name.rpartition(".")[0] != package
+            if name in known and (is_start or is_elsewhere):
+                found.add(name)
+    return found
+
+
+def test_module_names_in_strings_are_on_the_list():
+    """import-linter does not see them, and some lead upwards; a new one is to be thought about."""
+    listed = set(
+        re.findall(
+            r"^\| `([\w/.]+)` \| `([\w.]+)` \|", section("Arrows that no import shows"), re.M
+        )
+    )
+    found = {
+        (str(path.relative_to(ROOT)), name) for path in product() for name in named_in_strings(path)
+    }
+
+    assert found == listed
+
+
+def test_lines_can_be_read_beside_code():
+    """Beyond 110 characters they wrap in a terminal."""
+    long = [line for line in ARCHITECTURE.splitlines() if len(line) > 110]
+
+    assert long == []
 
 
 def test_what_architecture_and_contributing_name_is_there():
     """A document that names what is gone misleads."""
     for document in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
         for name in re.findall(
-            r"`((?:fwemu|netns|tests|config|docs|bench)/[\w./-]+)`", (ROOT / document).read_text()
+            r"`((?:fwemu|netns|tests|config|docs|bench|reference|scripts)/[\w./-]+)`",
+            (ROOT / document).read_text(),
         ):
             assert (ROOT / name).exists(), f"{document} names {name}"
 
