@@ -9,7 +9,8 @@ FwemuError             exit 1
 ├── ControlError       exit 7
 ├── StoryError         exit 8
 ├── RunError           exit 9
-└── FaultError         exit 10
+├── FaultError         exit 10
+└── UntraversedError   exit 11
 
 `meaning` says what each stands for; `fwemu --help` and the docs print it.  Broken invariants are
 assertions, not among these, and crash with a traceback.
@@ -88,6 +89,11 @@ class FaultError(FwemuError):
     meaning = "the client of `fwemu run` did well, but what --fail-on names has happened"
 
 
+class UntraversedError(FwemuError):
+    exit_code = 11
+    meaning = "the client of `fwemu run` did well, but nothing crossed the firewall"
+
+
 class ExitCode(NamedTuple):
     """One row of the table of exit codes."""
 
@@ -111,6 +117,7 @@ EXIT_CODES: Final[tuple[ExitCode, ...]] = (
             StoryError,
             RunError,
             FaultError,
+            UntraversedError,
         )
     ),
 )

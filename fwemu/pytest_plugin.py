@@ -16,10 +16,12 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
@@ -28,23 +30,32 @@ if TYPE_CHECKING:
     from fwemu.client import Client
     from fwemu.lab import Lab, Topology
 
-ARGUMENTS: Final = ("profile", "profiles", "settings", "config", "topology")
+ARGUMENTS: Final = (
+    "profile", "profiles", "settings", "config", "topology", "allow_untraversed",
+)  # fmt: skip
 """Of the marker."""
 
 LOG_LINES: Final = 40
 """The last lines of the firewall log that a failing test shows."""
 
 _MARKER: Final = (
-    "firewall(profile, profiles, settings, config, topology): what the firewall of the fixture "
+    "firewall(profile, profiles, settings, config, topology, allow_untraversed): what the "
+    "firewall of the fixture "
     "`lab` is like: the profile of a device, or several, for each of which the test is run; "
     'settings as {"timeouts.tcp_established": "5s"} or ["timeouts.tcp_established=5s"]; a '
-    'configuration file, seen from the directory of the test; a topology as in {"clients": 2}'
+    'configuration file, seen from the directory of the test; a topology as in {"clients": 2}; '
+    "allow_untraversed=True if the test may pass although nothing has crossed the firewall"
 )
 _EVENTS: Final = (
     'daemon.log_events=["built", "torn_down", "denied", "injected", "released", "keepalive", '
     '"state_changed"]'
 )
 """All of them: the story that a failing test shows lives of them."""
+
+UNTRAVERSED: Final = (
+    "nothing crossed the firewall: make and connect the client's sockets inside `with lab.client`, "
+    "to lab.server.ip"
+)
 
 _lab_of: Final = pytest.StashKey["Lab"]()
 _lacks: Final = pytest.StashKey[str]()
@@ -54,10 +65,22 @@ _lacks: Final = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--fwemu-require`, and the same for the configuration file."""
-    text = "fail tests that need a firewall where none can be made (root, kernel), instead of skip"
-    parser.getgroup("fwemu").addoption("--fwemu-require", action="store_true", help=text)
-    parser.addini("fwemu_require", text, type="bool", default=False)
+    """`--fwemu-require`, `--fwemu-allow-untraversed`, and both for the configuration file."""
+    for name, text in _SWITCHES.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.getgroup("fwemu").addoption(option, action="store_true", help=text)
+        parser.addini(name, text, type="bool", default=False)
+
+
+_SWITCHES: Final = {
+    "fwemu_require": "fail tests that need a firewall where none can be made (root, kernel), "
+    "instead of skip",
+    "fwemu_allow_untraversed": "let tests with a lab pass although nothing crossed its firewall",
+}
+
+
+def _is_on(config: pytest.Config, switch: str) -> bool:
+    return bool(config.getoption(f"--{switch.replace('_', '-')}") or config.getini(switch))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -139,6 +162,7 @@ _KINDS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     ),
     "config": (lambda value: isinstance(value, str | Path), "the path of a file"),
     "topology": (_is_topology, 'a Topology, or a dict as in {"clients": 2}'),
+    "allow_untraversed": (lambda value: isinstance(value, bool), "True or False"),
 }
 """By argument: does a value fit, and what would."""
 
@@ -218,7 +242,7 @@ def lab(
         problems = ""
     if problems:
         _wrong(item, problems)
-    if lack := item.config.stash.get(_lacks, None) or _lack(item, made):
+    if lack := item.config.stash.get(_lacks, None) or _build_or_explain(item.config, made):
         item.config.stash[_lacks] = lack
         _cannot(item, lack)
     try:
@@ -256,8 +280,8 @@ def _made(profile: str | None, settings: list[str], config: Path | None, topolog
     return Lab(profile=profile, settings=settings, config=config, topology=topology)
 
 
-def _lack(item: pytest.Item, made: Lab) -> str | None:
-    """Build it; what this machine or user lacks for that, if anything.
+def _build_or_explain(config: pytest.Config, made: Lab) -> str | None:
+    """Build the lab; where that is not possible, say what this machine or user lacks for it.
 
     A plain `Lab` would take an ordinary user's process into a user namespace.  Not so here: all
     other tests of the session would leave the machine's network with it.
@@ -266,7 +290,7 @@ def _lack(item: pytest.Item, made: Lab) -> str | None:
     from fwemu.daemon.checks import explained
     from fwemu.errors import MissingError, NamespaceError, PrivilegeError
 
-    command = f"{sys.executable} -m pytest {item.nodeid}"
+    command = _command(config)
     if os.geteuid() != 0:
         from netns import userns
 
@@ -288,11 +312,48 @@ def _lack(item: pytest.Item, made: Lab) -> str | None:
     return None
 
 
+def _command(config: pytest.Config) -> str:
+    """The command of the whole run, to be typed again with something in front of it."""
+    of_xdist = getattr(config, "workerinput", {}).get("mainargv")
+    words = of_xdist[1:] if of_xdist else config.invocation_params.args
+    return shlex.join([sys.executable, "-m", "pytest", *map(str, words)])
+
+
 def _cannot(item: pytest.Item, why: str) -> NoReturn:
     """No lab can be made here."""
-    if item.config.getoption("--fwemu-require") or item.config.getini("fwemu_require"):
+    if _is_on(item.config, "fwemu_require"):
         pytest.fail(f"fwemu: {why}", pytrace=False)
     pytest.skip(f"fwemu: {why}")
+
+
+# -- what a test has shown when it passes ---------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that would pass although its firewall had nothing to do with it fails."""
+    result = yield
+    lab = item.stash.get(_lab_of, None)
+    if lab is None:
+        if any(mark.name == "firewall" for mark in item.own_markers):
+            _wrong(item, "this test asks for neither of the fixtures lab and firewall")
+        return result
+    may_be = _said(item).get("allow_untraversed", _is_on(item.config, "fwemu_allow_untraversed"))
+    if not may_be and (problem := _untraversed(lab)):
+        way_out = "@pytest.mark.firewall(allow_untraversed=True)"
+        pytest.fail(f"fwemu: {problem} (a test that means this says {way_out})", pytrace=False)
+    return result
+
+
+def _untraversed(lab: Lab) -> str | None:
+    """What speaks against it that packets have come to the firewall of this lab."""
+    from fwemu.errors import FwemuError
+    from fwemu.lab.faults import has_seen_packets, settled_statistics
+
+    try:
+        return None if has_seen_packets(settled_statistics(lab.firewalls)) else UNTRAVERSED
+    except FwemuError as error:
+        return f"whether anything crossed the firewall cannot be told any more: {error}"
 
 
 # -- what a failing test shows ------------------------------------------------------------------
@@ -303,6 +364,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that fails while it has a lab shows what the firewall has done."""
+    if call.excinfo is not None:
+        _leave_out_our_own_code(call.excinfo)
     report = yield
     lab = item.stash.get(_lab_of, None)
     if report.failed and lab is not None:
@@ -310,15 +373,43 @@ def pytest_runtest_makereport(
     return report
 
 
+def _leave_out_our_own_code(raised: pytest.ExceptionInfo[BaseException]) -> None:
+    """An error that says what is wrong is shown where the test has caused it, and not further in.
+
+    What lies behind it is our affair, and would be hundreds of lines.
+    """
+    if type(raised.value).__module__.partition(".")[0] not in _OURS:
+        return
+    last = None
+    entry: TracebackType | None = raised.tb
+    while entry is not None:
+        module = str(entry.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] not in _OURS or module == __name__:
+            last = entry
+        elif last is not None:
+            break
+        entry = entry.tb_next
+    if last is not None and last.tb_next is not None:
+        last.tb_next = None
+        raised.value.__cause__ = None
+        raised.value.__suppress_context__ = True
+
+
+_OURS: Final = frozenset({"fwemu", "netns"})
+
+
 def _evidence(lab: Lab) -> list[tuple[str, str]]:
     from fwemu.errors import FwemuError
 
+    sections = []
+    if (problem := _untraversed(lab)) == UNTRAVERSED:
+        sections.append(("fwemu: a hint", problem))
     try:
-        sections = [("fwemu: what happened", lab.story())]
+        sections.append(("fwemu: what happened", lab.story()))
     except FwemuError as error:
         output = Path(lab.about.control).with_name("output.log")
         said = output.read_text(errors="replace") if output.exists() else ""
-        sections = [("fwemu: the firewall does not answer", f"{error}\n{said}".strip())]
+        sections.append(("fwemu: the firewall does not answer", f"{error}\n{said}".strip()))
     with suppress(OSError):
         lines = Path(lab.about.events).read_text().splitlines()
         title = f"fwemu: firewall log, the last {LOG_LINES} of {len(lines)} lines"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,12 +13,16 @@ import click
 from fwemu.cli import words as texts
 from fwemu.cli.group import example
 from fwemu.cli.options import PATH, api, behaviour, must_be_local, topology
-from fwemu.cli.output import emit, flow, say
-from fwemu.errors import ConfigError, FaultError, FwemuError, NamespaceError
+from fwemu.cli.output import counted, emit, flow, say
+from fwemu.errors import ConfigError, FaultError, FwemuError, NamespaceError, UntraversedError
 
 if TYPE_CHECKING:
     from fwemu.lab.faults import Found
     from fwemu.lab.run import Ended, Order, Outcome, Port
+
+UNTRAVERSED: Final = (
+    "nothing crossed the firewall: the client must connect to $FWEMU_SERVER_IP, where the server is"
+)
 
 FAULT_NAMES: Final = (
     "dropped", "denied", "unknown-packet", "table-full", "reset", "session-ended", "expired",
@@ -60,6 +65,11 @@ FAULT_NAMES: Final = (
     help="Fail if that has happened by the end, however the client did; may be repeated.",
 )
 @click.option(
+    "--allow-untraversed",
+    is_flag=True,
+    help="Do not fail if nothing crossed the firewall.",
+)
+@click.option(
     "--timeout",
     metavar="TIME",
     callback=texts.duration,
@@ -96,6 +106,7 @@ def command(
     ports: tuple[str, ...],
     client: str | None,
     fail_on: tuple[str, ...],
+    allow_untraversed: bool,
     timeout: str | None,
     ready_timeout: str,
     prefix: bool | None,
@@ -108,7 +119,8 @@ def command(
     """Make a lab, run servers and a client in it, remove it.
 
     The exit code is the client's. A server that fails ends the run at once; all that still runs
-    when the client is done is ended with the lab.
+    when the client is done is ended with the lab. If nothing crossed the firewall the client has
+    shown nothing, and a 0 becomes 11 (unless --allow-untraversed).
 
     A COMMAND is split into words as a shell does it, but there is no shell (sh -c '...' starts
     one). These variables are in the environment of all programs, and are filled in where a COMMAND
@@ -158,7 +170,7 @@ def command(
             raise explained(error) from error
         finally:
             run.drain()
-        problem = _verdict(run.outcome)
+        problem = _verdict(run.outcome, allow_untraversed)
     except FwemuError as error:
         problem = error
     code = problem.exit_code if problem is not None else run.outcome.client.exit_code or 0
@@ -200,12 +212,16 @@ def _port(text: str) -> Port:
     return Port(int(number), protocol or "tcp")
 
 
-def _verdict(outcome: Outcome) -> FwemuError | None:
+def _verdict(outcome: Outcome, allow_untraversed: bool) -> FwemuError | None:
     """What is wrong although the client ended well."""
-    happened = [fault for fault in outcome.faults if fault.times]
-    if not happened or outcome.client.exit_code:
+    if outcome.client.exit_code:
         return None
-    return FaultError("\n".join(_sentence(fault) for fault in happened))
+    happened = [fault for fault in outcome.faults if fault.times]
+    if happened:
+        return FaultError("\n".join(_sentence(fault) for fault in happened))
+    if not outcome.crossed and not allow_untraversed:
+        return UntraversedError(f"{UNTRAVERSED} (a run that means this has --allow-untraversed)")
+    return None
 
 
 def _sentence(fault: Found) -> str:
@@ -229,7 +245,18 @@ def _comment(outcome: Outcome) -> None:
         if fault.times:
             say(_sentence(fault))
     if not outcome.crossed:
-        say("nothing crossed the firewall: the client must connect to $FWEMU_SERVER_IP")
+        say(UNTRAVERSED)
+    elif not outcome.faults and (refused := _refused(outcome)):
+        say(f"the firewall let {refused} go no further")
+
+
+def _refused(outcome: Outcome) -> str:
+    """Packets that were dropped or answered, by reason: `2 packets (1 denied, ...)`."""
+    by_reason: Counter[str] = Counter()
+    for each in outcome.statistics:
+        by_reason.update(each["packets"]["drop"])
+    words = ", ".join(f"{number} {reason}" for reason, number in by_reason.items() if number)
+    return f"{counted(by_reason.total(), 'packet')} ({words})" if words else ""
 
 
 def _write_junit(path: Path, order: Order, outcome: Outcome, error: FwemuError | None) -> None:
@@ -237,7 +264,7 @@ def _write_junit(path: Path, order: Order, outcome: Outcome, error: FwemuError |
 
     code = outcome.client.exit_code
     name = f"client: {shlex.join(order.client)}"
-    if error is not None and not isinstance(error, FaultError):
+    if error is not None and not isinstance(error, FaultError | UntraversedError):
         cases = [junit.Case(name, outcome.seconds, error=str(error))]
         cases += [junit.Case(f"not {fault}", error="not judged") for fault in order.fail_on]
     else:
@@ -247,6 +274,8 @@ def _write_junit(path: Path, order: Order, outcome: Outcome, error: FwemuError |
             junit.Case(f"not {fault.name}", failure=_sentence(fault) if fault.times else None)
             for fault in outcome.faults
         ]
+        if isinstance(error, UntraversedError):
+            cases.append(junit.Case("the firewall was crossed", failure=str(error)))
     junit.write(path, "fwemu run", cases)
 
 

@@ -141,6 +141,16 @@ def settled_statistics(firewalls: Sequence[Client]) -> list[Statistics]:
     return settled
 
 
+def has_seen_packets(statistics: Sequence[Statistics]) -> bool:
+    """Has any packet come to any of these firewalls, whatever became of it?"""
+    return any(
+        number
+        for each in statistics
+        for packets in each["packets"].values()
+        for number in packets.values()
+    )
+
+
 def found(
     names: Sequence[str], firewalls: Sequence[Client], statistics: Sequence[Statistics]
 ) -> list[Found]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from fwemu.core.flow import Zone
+from fwemu.errors import ConfigError
 from fwemu.lab.plan import HostPlan
 from netns import Namespace, Network, Process, wait_for_listener
 from netns.namespace import Entered
@@ -42,9 +44,14 @@ class Host:
     ) -> Process:
         """A program on this host; it ends with the lab.  What its streams may be: `netns.process`.
 
-        With `port` this returns when something listens there, and raises the program's last words
-        if it ends before, or WaitTimeout after `timeout` seconds.
+        With `port` this returns when something listens there.  Raises ProcessError with the end of
+        its output if it ends before, or WaitTimeout after `timeout` seconds.
         """
+        if isinstance(argv, str):
+            raise ConfigError(
+                f"start({argv!r}): give a list of words, as in start({shlex.split(argv)!r}), "
+                f"or a shell's: start(['sh', '-c', {argv!r}])"
+            )
         process = self._network.spawn(
             self.namespace, argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr
         )

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from fwemu.errors import FwemuError, RunError, shell_exit_code
-from fwemu.lab.faults import Found, Statistics, found, settled_statistics
+from fwemu.lab.faults import (
+    Found,
+    Statistics,
+    found,
+    has_seen_packets,
+    settled_statistics,
+)
 from fwemu.lab.host import Host
 from fwemu.lab.lab import Lab
 from fwemu.lab.relay import Relay
@@ -78,11 +84,7 @@ class Outcome:
     @property
     def crossed(self) -> bool:
         """Has the firewall seen any packet?"""
-        return any(
-            sum(packets.values())
-            for each in self.statistics
-            for packets in each["packets"].values()
-        )
+        return has_seen_packets(self.statistics)
 
 
 class Run:

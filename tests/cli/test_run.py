@@ -92,7 +92,7 @@ def test_on_a_terminal_lines_have_names_by_themselves(nothing):
     """There the output of all goes to one place."""
     name = unique("run")
     terminal, inner = pty.openpty()
-    words = [*PROGRAM, "run", "--name", name, "--client", "echo hello"]
+    words = [*PROGRAM, "run", "--name", name, "--allow-untraversed", "--client", "echo hello"]
     with subprocess.Popen(words, stdin=inner, stdout=inner, stderr=subprocess.DEVNULL) as running:
         os.close(inner)
         text = os.read(terminal, 100)
@@ -276,9 +276,33 @@ def test_junit_has_a_case_for_the_client_and_one_for_each_fault(ran, tmp_path):
 
 
 @pytest.mark.kernel
-def test_a_client_that_goes_around_the_firewall_is_told(ran):
-    """The commonest mistake is localhost: then nothing was tested."""
-    assert "nothing crossed the firewall" in ran("--client", "true").err
+def test_a_client_that_goes_around_the_firewall_has_shown_nothing(ran, tmp_path):
+    """The commonest mistake is localhost; what the client made of that is no result."""
+    file = tmp_path / "result.xml"
+    around = ["--junit", str(file), "--client", "true"]
+    done = ran(*around)
+    (case,) = ElementTree.parse(file).iter("failure")
+    allowed = ran("--allow-untraversed", *around)
+    failed = ran("--client", "false")
+
+    sentence = "nothing crossed the firewall: the client must connect to $FWEMU_SERVER_IP"
+    assert done.code == 11
+    assert done.err.splitlines()[-1].startswith(f"fwemu: {sentence}")
+    assert case.get("message").startswith(sentence)
+    assert (allowed.code, failed.code) == (0, 1)
+    assert sentence in allowed.err
+    assert sentence in failed.err
+    assert not list(ElementTree.parse(file).iter("failure"))
+
+
+@pytest.mark.kernel
+def test_packets_that_were_refused_are_told_although_nobody_asked(ran):
+    """A client that fails by the firewall's doing should not have to be asked why."""
+    rule = 'rules=[{action="reject", to="outside"}]'
+    done = ran("--set", rule, *python(TALK, "hello"))
+
+    assert done.code == 1
+    assert done.err.splitlines()[-1] == ("the firewall let 1 packet (1 rejected) go no further")
 
 
 @pytest.mark.kernel

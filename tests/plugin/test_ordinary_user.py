@@ -34,6 +34,7 @@ def test_a_test_session_is_not_taken_along_but_told_how_it_can_be(user: Ordinary
     path.write_text(TEST)
     os.chown(path, user.uid, user.uid)
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
+    pytest_ += ["--fwemu-allow-untraversed"]
     pytest_ += ["--rootdir", str(user.home), "-c", os.devnull, str(path)]
 
     done = user.run(*pytest_)

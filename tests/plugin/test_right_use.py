@@ -16,6 +16,9 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "pytest.md"
 
 SHORT = ("-q", "-p", "no:cacheprovider", "-W", "error", "--fwemu-require")
 
+ALONE = (*SHORT, "--fwemu-allow-untraversed")
+"""For tests that look at their firewall and send nothing through it."""
+
 ECHO = """
     import socket, sys, pytest
 
@@ -30,19 +33,20 @@ ECHO = """
 
 
 @pytest.fixture(autouse=True)
-def empty_project(pytester: pytest.Pytester) -> None:
-    """No settings of ours count inside."""
+def empty_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of ours count inside, and lines are as long as they are."""
     pytester.makeini("[pytest]\n")
+    monkeypatch.setenv("COLUMNS", "400")
 
 
 def test_every_example_of_the_guide_runs_as_it_stands(pytester: pytest.Pytester) -> None:
     """They are the first thing that somebody copies."""
     files = re.findall(r"```python\n# (\S+\.py)\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
-    assert len(files) == GUIDE.read_text().count("```python") == 5
+    assert len(files) == GUIDE.read_text().count("```python") == 6
     for name, text in files:
         (pytester.path / name).write_text(text)
     result = pytester.runpytest_subprocess(*SHORT)
-    result.assert_outcomes(passed=10)
+    result.assert_outcomes(passed=11)
 
 
 def test_links_of_the_guide_lead_somewhere() -> None:
@@ -97,7 +101,7 @@ def test_markers_of_a_module_a_class_and_a_test_are_put_together(
             assert len(lab.firewalls) == 2
         """
     )
-    pytester.runpytest_subprocess(*SHORT).assert_outcomes(passed=3)
+    pytester.runpytest_subprocess(*ALONE).assert_outcomes(passed=3)
 
 
 def test_a_test_is_run_for_each_of_its_profiles(pytester: pytest.Pytester) -> None:
@@ -112,7 +116,7 @@ def test_a_test_is_run_for_each_of_its_profiles(pytester: pytest.Pytester) -> No
             assert firewall.status()["profile"] == fwemu_profile
         """
     )
-    result = pytester.runpytest_subprocess(*SHORT, "-vv")
+    result = pytester.runpytest_subprocess(*ALONE, "-vv")
     result.assert_outcomes(passed=4)
     names = set(re.findall(r"test_it\[(.*?)\]", result.stdout.str()))
     assert names == {f"{profile}-{n}" for profile in ("cisco-asa", "juniper-srx") for n in (1, 2)}
@@ -145,6 +149,94 @@ def test_what_a_test_made_is_gone_whatever_became_of_it(pytester: pytest.Pyteste
     assert len(made) == 3
     # by process: names of labs, and numbers of namespaces, are soon somebody else's
     assert [pid for pid, started in made if start_time(int(pid)) == int(started)] == []
+
+
+def test_a_test_whose_firewall_saw_nothing_fails_unless_it_says_so(
+    pytester: pytest.Pytester,
+) -> None:
+    """It has shown nothing; a packet that the firewall refused is enough."""
+    pytester.makepyfile(
+        ECHO
+        + """
+    def test_talks(connection): ...
+
+    def test_talks_to_nobody(lab): ...
+
+    @pytest.mark.firewall(allow_untraversed=True)
+    def test_means_it(lab): ...
+
+    @pytest.mark.firewall(settings=['rules=[{action="deny"}]'])
+    def test_is_refused(lab):
+        with lab.client, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"hello", (lab.server.ip, 7))
+
+    def test_skips(lab):
+        pytest.skip("not today")
+
+    @pytest.mark.xfail(strict=True)
+    def test_fails_as_expected(lab):
+        assert False
+
+    def test_goes_past_the_firewall(lab):
+        with lab.client:
+            connection = socket.socket()
+        with connection:
+            assert connection.fileno()
+        socket.create_connection((lab.server.ip, 7), timeout=5)
+    """
+    )
+    result = pytester.runpytest_subprocess(*SHORT, "-rf")
+    result.assert_outcomes(passed=3, failed=2, skipped=1, xfailed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*- fwemu: a hint -*",
+            "nothing crossed the firewall: make and connect the client's sockets inside `with *",
+            "FAILED *::test_talks_to_nobody - Failed: fwemu: nothing crossed the firewall: *",
+            "FAILED *::test_goes_past_the_firewall - OSError: [[]Errno 101] Network is unreachable",
+        ]
+    )
+    assert "(a test that means this says @pytest.mark.firewall(allow_untraversed=True))" in (
+        result.stdout.str()
+    )
+
+
+def test_wrong_use_is_shown_where_it_stands(pytester: pytest.Pytester) -> None:
+    """In the line of the test, and without a walk through our own code."""
+    pytester.makepyfile(
+        ECHO
+        + """
+    def test_evict(lab, connection):
+        lab.evict(port=9)
+
+    def test_start(lab):
+        lab.server.start("redis-server --port 6379")
+
+    def test_no_program(lab):
+        lab.server.start(["no-such-program"])
+
+    def test_listener(lab):
+        lab.server.start(["true"], port=7)
+
+    def test_setting(lab):
+        lab.firewall.configure(["tcp.windw=off"])
+    """
+    )
+    result = pytester.runpytest_subprocess(*SHORT, "-rf", "--show-capture=no")
+    result.assert_outcomes(failed=5)
+    text = result.stdout.str()
+    assert "fwemu/" not in text.replace("-m fwemu", "")
+    assert "The above exception" not in text
+    assert "The direct cause" not in text
+    assert len(text.splitlines()) < 120
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED *::test_evict - fwemu.errors.ControlError: no session is meant by that *",
+            "FAILED *::test_start - fwemu.errors.ConfigError: start('redis-server --port 6379'): *",
+            "FAILED *::test_no_program - *",
+            "FAILED *::test_listener - *",
+            "FAILED *::test_setting - fwemu.errors.*",
+        ]
+    )
 
 
 def test_a_failing_test_shows_the_log_and_the_story(pytester: pytest.Pytester) -> None:

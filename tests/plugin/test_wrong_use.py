@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ pytest_plugins = ["pytester"]
 MISTAKES = {
     'profil="cisco-asa"': "no argument is named 'profil'; did you mean profile?",
     "hosts=3": "no argument is named 'hosts'; "
-    "there are: profile, profiles, settings, config, topology",
+    "there are: profile, profiles, settings, config, topology, allow_untraversed",
     '"cisco-asa"': "'cisco-asa' needs a name, as in profile='cisco-asa'",
     'profile=["cisco-asa"]': "profile=['cisco-asa']: give the name of one, as in \"cisco-asa\"",
     'profiles="cisco-asa"': "profiles='cisco-asa': give a list of names, "
@@ -32,6 +33,7 @@ MISTAKES = {
     "(single, asymmetric)",
     'topology={"layout": "ring"}': "topology={'layout': 'ring'}: give clients,",
     'topology={"clients": 1000}': "clients: 1000 is not from 1 to 200",
+    "allow_untraversed=1": "allow_untraversed=1: give True or False",
 }
 """What stands in the marker, and what the error of its test says about it."""
 
@@ -72,14 +74,39 @@ def test_a_profile_and_a_parameter_of_that_name_are_one_too_many(
     result.stdout.fnmatch_lines(["*fwemu_profile is a parameter of the test: one of both"])
 
 
+def test_a_marker_without_a_lab_is_a_mistake(pytester: pytest.Pytester) -> None:
+    """The test would pass without the firewall that it speaks of.  A marker of a module or a class
+    is for those of its tests that have a lab."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.firewall(settings=[])
+
+        @pytest.mark.firewall(profile="cisco-asa")
+        def test_of_nothing(): ...
+
+        def test_beside_those_with_a_lab(): ...
+        """
+    )
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*::test_of_nothing: @pytest.mark.firewall: this test asks for neither of the fixtures *"]
+    )
+
+
 def test_the_marker_is_known_to_pytest(pytester: pytest.Pytester) -> None:
     """`--strict-markers` is content, and `--markers` explains it; so do the options."""
-    assert "@pytest.mark.firewall(profile, profiles, settings, config, topology)" in (
-        pytester.runpytest_subprocess("--markers").stdout.str()
+    assert (
+        "@pytest.mark.firewall(profile, profiles, settings, config, topology, allow_untraversed)"
+        in (pytester.runpytest_subprocess("--markers").stdout.str())
     )
     result = pytester.runpytest_subprocess("--help")
     assert "--fwemu-require" in result.stdout.str()
     assert "fwemu_require (bool)" in result.stdout.str()
+    assert "--fwemu-allow-untraversed" in result.stdout.str()
+    assert "fwemu_allow_untraversed (bool)" in result.stdout.str()
 
 
 def test_a_suite_without_a_lab_loads_nothing_of_it(pytester: pytest.Pytester) -> None:
@@ -131,4 +158,5 @@ def test_without_privileges_tests_are_skipped_or_fail_with_the_reason(
     assert "fwemu: this needs root (CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN): run it with" in (
         done.stdout
     )
-    assert f"sudo {sys.executable} -m pytest test_without_privileges" in done.stdout
+    again = shlex.join(["sudo", *command])  # the whole run, as it was called
+    assert f"(as in: {again})" in done.stdout.replace("\n", "")
