@@ -4,8 +4,10 @@ PYTHON := .venv/bin/python
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 K ?=
 SEED ?=
+SECONDS ?=
+KEEP ?=
 
-.PHONY: help demo test check parity bench docs lock clean
+.PHONY: help demo test check parity fuzz bench docs lock clean
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -30,6 +32,10 @@ check:      ## what a reviewer runs: format, lint, types, architecture, tests wi
 parity:     ## thousands of conversations, packet by packet, before the engine and the kernel (root)
 	@scripts/setup dev
 	@$(SUDO) $(PYTHON) -m tests.parity $(if $(SEED),--seed $(SEED))
+
+fuzz:       ## packets that nobody would send, for a minute;  make fuzz SECONDS=600 SEED=5 KEEP=1
+	@scripts/setup dev
+	@$(PYTHON) -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
 bench:      ## every figure that the README quotes, measured on this machine (needs root)
 	@scripts/setup dev

@@ -101,28 +101,6 @@ def test_the_product_imports_nothing_that_is_not_shipped():
     assert strangers == set()
 
 
-ON_THE_PATH = ("fwemu/core", "fwemu/daemon/datapath.py", "fwemu/daemon/queue.py",
-               "fwemu/daemon/inject.py", "fwemu/daemon/zones.py", "fwemu/daemon/clock.py",
-               "fwemu/daemon/tally.py", "fwemu/daemon/operations.py")  # fmt: skip
-"""What the thread of the engine runs while a packet waits for its verdict."""
-
-LOCKING = {"threading", "_thread", "asyncio", "queue", "multiprocessing", "concurrent", "fcntl"}
-
-
-def test_nothing_on_the_path_of_a_packet_is_locked():
-    """One thread owns the engine.  Requests come by a pipe, which is read between packets."""
-    modules = [path for path in product() if str(path.relative_to(ROOT)).startswith(ON_THE_PATH)]
-    assert {str(path.relative_to(ROOT)) for path in modules} > set(ON_THE_PATH[1:])
-    locked = {
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in modules
-        for name in imports(path)
-        if name.split(".")[0] in LOCKING and name != "multiprocessing.connection"
-    }
-
-    assert locked == set()
-
-
 # -- ARCHITECTURE.md is true ---------------------------------------------------------------------
 
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
@@ -236,6 +214,37 @@ def test_lines_can_be_read_beside_code():
     long = [line for line in ARCHITECTURE.splitlines() if len(line) > 110]
 
     assert long == []
+
+
+TESTED_ELSEWHERE = {
+    "active_policy": "test_reconfigure.py",  # holds things together; another policy replaces it
+    "arrival": "test_acl.py",  # a record and a type: whoever handles packets uses both
+    "choices": "test_policy.py",  # words of settings
+    "endings": "test_firewall_expiry.py",
+    "fragment_verdicts": "test_fragments.py",
+    "openings": "test_firewall_unknown.py",
+    "operators": "test_firewall_operators.py",
+    "refusals": "test_firewall_answers.py",
+    "stateful": "test_firewall_tcp.py",
+}
+"""Modules of the core whose tests are named after what they do, and where most of these are."""
+
+
+@pytest.mark.parametrize(
+    "module", sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")
+)
+def test_a_module_of_the_core_has_its_tests(module):
+    """In a file of its name, or in one that is written down; never both, and never none."""
+    own, elsewhere = f"test_{module}.py", TESTED_ELSEWHERE.get(module)
+    tests = ROOT / "tests" / "core"
+
+    assert (tests / own).exists() == (elsewhere is None)
+    assert elsewhere is None or (tests / elsewhere).exists()
+
+
+def test_a_module_whose_tests_are_elsewhere_is_still_there():
+    """The list above is of today's modules."""
+    assert TESTED_ELSEWHERE.keys() <= {path.stem for path in CORE.glob("*.py")}
 
 
 def test_what_architecture_and_contributing_name_is_there():
