@@ -13,6 +13,7 @@ from fwemu.core.policy import DEFAULT_TIMEOUTS
 from fwemu.core.tcp_table import (
     BY_NUMBERS,
     FLAG_SEGMENTS,
+    STAYS,
     TCP_STATES,
     TRANSITIONS,
     Cell,
@@ -42,6 +43,8 @@ _NUMBERS: Final = {
     Segment.ACK_CHALLENGE: "the challenge ACK to a SYN that was passed while the last ACK is due",
     Segment.RST_INEXACT: "a RST in the window, but not on the number expected",
     Segment.RST_OLD: "a RST below what its receiver has acknowledged",
+    Segment.FIN_REPEATED: "a FIN of the end that has closed already (`tcp.closing`)",
+    Segment.ACK_BEFORE_FIN: "an ACK while closing that leaves a FIN unacknowledged (`tcp.closing`)",
 }
 
 
@@ -54,7 +57,8 @@ def page(head: str) -> str:
     lines += ["", "## TCP, by numbers", "", _BY_NUMBERS_HEAD.strip(), ""]
     lines += ["| segment | | leads to |", "|---|---|---|"]
     lines += [
-        f"| `{segment.name}` | {text} | {_cell(BY_NUMBERS[segment])} |"
+        f"| `{segment.name}` | {text} |"
+        f" {'stays' if segment in STAYS else _cell(BY_NUMBERS[segment])} |"
         for segment, text in _NUMBERS.items()
     ]
     lines += ["", "## UDP, ICMP and other protocols", "", _DATAGRAMS_HEAD.strip(), ""]

@@ -46,6 +46,7 @@ def policy(config: Config) -> Policy:
         reset_numbers=config.expiry.sequence,
         ttl=config.injected.ttl,
         window_check=config.tcp.window,
+        closing=config.tcp.closing,
         fragments=FragmentLimits(
             timeout=config.fragments.timeout.nanoseconds,
             per_datagram=config.fragments.per_datagram,

@@ -28,6 +28,7 @@ from fwemu.config.values import (
 )
 from fwemu.core.choices import (
     AtExpiry,
+    Closing,
     Mode,
     OnUnknown,
     PeerState,
@@ -201,11 +202,18 @@ class TcpSettings(Section):
     `strict` drops a segment outside the window, `liberal` only a RST below what is acknowledged,
     and `off` believes every segment, any RST among them. A connection that was picked up in
     mid-stream is never checked, and mode `acl` has no windows.
+
+    With `by-end` the second FIN is the other end's, whoever repeats his own, and the close is over
+    when both are acknowledged. With `by-flags`, as in Linux, any further FIN counts as the second
+    one, and any ACK after it as the last.
     """
 
     window: WindowCheck = Field(
         default=_CORE.window_check,
         description="What becomes of a segment whose numbers lie outside the window.",
+    )
+    closing: Closing = Field(
+        default=_CORE.closing, description="How FINs and the ACKs to them are counted."
     )
     max_retransmissions: int = Field(
         default=_CORE.short.max_retransmissions,

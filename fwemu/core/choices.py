@@ -42,6 +42,16 @@ class OnUnknown(Enum):
     PICK_UP = "pick-up"
 
 
+class Closing(Enum):
+    """How FINs and the ACKs to them are counted.  The value is the setting's."""
+
+    BY_END = "by-end"
+    """The second FIN is the other end's, and the close ends when both FINs are acknowledged."""
+    BY_FLAGS = "by-flags"
+    """Any further FIN counts as the second one, and any ACK as the one that was due: so does
+    nf_conntrack."""
+
+
 class Trust(Enum):
     """When a session that was picked up counts as established.  The value is the setting's."""
 

@@ -23,6 +23,7 @@ class TcpEndpoint(Endpoint):
     __slots__ = (
         "acked",
         "closed_first",
+        "fin_end",
         "first",
         "has_scale",
         "is_selective",
@@ -55,6 +56,13 @@ class TcpEndpoint(Endpoint):
         """It has sent what the other end has not acknowledged yet."""
         self.closed_first = False
         """Its FIN began the close."""
+        self.fin_end: int | None = None
+        """The sequence number after its FIN; None until it sends one, or if it is not known."""
+
+    @property
+    def has_closed(self) -> bool:
+        """It has sent a FIN."""
+        return self.closed_first or self.fin_end is not None
 
     def state(self) -> tuple[object, ...]:
         """All that is known of its numbers, to be restored if a segment turns out to be refused."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from fwemu.core.choices import (
     AtExpiry,
+    Closing,
     Mode,
     OnUnknown,
     Refresh,
@@ -133,6 +134,8 @@ class Policy:
     """Time to live (IPv6: hop limit) of the packets that the firewall makes itself."""
     window_check: WindowCheck = WindowCheck.STRICT
     """The treatment of TCP segments outside the window."""
+    closing: Closing = Closing.BY_END
+    """How FINs and the ACKs to them are counted."""
     fragments: FragmentLimits = field(default_factory=FragmentLimits)
     rules: tuple[Rule, ...] = ()
     default_action: dict[Zone, Action] = field(

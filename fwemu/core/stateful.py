@@ -42,6 +42,7 @@ class Stateful:
         self._timers = active.timers
         self._pressure = active.pressure
         self._window_check = active.policy.window_check
+        self._closing = active.policy.closing
         self._trust = active.policy.trust
         self._endings = endings
         self._begin = openings.begin
@@ -77,7 +78,9 @@ class Stateful:
             state = _ESTABLISHED
         else:
             is_keepalive = tcp.is_keepalive(connection, packet, direction)
-            state = tcp.track(connection, session.state, packet, direction, self._window_check)
+            state = tcp.track(
+                connection, session.state, packet, direction, self._window_check, self._closing
+            )
         if isinstance(state, State):
             return self._advance(session, packet, direction, state, now, is_keepalive)
         if state is Cell.IGNORE:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Final
 
+from fwemu.core.choices import Closing
 from fwemu.core.endpoint import TcpEndpoint
 from fwemu.core.flow import Direction
 from fwemu.core.packet import Packet
@@ -43,6 +44,12 @@ _CLOSING: Final = frozenset(
     {State.FIN_WAIT, State.CLOSE_WAIT, State.LAST_ACK, State.TIME_WAIT, State.CLOSE}
 )
 """The states in which the ports may have been taken over already: any RST is believed."""
+
+_HALF_CLOSED: Final = frozenset({State.FIN_WAIT, State.CLOSE_WAIT})
+"""The states in which one end has sent a FIN."""
+
+_FIN_UNACKNOWLEDGED: Final = frozenset({State.FIN_WAIT, State.LAST_ACK})
+"""The states that an ACK ends."""
 
 _SEQ, _ACK_NUMBER, _SEQ_END, _WINDOW = range(4)
 numbers_of: Final[Callable[[Packet], tuple[int, ...]]] = itemgetter(
@@ -112,7 +119,12 @@ class TcpConnection:
 
 
 def classify(
-    tcp: TcpConnection, state: State, packet: Packet, direction: Direction, check: WindowCheck
+    tcp: TcpConnection,
+    state: State,
+    packet: Packet,
+    direction: Direction,
+    check: WindowCheck,
+    closing: Closing,
 ) -> Segment:
     """The segment's name for the table: that of its flags, or one that its numbers give it."""
     segment = packet.segment
@@ -120,13 +132,15 @@ def classify(
     if segment is _ACK:
         if state is _ESTABLISHED:
             return _ACK
-        return _classify_ack(tcp, state, direction)
+        return _classify_ack(tcp, state, packet, direction, closing)
     if segment is _SYN:
         return _classify_syn(tcp, state, packet, direction)
     if segment is _SYN_ACK:
         return _classify_syn_ack(tcp, state, packet, direction)
     if segment is _RST and check is not WindowCheck.OFF:
         return _classify_rst(tcp, state, packet, direction)
+    if segment is _FIN and closing is Closing.BY_END:
+        return _classify_fin(tcp, state, direction)
     return segment
 
 
@@ -164,13 +178,34 @@ def _classify_syn_ack(
     return Segment.SYN_ACK_SYNC if answers_ignored_syn else _SYN_ACK
 
 
-def _classify_ack(tcp: TcpConnection, state: State, direction: Direction) -> Segment:
+def _classify_fin(tcp: TcpConnection, state: State, direction: Direction) -> Segment:
+    """Tell the second FIN, that of the other end, from one that comes again.
+
+    After a failover it may not be known whose the first one was: then it is taken for that.
+    """
+    sender, receiver = tcp.ends[direction], tcp.ends[1 - direction]
+    is_due = receiver.has_closed and not sender.has_closed
+    return _FIN if is_due or state not in _HALF_CLOSED else Segment.FIN_REPEATED
+
+
+def _classify_ack(
+    tcp: TcpConnection, state: State, packet: Packet, direction: Direction, closing: Closing
+) -> Segment:
     answers_syn = tcp.last_segment is _SYN and tcp.last_direction is not direction
     if state is State.LAST_ACK and tcp.awaits_challenge and answers_syn:
         return Segment.ACK_CHALLENGE
     if state is State.SYN_RECV and tcp.is_simultaneous:
         return Segment.ACK_BOTH
+    if state in _FIN_UNACKNOWLEDGED and closing is Closing.BY_END:
+        sender, receiver = tcp.ends[direction], tcp.ends[1 - direction]
+        if not (_covers(packet.ack, receiver.fin_end) and _covers(receiver.acked, sender.fin_end)):
+            return Segment.ACK_BEFORE_FIN
     return _ACK
+
+
+def _covers(acked: int | None, fin_end: int | None) -> bool:
+    """Whether a FIN is acknowledged; one that was not seen, or is not known, need not be."""
+    return fin_end is None or (acked is not None and not precedes(acked, fin_end))
 
 
 def _classify_rst(
@@ -252,10 +287,15 @@ def flows_on(tcp: TcpConnection, packet: Packet, direction: Direction) -> bool:
 
 
 def track(
-    tcp: TcpConnection, state: State, packet: Packet, direction: Direction, check: WindowCheck
+    tcp: TcpConnection,
+    state: State,
+    packet: Packet,
+    direction: Direction,
+    check: WindowCheck,
+    closing: Closing,
 ) -> State | Cell:
     """The state or other cell that a segment leads to; it is learned from only if it passes."""
-    segment = classify(tcp, state, packet, direction, check)
+    segment = classify(tcp, state, packet, direction, check, closing)
     cell = NEXT[state][direction][segment]
     if type(cell) is not State:
         if cell is Cell.IGNORE:
@@ -276,8 +316,11 @@ def track(
     tcp.last_direction = direction
     if cell is State.SYN_SENT2:
         tcp.is_simultaneous = True
-    elif cell is State.FIN_WAIT:
-        tcp.ends[direction].closed_first = True
+    elif cell is State.FIN_WAIT and state is not cell:
+        for end in _ORIGINAL, _REPLY:  # a peer that took over may have known of no FIN
+            tcp.ends[end].closed_first, tcp.ends[end].fin_end = end is direction, None
+    if packet.segment is _FIN:
+        tcp.ends[direction].fin_end = packet.seq_end
     return cell
 
 
@@ -290,6 +333,8 @@ def lengthen(tcp: TcpConnection, seq_end: int, direction: Direction) -> None:
     beyond = seq_end - sender.limit & MASK
     if receiver.window and 0 < beyond < HALF:
         receiver.window += beyond
+    if sender.fin_end is not None:  # nothing comes after a FIN
+        sender.fin_end = later(sender.fin_end, seq_end)
 
 
 def _check_and_learn(

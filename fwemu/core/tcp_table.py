@@ -72,6 +72,10 @@ class Segment(IntEnum):
     """A RST in the window, but not on the number expected: the receiver will challenge it."""
     RST_OLD = 10
     """A RST below what its receiver has acknowledged: no receiver believes it."""
+    FIN_REPEATED = 11
+    """A FIN of the end that has closed already; the other end has not."""
+    ACK_BEFORE_FIN = 12
+    """An ACK while closing that leaves a FIN unacknowledged: not the one that is due."""
 
 
 FLAG_SEGMENTS: Final = (Segment.SYN, Segment.SYN_ACK, Segment.FIN, Segment.ACK, Segment.RST)
@@ -259,7 +263,13 @@ BY_NUMBERS: Final[Row] = {
 }
 """Where the segments that are told by their numbers lead, in whatever state they are told."""
 
-_ALL: Final = {place: {**row, **BY_NUMBERS} for place, row in TRANSITIONS.items()}
+STAYS: Final = frozenset({T.FIN_REPEATED, T.ACK_BEFORE_FIN})
+"""Those that belong to the session and leave the state as it is."""
+
+_ALL: Final = {
+    (state, direction): {**row, **BY_NUMBERS, **dict.fromkeys(STAYS, state)}
+    for (state, direction), row in TRANSITIONS.items()
+}
 
 check_complete("TCP", _ALL, dict.fromkeys(TCP_STATES, tuple(Segment)))
 

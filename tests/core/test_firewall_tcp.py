@@ -191,12 +191,12 @@ def test_a_half_closed_connection_goes_on(play):
 
 
 def test_both_ends_close_at_once(play):
-    """RFC 9293 figure 13."""
+    """RFC 9293 figure 13: each end has to acknowledge the other's FIN."""
     play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
     play.server("FA", ack=1).moves_to("LAST_ACK")
-    play.client("A").moves_to("TIME_WAIT")
-    play.server("A").stays("TIME_WAIT")
+    play.client("A").stays("LAST_ACK")
+    play.server("A").moves_to("TIME_WAIT")
 
 
 def test_the_answer_to_a_fin_may_carry_one(play):
@@ -208,15 +208,14 @@ def test_the_answer_to_a_fin_may_carry_one(play):
 
 
 def test_a_repeated_fin(play):
-    """The first was lost behind the firewall; it looks like the second FIN, and the ACK after it
-    like the last.  Linux takes it so too, and both ends' packets still pass."""
+    """The first was lost behind the firewall: it is the FIN of the same end."""
     play.conversation.establish()
     play.client("FA").moves_to("FIN_WAIT")
-    play.client("FA", seq=1).moves_to("LAST_ACK")
-    play.client("FA", seq=1).stays("LAST_ACK")
-    play.server("A").moves_to("TIME_WAIT")
-    play.server("FA").stays("TIME_WAIT")
-    play.client("A").stays("TIME_WAIT")
+    play.client("FA", seq=1).stays("FIN_WAIT")
+    play.client("FA", seq=1).stays("FIN_WAIT")
+    play.server("A").moves_to("CLOSE_WAIT")
+    play.server("FA").moves_to("LAST_ACK")
+    play.client("A").moves_to("TIME_WAIT")
 
 
 def test_closing_at_once_after_the_syn_ack(play):

@@ -5,6 +5,7 @@ from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6
 
 from fwemu.core import forge, tcp
+from fwemu.core.choices import Closing
 from fwemu.core.flow import ICMP as ICMP_NUMBER
 from fwemu.core.flow import TCP as TCP_NUMBER
 from fwemu.core.flow import UDP, Direction, Zone, flow_of
@@ -115,7 +116,14 @@ def session_of(version, *segments):
         if flags == "S":
             session.tcp.open(packet)
         else:
-            state = tcp.track(session.tcp, session.state, packet, direction, WindowCheck.STRICT)
+            state = tcp.track(
+                session.tcp,
+                session.state,
+                packet,
+                direction,
+                WindowCheck.STRICT,
+                Closing.BY_END,
+            )
             assert isinstance(state, State)
             session.state = state
     return session

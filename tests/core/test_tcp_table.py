@@ -15,6 +15,7 @@ from fwemu.core.tcp_table import (
     FLAG_SEGMENTS,
     NEXT,
     SEGMENT_OF_FLAGS,
+    STAYS,
     TCP_STATES,
     TRANSITIONS,
     Cell,
@@ -55,7 +56,8 @@ def test_every_cell_is_written_down():
     wanted = set(itertools.product(TCP_STATES, Direction, FLAG_SEGMENTS))
     written = {(s, d, t) for (s, d), row in TRANSITIONS.items() for t in row}
     assert written == wanted
-    assert BY_NUMBERS.keys() == set(Segment) - set(FLAG_SEGMENTS)
+    assert BY_NUMBERS.keys() | STAYS == set(Segment) - set(FLAG_SEGMENTS)
+    assert not BY_NUMBERS.keys() & STAYS
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,8 @@ def test_the_fast_form_is_the_same_table():
         assert NEXT[state][direction][segment] is TRANSITIONS[state, direction][segment]
     for state, direction, segment in itertools.product(TCP_STATES, Direction, BY_NUMBERS):
         assert NEXT[state][direction][segment] is BY_NUMBERS[segment]
+    for state, direction, segment in itertools.product(TCP_STATES, Direction, STAYS):
+        assert NEXT[state][direction][segment] is state
 
 
 def test_what_is_told_by_numbers_leads_to_one_place():
@@ -116,6 +120,7 @@ def test_what_is_told_by_numbers_leads_to_one_place():
         T.RST_INEXACT: S.ESTABLISHED,
         T.RST_OLD: OUTSIDE,
     }
+    assert {T.FIN_REPEATED, T.ACK_BEFORE_FIN} == STAYS
 
 
 def test_flags_tell_only_what_flags_can_tell():

@@ -18,7 +18,7 @@ from itertools import pairwise
 from struct import unpack_from
 from typing import Any, Self
 
-from fwemu.core.choices import AtExpiry, Mode, OnUnknown, ResetNumbers, Trust
+from fwemu.core.choices import AtExpiry, Closing, Mode, OnUnknown, ResetNumbers, Trust
 from fwemu.core.effects import (
     Decision,
     Effect,
@@ -119,6 +119,7 @@ def policy(
     default_inside: str = "allow",
     default_outside: str = "deny",
     window: str = "strict",
+    closing: str = "by-end",
     fragments: Mapping[str, int] | None = None,
     trust: str = "at-once",
     longest: str = "never",
@@ -147,6 +148,7 @@ def policy(
         at_expiry=AtExpiry(at_expiry),
         on_unknown={INSIDE: OnUnknown(inside), OUTSIDE: OnUnknown(outside)},
         window_check=WindowCheck(window),
+        closing=Closing(closing),
         fragments=FragmentLimits(**fragments or {}),
         rules=tuple(rules),
         default_action={INSIDE: Action(default_inside), OUTSIDE: Action(default_outside)},

@@ -22,6 +22,7 @@ import fwemu
 import reference
 from fwemu.core.effects import Effect
 from fwemu.core.reasons import Reason, Verdict
+from fwemu.core.tcp_table import STAYS
 from fwemu.daemon.formats.device import UNLOGGED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,8 +41,8 @@ LEFT_OUT: dict[str, set[str]] = {
     # a packet that is allowed is not refused, and one without an answer makes no packet
     "fwemu.core.refusals._BY_RULE": {"ALLOW"},
     "fwemu.core.refusals._KINDS": {"NOTHING"},
-    # segments that flags alone can tell are in TRANSITIONS
-    "fwemu.core.tcp_table.BY_NUMBERS": FLAGS,
+    # segments that flags alone can tell are in TRANSITIONS, and some leave the state as it is
+    "fwemu.core.tcp_table.BY_NUMBERS": FLAGS | {segment.name for segment in STAYS},
     "reference.states._NUMBERS": FLAGS,
     # packets of either end restart the timer
     "fwemu.core.timers._ENDS_OF": {"EITHER", "EACH"},

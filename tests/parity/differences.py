@@ -13,6 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from fwemu.core.choices import Closing
 from fwemu.core.flow import Direction
 from fwemu.core.seq import precedes
 from fwemu.core.tcp import TcpConnection, classify
@@ -80,6 +81,7 @@ def name_of(moment: Moment) -> Segment | None:
         moment.packet,
         moment.direction,
         WindowCheck.STRICT,
+        Closing.BY_FLAGS,
     )
 
 

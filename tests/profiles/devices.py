@@ -42,6 +42,8 @@ class Device:
     """The timers that no packet restarts."""
     trusts: str = "at once"
     """When a connection that was picked up is as good as others: `at once`, `answered`, `never`."""
+    counts_fins: str = "by end"
+    """Whether a FIN that one end repeats is `by end` the same, or `by flags` the other's."""
     outside_opens: bool = False
     """The server may open connections too."""
     pings: bool = True
@@ -100,6 +102,7 @@ LINUX: Final = Device(
     late_client="picked up",
     late_server="denied",
     absolute=("tcp_syn_sent",),
+    counts_fins="by flags",
     trusts="answered",
 )
 IPVS: Final = Device(

@@ -514,6 +514,38 @@ def test_the_timers_that_no_packet_restarts_are_those_of_the_device(name: str) -
     assert set(load(profile=name).refresh.absolute) == set(DEVICES[name].absolute)
 
 
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_fin_that_is_repeated_does_not_cut_off_who_has_not_closed(name: str) -> None:
+    """The ACK to it was slow; the other end has a long answer to send, and sends it."""
+    play = begun(name)
+    fin_wait(play)
+    by_end = DEVICES[name].counts_fins == "by end"
+    again = play.client("FA", seq=101)
+    again.stays("FIN_WAIT") if by_end else again.moves_to("LAST_ACK")
+    answer = play.server("A")
+    answer.moves_to("CLOSE_WAIT" if by_end else "TIME_WAIT").nothing_ends()
+    for _ in range(20):
+        play.wait("50ms").nothing_ends()
+        play.server("A", 1000).accepted("session").nothing_ends()
+        play.client("A").accepted("session").nothing_ends()
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_last_ack_is_the_one_that_covers_the_last_fin(name: str) -> None:
+    """Those to the data before it are on their way when it passes; they find a session."""
+    play = begun(name)
+    close_wait(play)
+    play.server("A", 1000)
+    play.server("FA", 1000).moves_to("LAST_ACK")
+    early = play.client("A", ack=1201)
+    if DEVICES[name].counts_fins == "by end":
+        early.stays("LAST_ACK")
+        play.client("A").moves_to("TIME_WAIT")
+    else:
+        early.moves_to("TIME_WAIT")
+        play.client("A").stays("TIME_WAIT")
+
+
 def test_what_a_rst_that_was_not_believed_leaves_behind_is_lifted_by_the_next_packet() -> None:
     """PAN-OS and Linux: an attacker's guess does not shorten the life of a busy connection."""
     for name in ("palo-alto", "linux-conntrack"):
@@ -701,5 +733,6 @@ def test_every_row_is_of_its_kind() -> None:
         assert {device.late_client, device.late_server} <= fates
         assert {device.tcp_kept_by, device.udp_kept_by} <= KEEPS.keys()
         assert device.trusts in ("at once", "answered", "never")
+        assert device.counts_fins in ("by end", "by flags")
         assert set(device.told) <= {"client", "server"}
         assert set(device.absolute) <= device.timers.keys()

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fwemu.core.choices import Closing
 from fwemu.core.flow import TCP, Direction
 from fwemu.core.packet import parse
 from fwemu.core.seq import HALF, MODULUS, at_most, later, precedes
@@ -60,7 +61,14 @@ def test_an_end_remembers_the_latest_numbers(segments):
         if end.next is None:
             conversation.open(packet)
         elif not flows_on(conversation, packet, Direction.ORIGINAL):
-            track(conversation, State.ESTABLISHED, packet, Direction.ORIGINAL, WindowCheck.OFF)
+            track(
+                conversation,
+                State.ESTABLISHED,
+                packet,
+                Direction.ORIGINAL,
+                WindowCheck.OFF,
+                Closing.BY_END,
+            )
         last = (seq + octets) % MODULUS
         furthest = last if furthest is None else later(furthest, last)
         acked = ack if acked is None else later(acked, ack)

@@ -6,6 +6,7 @@ from copy import deepcopy
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from fwemu.core.choices import Closing
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, Direction
 from fwemu.core.packet import parse
@@ -91,8 +92,9 @@ def everything(conversation):
     st.tuples(numbers, numbers, windows, options, options),
     st.lists(segments, max_size=25),
     st.sampled_from(list(WindowCheck)),
+    st.sampled_from(list(Closing)),
 )
-def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check):
+def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check, closing):
     """Where the quick one says yes, the slow one says the same and leaves the same behind; where
     it says no, it has touched nothing."""
     seq, ack, window, announced, answered = opening
@@ -105,7 +107,7 @@ def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check):
         ):
             state = {"SA": State.SYN_SENT, "A": State.SYN_RECV}[flags]
             packet = packet_of(flags, here, there, 0, window, more)
-            state = track(conversation, state, packet, direction, check)
+            state = track(conversation, state, packet, direction, check, closing)
     assert state is ESTABLISHED
     for direction, flags, seq_off, ack_off, octets, field, more in story:
         sender, receiver = conversation.ends[direction], conversation.ends[1 - direction]
@@ -114,7 +116,7 @@ def test_the_quick_way_and_the_slow_way_are_one(first, opening, story, check):
         quick = deepcopy(conversation)
         before = everything(conversation)
         is_quick = flows_on(quick, packet, direction)
-        cell = track(conversation, ESTABLISHED, packet, direction, check)
+        cell = track(conversation, ESTABLISHED, packet, direction, check, closing)
         if is_quick:
             assert cell is ESTABLISHED
             assert everything(quick) == everything(conversation)
@@ -131,12 +133,12 @@ def test_ordinary_data_goes_the_quick_way(seq, ack, window, announced, answered)
     """Otherwise it would be no use."""
     conversation = TcpConnection()
     conversation.open(packet_of("S", seq, 0, 0, window, announced))
-    strict = WindowCheck.STRICT
+    strict = WindowCheck.STRICT, Closing.BY_END
     reply, original = Direction.REPLY, Direction.ORIGINAL
     answer = packet_of("SA", ack, seq + 1, 0, 65535, answered)
-    assert track(conversation, State.SYN_SENT, answer, reply, strict) is State.SYN_RECV
+    assert track(conversation, State.SYN_SENT, answer, reply, *strict) is State.SYN_RECV
     last = packet_of("A", seq + 1, ack + 1, 0, 65535, b"")
-    assert track(conversation, State.SYN_RECV, last, original, strict) is ESTABLISHED
+    assert track(conversation, State.SYN_RECV, last, original, *strict) is ESTABLISHED
     for direction, here, there, octets in (
         (original, seq + 1, ack + 1, 1000),
         (original, seq + 1001, ack + 1, 1000),

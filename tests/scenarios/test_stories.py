@@ -124,12 +124,12 @@ def visited(monkeypatch):
     classify, track = fwemu.core.tcp.classify, fwemu.core.tcp.track
     flows_on, first_state = fwemu.core.tcp.flows_on, fwemu.core.openings.first_state
 
-    def seen_classify(tcp, state, packet, direction, check):
-        meanings.append(classify(tcp, state, packet, direction, check))
+    def seen_classify(tcp, state, packet, direction, check, closing):
+        meanings.append(classify(tcp, state, packet, direction, check, closing))
         return meanings[-1]
 
-    def seen_track(tcp, state, packet, direction, check):
-        got = track(tcp, state, packet, direction, check)
+    def seen_track(tcp, state, packet, direction, check, closing):
+        got = track(tcp, state, packet, direction, check, closing)
         if got is NEXT[state][direction][meanings[-1]]:
             cells.add((state, direction, meanings[-1]))
         return got

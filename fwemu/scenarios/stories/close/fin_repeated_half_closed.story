@@ -1,12 +1,11 @@
 # An end that has closed repeats its FIN though it was acknowledged: the ACK was lost behind us.
-kernel = yes
 
 +0    > S   0:0(0)        accept SYN_SENT
 +.01  < SA  0:0(0) ack 1  accept SYN_RECV
 +.01  > A   1:1(0) ack 1  accept ESTABLISHED
 +0    > FA  1:1(0) ack 1  accept FIN_WAIT
 +.01  < A   1:1(0) ack 2  accept CLOSE_WAIT
-+.2   > FA  1:1(0) ack 1  accept LAST_ACK
-+.01  < A   1:1(0) ack 2  accept TIME_WAIT
-+0    < FA  1:1(0) ack 2  accept TIME_WAIT
++.2   > FA  1:1(0) ack 1  accept CLOSE_WAIT
++.01  < A   1:1(0) ack 2  accept CLOSE_WAIT
++0    < FA  1:1(0) ack 2  accept LAST_ACK
 +.01  > A   2:2(0) ack 2  accept TIME_WAIT

@@ -1,0 +1,13 @@
+# Linux: a FIN that is repeated while the other end goes on makes the next ACK the last one.
+kernel = yes
+set tcp.closing=by-flags
+
++0    > S   0:0(0)        accept SYN_SENT
++.01  < SA  0:0(0) ack 1  accept SYN_RECV
++.01  > A   1:1(0) ack 1  accept ESTABLISHED
++0    > FA  1:1(0) ack 1  accept FIN_WAIT
++.01  < A   1:1(0) ack 2  accept CLOSE_WAIT
++.2   > FA  1:1(0) ack 1  accept LAST_ACK
++.01  < A   1:1(0) ack 2  accept TIME_WAIT
++0    < FA  1:1(0) ack 2  accept TIME_WAIT
++.01  > A   2:2(0) ack 2  accept TIME_WAIT
