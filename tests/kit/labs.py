@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from fwemu.config import catalogue, toml
+from fwemu.config import catalogue, load, to_settings, toml
 from fwemu.lab import Host, Lab
 from netns import Namespace, find_tool, nft, run_tool
 
@@ -67,6 +67,22 @@ def as_new(lab: Lab, *settings: str) -> None:
     eventually(lambda: lab.firewall.statistics()["queue"]["waiting"] == 0, what="an empty queue")
     lab.firewall.configure([*BASELINE, *settings])
     lab.firewall.flush()
+
+
+def behave_like(lab: Lab, name: str) -> None:
+    """Give the lab every setting of a profile that can change while it runs."""
+    tables = to_settings(load(profile=name))
+    wanted = []
+    for setting in catalogue.settings():
+        if setting.is_live and "[]" not in setting.path:
+            value = tables
+            for key in setting.path:
+                value = value.get(key)
+                if value is None:
+                    break
+            else:
+                wanted.append(f"{setting.key}={toml.value(value)}")
+    lab.firewall.configure(wanted)
 
 
 def address(host: Host, version: int) -> str:

@@ -14,9 +14,18 @@ from typing import Final
 
 import pytest
 
-from fwemu.config import catalogue, load, to_settings, toml
 from fwemu.lab import Lab
-from tests.kit.labs import SOON, Log, Pair, Wire, connected, eventually, say, what_comes
+from tests.kit.labs import (
+    SOON,
+    Log,
+    Pair,
+    Wire,
+    behave_like,
+    connected,
+    eventually,
+    say,
+    what_comes,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -25,22 +34,6 @@ VERSIONS = pytest.mark.parametrize("version", [4, 6], ids=["ipv4", "ipv6"])
 IDLE: Final = "timeouts.tcp_established=700ms"
 ESTABLISHED: Final = 1
 """TCP_ESTABLISHED (include/net/tcp_states.h), the first octet of TCP_INFO."""
-
-
-def behave_like(lab: Lab, name: str) -> None:
-    """Give the lab every setting of a profile that can change while it runs."""
-    tables = to_settings(load(profile=name))
-    wanted = []
-    for setting in catalogue.settings():
-        if setting.is_live and "[]" not in setting.path:
-            value = tables
-            for key in setting.path:
-                value = value.get(key)
-                if value is None:
-                    break
-            else:
-                wanted.append(f"{setting.key}={toml.value(value)}")
-    lab.firewall.configure(wanted)
 
 
 class Scene:
