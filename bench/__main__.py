@@ -23,7 +23,7 @@ MEASURES: Final = {
     "packets": True,
     "api": True,
     "startup": True,
-    "travel": True,
+    "fast_forward": True,
     "core": False,
     "memory": False,
 }

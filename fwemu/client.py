@@ -103,12 +103,12 @@ class Client:
         return dict(self._ask("GET", "/time-scale"))
 
     def passed(self) -> float | None:
-        """Seconds that a travel under way has come; None if there is none."""
+        """Seconds that a fast-forward under way has come; None if there is none."""
         passed = self._ask("GET", "/fast-forward")["passed_s"]
         return None if passed is None else float(passed)
 
     def cancel_fast_forward(self) -> None:
-        """End a travel under way where it is; whoever asked for it gets what has happened."""
+        """End a fast-forward under way where it is; whoever asked for it gets what has happened."""
         self._ask("DELETE", "/fast-forward")
 
     def kill(self, *, notify: str = "silent", **which: Any) -> int:

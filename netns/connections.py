@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
 import struct
+import sys
 from collections.abc import Collection
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from netns.addresses import host_port
-from netns.diag import TCP_CLOSE, TCP_LISTEN, Diag
+from netns.diag import INFO, TCP_CLOSE, TCP_LISTEN, Destroyed, Diag, attribute_of
 from netns.namespace import Namespace
+from netns.options import SO_COOKIE
 
 STATES: Final = {
     1: "ESTABLISHED", 2: "SYN_SENT", 3: "SYN_RECV", 4: "FIN_WAIT1", 5: "FIN_WAIT2",
@@ -23,9 +26,13 @@ STATES: Final = {
 """Names of the states, as the kernel numbers them (include/net/tcp_states.h)."""
 
 _CONNECTED: Final = sum(1 << number for number in STATES if number not in (TCP_CLOSE, TCP_LISTEN))
+_HELD: Final = _CONNECTED & ~(1 << 6)
+
+TIMERS: Final = {1: "retransmission", 2: "keepalive", 3: "time-wait", 4: "persist"}
+"""Which of its timers a socket waits for, as the kernel numbers them (inet_sk_diag_fill)."""
 
 _SYS_PIDFD_GETFD: Final = 438  # the same number on every architecture, as all since Linux 5.1
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc = ctypes.PyDLL(None, use_errno=True)  # no other thread runs between two calls
 
 
 class End(NamedTuple):
@@ -52,7 +59,15 @@ class Connection:
     unread: int
     """Octets that the application has not read yet."""
     unacknowledged: int
-    """Octets that the other end has not acknowledged yet."""
+    """Octets that the other end has not acknowledged yet, sent or not."""
+    timer: str | None
+    """The timer that runs, of `TIMERS`; None if none does."""
+    timer_left: float
+    """Seconds until then."""
+    tcp_info: bytes = field(repr=False)
+    """A struct tcp_info (include/uapi/linux/tcp.h); empty where it was not asked for."""
+    message: bytes = field(repr=False)
+    """As the kernel has told it; it finds the socket again."""
 
 
 class Holder(NamedTuple):
@@ -66,6 +81,37 @@ def connections(ns: Namespace) -> list[Connection]:
     """Every TCP connection of the namespace, IPv4 and IPv6; no listening sockets."""
     with Diag(ns, socket.IPPROTO_TCP) as diag:
         return [_connection(message) for message in diag.dump(_CONNECTED)]
+
+
+class Connections:
+    """The TCP connections of a namespace, looked at as often as wanted, and their ends.
+
+    Nothing is borrowed for that: whoever closes a socket meanwhile closes it.
+    """
+
+    def __init__(self, ns: Namespace) -> None:
+        with ExitStack() as undo:
+            self._destroyed = Destroyed(ns)
+            undo.callback(self._destroyed.close)
+            self._diag = undo.enter_context(Diag(ns, socket.IPPROTO_TCP))
+            self._close = undo.pop_all().close
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._close()
+
+    def now(self) -> list[Connection]:
+        """All of them but those in TIME_WAIT, which may be thousands; each with its `tcp_info`."""
+        return [_connection(message) for message in self._diag.dump(_HELD, INFO)]
+
+    def again(self, connection: Connection) -> Connection | None:
+        """The same one as it is now; None if it is over: closed, reset, or given up."""
+        message = self._diag.again(connection.message, INFO)
+        return None if message is None else _connection(message)
+
+    def ended(self) -> list[Connection]:
+        """Those of which nothing is left since the last time, each as it was at its very end."""
+        return [_connection(message) for message in self._destroyed.messages()]
 
 
 def holders(inodes: Collection[int]) -> dict[int, list[Holder]]:
@@ -85,11 +131,13 @@ def holders(inodes: Collection[int]) -> dict[int, list[Holder]]:
     return found
 
 
-def borrow(holder: Holder) -> socket.socket:
+def borrow(holder: Holder, cookie: int | None = None) -> socket.socket:
     """The socket behind a descriptor of another process, as one of ours (pidfd_getfd(2)).
 
-    It is the same socket: options set here are set there.  Raises OSError if the process or the
-    descriptor is gone, or if we may not look into it.
+    It is the same socket: options set here are set there, and as long as it is not closed here,
+    closing it there has no effect.  So it is to be kept for a moment only.  Raises OSError if the
+    process or the descriptor is gone, is no socket or not the one with this `cookie` (numbers of
+    descriptors are used again at once), or if we may not look into the process.
     """
     process = os.pidfd_open(holder.pid)
     try:
@@ -99,7 +147,20 @@ def borrow(holder: Holder) -> socket.socket:
             raise OSError(code, os.strerror(code))
     finally:
         os.close(process)
-    return socket.socket(fileno=descriptor)
+    try:
+        borrowed = socket.socket(fileno=descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    if cookie not in (None, cookie_of(borrowed)):
+        borrowed.close()
+        raise OSError(errno.EBADF, "the descriptor is that of another socket by now")
+    return borrowed
+
+
+def cookie_of(end: socket.socket) -> int:
+    """The cookie of a socket, as in `Connection`."""
+    return int.from_bytes(end.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8), sys.byteorder)
 
 
 def _connection(message: bytes) -> Connection:
@@ -110,10 +171,11 @@ def _connection(message: bytes) -> Connection:
     host = socket.inet_ntop(family, message[8 : 8 + size])
     peer = socket.inet_ntop(family, message[24 : 24 + size])
     (cookie,) = struct.unpack_from("=Q", message, 44)
-    unread, unacknowledged, _, inode = struct.unpack_from("=IIII", message, 56)
+    left, unread, unacknowledged, _, inode = struct.unpack_from("=IIIII", message, 52)
     return Connection(
         End(_plain(host), port), End(_plain(peer), peer_port), STATES.get(state, str(state)),
-        inode, cookie, unread, unacknowledged,
+        inode, cookie, unread, unacknowledged, TIMERS.get(message[2]), left / 1000,
+        attribute_of(message, INFO) or b"", message,
     )  # fmt: skip
 
 

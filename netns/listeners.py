@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from netns.addresses import host_port
-from netns.diag import TCP_CLOSE, TCP_LISTEN, Diag, aligned
+from netns.diag import TCP_CLOSE, TCP_LISTEN, Diag, attribute_of
 from netns.errors import ProcessError, WaitTimeout
 from netns.namespace import Namespace
 from netns.process import Process
@@ -116,14 +116,8 @@ def parse_diag_message(message: bytes) -> Listener:
     size = 4 if family == socket.AF_INET else 16
     port = struct.unpack_from(">H", message, 4)[0]
     host = socket.inet_ntop(family, message[8 : 8 + size])
-    is_ipv6_only = False
-    attributes = message[72:]
-    while len(attributes) >= 4:
-        length, kind = struct.unpack_from("=HH", attributes)
-        if kind == _INET_DIAG_SKV6ONLY:
-            is_ipv6_only = bool(attributes[4])
-        attributes = attributes[aligned(length) :]
-    return Listener(host, port, is_ipv6_only)
+    is_ipv6_only = attribute_of(message, _INET_DIAG_SKV6ONLY) or b"\0"
+    return Listener(host, port, bool(is_ipv6_only[0]))
 
 
 def _fits(listener: Listener, host: str | None, port: int) -> bool:

@@ -84,7 +84,7 @@ def command(
     It stays in the foreground, hooks into the forwarding of that namespace and says `ready` when
     packets are being decided.  Ctrl-C or SIGTERM ends it and takes the hook away.
     """
-    from fwemu import rootless
+    from fwemu import rootless, virtual_time
     from fwemu.config import load
     from fwemu.daemon.rundir import About, RunDirectory, default_base
     from fwemu.lab.plan import check_name, check_time_scale
@@ -99,8 +99,6 @@ def command(
         rootless.enter_owner(netns)
     else:
         needs.require_privileges()
-    from fwemu.daemon.fast_forward import FastForwarder
-    from fwemu.daemon.requests import EngineClient
     from fwemu.daemon.service import DaemonOptions, run
     from netns import Namespace, NetnsError
 
@@ -137,17 +135,7 @@ def command(
 
     split = (host.rpartition("=") for host in hosts)
     named = {name or netns: netns for name, _, netns in split}
-    pace = None
-    if time_scale > 1:
-        from fwemu.virtual_time.scaled_sockets import HostPace
-
-        pace = HostPace(named, time_scale)
-
-    def fast_forwarder(engine: EngineClient) -> FastForwarder:
-        from fwemu.virtual_time.fast_forward import Traveller
-
-        return Traveller(engine, named, pace)
-
+    fast_forwarder, pace = virtual_time.of(named, time_scale)
     run(
         DaemonOptions(
             name=name,

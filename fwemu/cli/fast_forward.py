@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,8 +43,9 @@ def command(
     """Let TIME (1h 5m, 30s) pass in a moment.
 
     Everything that time would have brought is played in its order: timers of the firewall, and the
-    keepalive of every TCP socket in the lab's hosts, by real probes from the real kernels. What
-    cannot be played is listed.
+    keepalive of every TCP socket in the lab's hosts, and its questions to a peer whose window is
+    closed, by real probes from the real kernels. What cannot be played is listed, and a session
+    whose fate depends on it is called doubtful.
     """
     with connect(name, control) as client:
         done = _played(client, time, stop_on)
@@ -54,14 +56,14 @@ def command(
 
 
 def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, Any]:
-    """Travel, and say how far it has come; Ctrl-C ends it where it is."""
+    """Let it pass, and say how far it has come; Ctrl-C ends it where it is."""
     from fwemu.client import Client
 
     done: list[dict[str, Any] | FwemuError] = []
 
     is_over = threading.Event()  # a join that Ctrl-C interrupts takes the thread for ended
 
-    def travel() -> None:
+    def work() -> None:
         try:
             done.append(client.fast_forward(time, stop_on))
         except FwemuError as error:
@@ -69,7 +71,7 @@ def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, An
         finally:
             is_over.set()
 
-    threading.Thread(target=travel).start()
+    threading.Thread(target=work).start()
     try:
         with Client(client.control) as other:
             _say_how_far(is_over, other, time)
@@ -113,15 +115,25 @@ def _print(done: dict[str, Any]) -> None:
     if done["stopped_at"]:
         print(f"stopped at the first {done['stopped_at'].replace('-', ' ')}")
     for probe in done["probes"]:
-        asked = f"sent {counted(probe['sent'], 'keepalive probe')}, {probe['answered']} answered"
+        asked = counted(probe["sent"], f"{probe['kind']} probe")
+        asked = f"sent {asked}, {probe['answered']} answered"
         print(f"  {_socket(probe)} {asked}")
     for session in done["sessions_ended"]:
         print(f"  session {session['session']} {flow(session)}: {session['reason']}")
+        for doubt in session.get("doubtful", ()):
+            print(f"    doubtful: {doubt}")
     for lost in done["connections_lost"]:
         print(f"  {_socket(lost)} lost: {lost['error']}")
     for missing in done["not_played"]:
-        where = missing.get("process") or f"{missing['local']} -> {missing['remote']}"
-        say(f"not played: {missing['what']}, {where}")
+        say(f"not played: {', '.join((missing['what'], *_where(missing)))}")
+
+
+def _where(missing: dict[str, Any]) -> Iterator[str]:
+    """Which connection, and whose."""
+    if "local" in missing:
+        yield f"{missing['local']} -> {missing['remote']}"
+    if "process" in missing:
+        yield missing["process"]
 
 
 def _socket(socket: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from netns import (
     veth,
 )
 from netns.connections import Holder, borrow
+from netns.options import TCP_REPAIR
 
 QUEUE: Final = 0
 """The number does not matter: queues belong to their namespace, and nobody else is in ours."""
@@ -183,12 +184,9 @@ def _raw_sockets(scratch: Scratch) -> str:
 def _fast_forward(scratch: Scratch) -> str:
     tcp = scratch.near.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     with tcp, borrow(Holder(os.getpid(), tcp.fileno())) as borrowed:
-        for is_on in (1, 0):
-            borrowed.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, is_on)
+        borrowed.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 0)
     return "borrowed a socket, and may have its kernel send from it"
 
-
-_TCP_REPAIR: Final = 19  # include/uapi/linux/tcp.h
 
 CHECKS: Final = (
     Check("root", needs.PRIVILEGES, _root),

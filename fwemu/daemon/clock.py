@@ -64,7 +64,7 @@ class ScaledClock(Clock):
         return self._base + (time.monotonic_ns() - self._real) * self._rate + self._offset
 
     def run_at(self, rate: int) -> None:
-        """Change how fast it runs, from now on: a travel in time wants it slow."""
+        """Change how fast it runs, from now on: a fast-forward wants it slow."""
         real = time.monotonic_ns()
         self._base += (real - self._real) * self._rate
         self._real, self._rate = real, rate

@@ -28,6 +28,7 @@ from fwemu.daemon.control_messages import (
     FailedOver,
     FailOver,
     FastForward,
+    FastForwarded,
     Kill,
     Match,
     Passed,
@@ -36,7 +37,6 @@ from fwemu.daemon.control_messages import (
     SessionsQuery,
     Settings,
     TimeScale,
-    TravelledTime,
 )
 from fwemu.daemon.engine_settings import Pair, flushes, logged, pair
 from fwemu.daemon.fast_forward import FastForwarder
@@ -162,7 +162,7 @@ def application(
         return Count(sessions=engine.ask(requests.Reboot(request.outage.nanoseconds)))
 
     @app.post("/fast-forward")
-    def fast_forward(request: FastForward) -> TravelledTime:
+    def fast_forward(request: FastForward) -> FastForwarded:
         """Let time pass in a moment, at the firewall and in the kernels of its hosts."""
         if fast_forwarder is None:
             raise ControlError(
@@ -170,17 +170,17 @@ def application(
                 "so sockets cannot be fast-forwarded"
             )
         done = fast_forwarder.fast_forward(request.by.nanoseconds, request.stop_on)
-        return TravelledTime(**done.record)
+        return FastForwarded(**done.record)
 
     @app.get("/fast-forward")
     def passed() -> Passed:
-        """How far a travel under way has come."""
+        """How far a fast-forward under way has come."""
         passed = None if fast_forwarder is None else fast_forwarder.passed
         return Passed(passed_s=None if passed is None else seconds(passed))
 
     @app.delete("/fast-forward")
     def cancel() -> Passed:
-        """End a travel under way where it is."""
+        """End a fast-forward under way where it is."""
         so_far = passed()
         if fast_forwarder is not None:
             fast_forwarder.cancel()

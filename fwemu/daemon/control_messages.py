@@ -135,7 +135,7 @@ class FastForward(BaseModel, extra="forbid"):
 
 
 class Passed(BaseModel):
-    """How far a travel in time has come."""
+    """How far a fast-forward has come."""
 
     passed_s: float | None = Field(description="null if there is none")
 
@@ -153,15 +153,18 @@ class TimeScale(BaseModel):
     )
 
 
-class TravelledTime(BaseModel):
+class FastForwarded(BaseModel):
     """What happened on the way."""
 
     advanced_s: float
     wall_s: float = Field(description="how long it really took")
     probes: list[dict[str, Any]] = Field(
-        description="each socket that sent keepalive probes: how many were sent and answered"
+        description="each socket that sent probes, keepalive or zero-window: how many were sent "
+        "and answered"
     )
-    sessions_ended: list[dict[str, Any]]
+    sessions_ended: list[dict[str, Any]] = Field(
+        description="sessions that left the table; `doubtful` says what of them was not played"
+    )
     connections_lost: list[dict[str, Any]] = Field(
         description="sockets whose kernel ended the connection, and the error"
     )

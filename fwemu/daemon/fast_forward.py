@@ -13,7 +13,7 @@ from fwemu.daemon.requests import EngineClient
 
 
 class StopOn(Enum):
-    """At what a travel may end before its time."""
+    """At what a fast-forward may end before its time."""
 
     SESSION_ENDED = "session-ended"
     """A session of the firewall ended."""

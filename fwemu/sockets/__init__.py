@@ -1,5 +1,6 @@
-"""What the sockets of the ends really do: their keepalive timers, and how to have them fire now.
+"""What the sockets of the ends really do: their timers, and how to have them fire now.
 
-Nothing here knows of a firewall.  `keepalive.py` reads a socket, `probe.py` makes its kernel send
-what it would send by itself later, `still.py` holds the application still meanwhile.
+Nothing here knows of a firewall.  `tcp_info.py` and `keepalive.py` read a socket,
+`window_probe.py` knows when one asks whose peer has closed its window, `probe.py` makes a kernel
+send what it would send by itself later.
 """

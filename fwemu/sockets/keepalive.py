@@ -2,24 +2,19 @@
 
 A socket with SO_KEEPALIVE that has heard nothing for TCP_KEEPIDLE asks, and asks again every
 TCP_KEEPINTVL.  It gives up after TCP_KEEPCNT questions without an answer, or, if it has a
-TCP_USER_TIMEOUT, when that has passed since it last heard and one question was asked.  What it does
-not set itself it takes from the sysctls of its namespace.
+TCP_USER_TIMEOUT, when that has passed since it last heard and one question was asked.  As long as
+anything waits to be sent or acknowledged it does not ask.  What it does not set itself it takes
+from the sysctls of its namespace.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 from typing import Final, NamedTuple
 
 from fwemu.core.instants import SECOND
 
-_TCP_INFO: Final = 11  # include/uapi/linux/tcp.h
-_TCP_USER_TIMEOUT: Final = 18
 _MILLISECOND: Final = SECOND // 1000
-
-ESTABLISHED: Final = 1  # include/net/tcp_states.h
-CLOSED: Final = 7
 
 
 class Keepalive(NamedTuple):
@@ -42,7 +37,7 @@ class Keepalive(NamedTuple):
             option(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) * SECOND,
             option(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) * SECOND,
             option(socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
-            option(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT) * _MILLISECOND,
+            option(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) * _MILLISECOND,
         )
 
     def scaled(self, scale: int) -> Keepalive:
@@ -58,28 +53,3 @@ class Keepalive(NamedTuple):
         if self.user_timeout:
             return quiet >= self.user_timeout and asked > 0
         return asked >= self.probes
-
-
-class Info(NamedTuple):
-    """What the kernel knows of a connection (TCP_INFO)."""
-
-    state: int
-    asked: int
-    """Questions without an answer."""
-    unacknowledged: int
-    """Segments that the peer has not acknowledged."""
-    quiet: int
-    """Nanoseconds since it last heard anything; the kernel counts in jiffies, 4 ms mostly."""
-    received: int
-    """Segments that have come in, of any kind."""
-
-    @classmethod
-    def of(cls, tcp: socket.socket) -> Info:
-        """As of now."""
-        data = tcp.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, 144)  # up to tcpi_segs_in
-        state, asked = data[0], data[3]
-        (unacknowledged,) = struct.unpack_from("=I", data, 24)
-        data_heard, ack_heard = struct.unpack_from("=II", data, 52)
-        (received,) = struct.unpack_from("=I", data, 140)
-        quiet = min(data_heard, ack_heard) * _MILLISECOND
-        return cls(state, asked, unacknowledged, quiet, received)

@@ -5,4 +5,38 @@ happened meanwhile, on the sockets that `found_sockets.py` has found in the host
 what came of it.  At a time scale `host_settings.py` scales the settings of a host,
 `scaled_sockets.py` what its sockets have set for themselves, `give_up.py` knows what the kernel
 makes of a count, and `rounding.py` what whole numbers cost.
+
+A daemon moves its own clock and knows nothing of hosts.  What it wants of them it has written down
+(`fwemu.daemon.fast_forward`, `fwemu.daemon.pace`), and `of` makes both.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from fwemu.daemon.fast_forward import FastForwarder, FastForwarderFactory
+from fwemu.daemon.pace import Pace
+from fwemu.daemon.requests import EngineClient
+
+
+class VirtualTime(NamedTuple):
+    """What a daemon needs so that the hosts around it follow its clock."""
+
+    fast_forwarder: FastForwarderFactory
+    pace: Pace | None
+    """None at a scale of 1."""
+
+
+def of(hosts: Mapping[str, str], scale: int) -> VirtualTime:
+    """For these hosts (namespaces by what people call them), at this many seconds in a real one."""
+    from fwemu.virtual_time.scaled_sockets import HostPace
+
+    pace = HostPace(hosts, scale) if scale > 1 else None
+
+    def fast_forwarder(engine: EngineClient) -> FastForwarder:
+        from fwemu.virtual_time.fast_forward import HostFastForwarder
+
+        return HostFastForwarder(engine, hosts, pace)
+
+    return VirtualTime(fast_forwarder, pace)

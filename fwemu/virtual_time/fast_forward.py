@@ -2,8 +2,9 @@
 
 Moving the firewall's clock alone would be a lie: keepalives that the kernels would have sent in
 that hour would be missing.  So the instants at which something is to happen are taken in their
-order (`journey.py`): those of the firewall, and those of the keepalive timer of every TCP socket in
-the hosts.  At each of these a real probe leaves the real kernel and crosses the firewall.
+order (`playback.py`): those of the firewall, and those of the keepalive timer, or the persist
+timer, of every TCP socket in the hosts.  At each of these a real probe leaves the real kernel and
+crosses the firewall.
 
 What cannot be played is told: data on its way, connections that are being opened, and whatever
 timers run inside the applications.
@@ -17,45 +18,56 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Final, NamedTuple
 
-from fwemu.core.instants import SECOND
+from fwemu.core.instants import NEVER, SECOND
 from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.requests import Advance, BeginFastForward, EndFastForward, EngineClient
-from fwemu.errors import NamespaceError
+from fwemu.errors import ConfigError, NamespaceError
 from fwemu.sockets import probe
-from fwemu.sockets.still import NotStill, held_still
-from fwemu.virtual_time.found_sockets import PlayedSocket, Unplayable, look_around, process_name
-from fwemu.virtual_time.outcome import Travelled
-from fwemu.virtual_time.playback import Journey
+from fwemu.virtual_time.found_sockets import (
+    Blocked,
+    FoundSocket,
+    Host,
+    Unplayable,
+    find_sockets,
+    process_name,
+)
+from fwemu.virtual_time.outcome import Outcome
+from fwemu.virtual_time.playback import Playback
 from fwemu.virtual_time.scaled_sockets import HostPace
 from netns import Namespace, sysctl
+from netns.connections import Connection
 
 _RATE_LIMIT: Final = "net.ipv4.tcp_invalid_ratelimit"
 """Milliseconds between two answers to probes of one connection: no time at all passes here."""
 
 
-_DELAYED_ACK: Final = 0.25
-"""Seconds in which a kernel acknowledges at the latest (TCP_DELACK_MAX is 200 ms)."""
+_DELAYED_ACK_S: Final = 0.25
+"""In this time a kernel acknowledges at the latest (TCP_DELACK_MAX is 200 ms)."""
 
 
 class _Memory(NamedTuple):
-    """What is known of a socket at the end of a travel."""
+    """What is known of a socket at the end of a fast-forward."""
 
     heard: int
     asked: int
     last_asked: int
+    blocked: Blocked | None
     received: int
     """Segments that had come in: if there are more, it has heard something by itself since."""
 
 
 class _Leap(NamedTuple):
-    """A travel of before: when it began, in real time, and how much time it skipped."""
+    """A fast-forward of before: when it began, in real time, and how much time it skipped."""
 
     began: float
     skipped: int
 
 
-class Traveller:
-    """Plays time for one firewall and the hosts around it; one travel at a time."""
+class HostFastForwarder:
+    """Plays time for one firewall and the hosts around it; one fast-forward at a time.
+
+    It is what `fwemu.daemon.fast_forward.FastForwarder` asks for.
+    """
 
     def __init__(
         self, engine: EngineClient, hosts: Mapping[str, str], pace: HostPace | None = None
@@ -71,14 +83,14 @@ class Traveller:
         self._memory: dict[int, _Memory] = {}
         self._leaps: list[_Leap] = []
         self._is_free = threading.Lock()
-        self._journey: Journey | None = None
+        self._playback: Playback | None = None
         self._began = 0
 
-    def fast_forward(self, by: int, stop_on: Iterable[StopOn] = ()) -> Travelled:
+    def fast_forward(self, by: int, stop_on: Iterable[StopOn] = ()) -> Outcome:
         """Let `by` nanoseconds pass, or less if something happens at which to `stop_on`.
 
-        Raises NamespaceError where a socket cannot be played that would have to be; then no time
-        has passed.
+        Raises NamespaceError where a socket cannot be played that would have to be, ConfigError
+        beyond the end of all clocks; then no time has passed.
         """
         if not self._hosts:
             raise NamespaceError(
@@ -90,107 +102,176 @@ class Traveller:
             raise NamespaceError("fast-forward: another one is under way (wait for its end)")
         try:
             with self._alone, ExitStack() as undo:
-                return self._travel(by, frozenset(stop_on), undo)
-        except (Unplayable, NotStill) as error:
+                return self._play(by, frozenset(stop_on), undo)
+        except Unplayable as error:
             raise NamespaceError(f"fast-forward: {error}") from error
         finally:
-            self._journey = None
+            self._playback = None
             self._is_free.release()
 
     @property
     def passed(self) -> int | None:
-        """Nanoseconds that the travel under way has come; None if there is none."""
-        journey = self._journey
-        return None if journey is None else max(0, journey.now - self._began)
+        """Nanoseconds that the one under way has come; None if there is none."""
+        playback = self._playback
+        return None if playback is None else max(0, playback.now - self._began)
 
     def cancel(self) -> None:
-        """End the travel under way where it is."""
-        if self._journey is not None:
-            self._journey.is_cancelled = True
+        """End the one under way where it is."""
+        if (playback := self._playback) is not None:
+            playback.is_cancelled = True
 
-    def _travel(self, by: int, stop_on: frozenset[StopOn], undo: ExitStack) -> Travelled:
+    def _play(self, by: int, stop_on: frozenset[StopOn], undo: ExitStack) -> Outcome:
         began = time.monotonic()
-        hosts = {name: Namespace.named(netns) for name, netns in self._hosts.items()}
-        for namespace in hosts.values():
+        hosts = []
+        for name, netns in self._hosts.items():
+            namespace = Namespace.named(netns)
             problem = probe.problem_in(namespace)
             if problem is not None:
                 raise Unplayable(problem)
             undo.enter_context(_unlimited_answers(namespace))
+            host = Host(name, namespace)
+            undo.callback(host.sockets.close)
+            hosts.append(host)
         undo.callback(self._engine.ask, Advance(to=None, watch=False))
+        self._engine.ask(Advance(to=None, watch=True))
+        outcome = Outcome()
+        search = _Search(hosts, self._scale, outcome)
+        first = [search.first()]  # before any time passes, since it may be refused
         start = self._engine.ask(Advance(to=None, watch=True))
-        travelled = Travelled()
-        known: set[int] = set()
+        if start.now + by >= NEVER:
+            raise ConfigError(
+                "fast-forward: the clock of this firewall would be more than 292 years on "
+                "(start the firewall anew)"
+            )
 
-        def find(now: int) -> list[PlayedSocket]:
-            there = look_around(hosts, undo, frozenset(known), self._scale)
-            with held_still(there.pids):  # better now than half way
-                pass
-            _wait_for_acknowledgements(there.sockets)
-            for each in there.sockets:
-                known.add(each.connection.cookie)
+        def find(now: int) -> list[FoundSocket]:
+            there = first.pop() if first else search.later()
+            for each in there:
                 self._recall(each, now)
-                if segments := each.info.unacknowledged:
-                    travelled.miss(
-                        f"data that is not acknowledged ({segments} segments)", **each.name
-                    )
-            for host, each_opening in there.opening:
-                ends = {"local": str(each_opening.local), "remote": str(each_opening.remote)}
-                travelled.miss("a connection that is being opened", host=host, **ends)
-            for pid in there.pids:
-                row = {"what": "timers inside the application", "process": process_name(pid)}
-                if row not in travelled.not_played:
-                    travelled.not_played.append(row)
-            return there.sockets
+            return there
 
-        journey = Journey(self._engine, find, travelled, stop_on, start.now + by)
-        self._began, self._journey = start.now, journey
+        playback = Playback(self._engine, hosts, find, outcome, stop_on, start.now + by)
+        self._began, self._playback = start.now, playback
         self._engine.ask(BeginFastForward(by))
         try:
-            journey.play(start)
+            playback.play(start)
+            search.tell_busy()
         finally:
-            stopped_at = None if travelled.stopped_at is None else travelled.stopped_at.value
-            self._engine.ask(EndFastForward(tuple(travelled.not_played), stopped_at))
-            self._remember(journey, began, start.now)
-            travelled.advanced = min(by, journey.now - start.now)
-            travelled.wall = time.monotonic() - began
-        travelled.probes = [
-            {**each.name, "sent": each.sent, "answered": each.answered}
-            for each in journey.sockets
-            if each.sent
+            stopped_at = None if outcome.stopped_at is None else outcome.stopped_at.value
+            self._engine.ask(EndFastForward(tuple(outcome.not_played), stopped_at))
+            self._remember(playback, began, start.now)
+            outcome.advanced = min(by, playback.now - start.now)
+            outcome.wall = time.monotonic() - began
+        outcome.probes = [
+            {**each.name, "kind": kind.value, "sent": sent, "answered": each.answered.get(kind, 0)}
+            for each in playback.sockets
+            for kind, sent in each.sent.items()
         ]
-        return travelled
+        return outcome
 
-    def _remember(self, journey: Journey, began: float, start: int) -> None:
+    def _remember(self, playback: Playback, began: float, start: int) -> None:
         """The kernels know nothing of the time that was skipped: keep what they do not know."""
         played = round((time.monotonic() - began) * SECOND) * (self._scale - 1)
-        self._leaps.append(_Leap(began, journey.now - start - played))
+        self._leaps.append(_Leap(began, playback.now - start - played))
         self._memory = {}
-        for each in journey.sockets:
-            if not each.is_over:
-                each.restore()
-                memory = _Memory(each.heard, each.asked, each.last_asked, each.info.received)
-                self._memory[each.connection.cookie] = memory
+        oldest = began
+        for each in playback.sockets:
+            if each.is_over or not each.refresh():
+                continue
+            each.restore()
+            self._memory[each.cookie] = _Memory(
+                each.heard, each.asked, each.last_asked, each.blocked, each.info.received
+            )
+            oldest = min(oldest, time.monotonic() - each.info.quiet / SECOND)
+        self._leaps = [
+            leap for leap in self._leaps if leap.began > oldest
+        ]  # nobody asks for others
 
-    def _recall(self, each: PlayedSocket, now: int) -> None:
+    def _recall(self, each: FoundSocket, now: int) -> None:
         """When has it last heard anything, in the time of the firewall?"""
         info, keepalive = each.info, each.keepalive
-        heard_at = time.monotonic() - info.quiet / SECOND
-        known = self._memory.get(each.connection.cookie)
+        known = self._memory.get(each.cookie)
+        if known is not None:
+            each.block(now, known.blocked)
         if known is not None and known.received == info.received:
             each.heard, each.asked, each.last_asked = known[:3]
             return
+        heard_at = time.monotonic() - info.quiet / SECOND
         skipped = sum(leap.skipped for leap in self._leaps if heard_at < leap.began)
         each.heard, each.asked = now - info.quiet * self._scale - skipped, info.asked
-        if info.asked:
+        each.block(now)
+        if info.asked and each.blocked is None:
             asking = keepalive.idle + (info.asked - 1) * keepalive.interval
             each.last_asked = each.heard + asking
 
 
-def _wait_for_acknowledgements(sockets: list[PlayedSocket]) -> None:
-    """What was said a moment ago is still on its way, or its answer is delayed."""
-    deadline = time.monotonic() + _DELAYED_ACK
-    while any(each.info.unacknowledged for each in sockets) and time.monotonic() < deadline:
-        time.sleep(0.002)
+class _Search:
+    """Finds the sockets of the hosts, and says what of them cannot be played."""
+
+    def __init__(self, hosts: list[Host], scale: int, outcome: Outcome) -> None:
+        self._hosts = hosts
+        self._scale = scale
+        self._outcome = outcome
+        self._known: set[int] = set()
+        self._busy: list[FoundSocket] = []
+        """Data was on its way when they were found."""
+        self._opening: list[tuple[Host, Connection]] = []
+
+    def first(self) -> list[FoundSocket]:
+        """All there are.  Raises Unplayable if we may not look into one.
+
+        What was said a moment ago is still on its way, or its answer is delayed: that is waited
+        for.
+        """
+        found = self._sockets()
+        deadline = time.monotonic() + _DELAYED_ACK_S
+        while self._is_busy() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        found += self._sockets()  # handshakes that have come to their end
+        self.tell_busy()
+        return found
+
+    def later(self) -> list[FoundSocket]:
+        """Those that are new since.
+
+        Too late to refuse, so what may not be looked into is told; and what was said a moment ago
+        will have come by the end, unless it is lost.
+        """
+        try:
+            return self._sockets()
+        except Unplayable as error:
+            self._outcome.miss(str(error))
+            return []
+
+    def tell_busy(self) -> None:
+        """Say of which sockets data is on its way still, and which are still being opened."""
+        self._is_busy()
+        for each in self._busy:
+            if each.problem is not None:
+                self._outcome.miss(each.problem, each.ends, **each.name)
+        for host, connection in self._opening:
+            self._miss("a connection that is being opened", host, connection)
+
+    def _is_busy(self) -> bool:
+        self._busy = [each for each in self._busy if each.problem is not None and each.refresh()]
+        self._opening = [(host, each) for host, each in self._opening if host.is_opening(each)]
+        return bool(self._busy or self._opening)
+
+    def _sockets(self) -> list[FoundSocket]:
+        there = find_sockets(self._hosts, self._known, self._scale)
+        self._known |= {each.cookie for each in there.sockets}
+        self._busy += [each for each in there.sockets if each.problem is not None]
+        self._opening = there.opening
+        for host, connection in there.unreachable:
+            self._miss("a socket that no process here holds", host, connection)
+        for pid in there.pids:
+            self._outcome.miss("timers inside the application", process=process_name(pid))
+        return there.sockets
+
+    def _miss(self, what: str, host: Host, connection: Connection) -> None:
+        ends = connection.local, connection.remote
+        names = {"local": str(ends[0]), "remote": str(ends[1])}
+        self._outcome.miss(what, ends, host=host.name, **names)
 
 
 @contextmanager

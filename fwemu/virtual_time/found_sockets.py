@@ -1,164 +1,387 @@
-"""The sockets of the hosts whose time is played: what each has heard, and when its timer fires."""
+"""The sockets of the hosts whose time is played: what each has heard, and when its timer fires.
+
+Their kernel is asked about them without a descriptor.  One is borrowed only where an option of the
+socket has to be read or set, one at a time and for these microseconds: as long as it is held, the
+application's own `close` has no effect.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
 import socket
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple
 
 from fwemu.core.instants import NEVER
 from fwemu.sockets import probe
-from fwemu.sockets.keepalive import CLOSED, Info, Keepalive
-from netns import Namespace
-from netns.connections import Connection, Holder, borrow, connections, holders
+from fwemu.sockets.keepalive import Keepalive
+from fwemu.sockets.tcp_info import CLOSED, ESTABLISHED, Info
+from fwemu.sockets.window_probe import WindowProbe
+from netns import Namespace, sysctl
+from netns.connections import Connection, Connections, End, Holder, borrow, holders
 from netns.procfs import command_of
+
+_OPENING = ("SYN_SENT", "SYN_RECV")
+
+_GONE = {errno.EBADF, errno.ESRCH, errno.ENOTSOCK}
+"""What borrowing says where a process, a descriptor or that socket is not there any more."""
 
 
 class Unplayable(Exception):  # noqa: N818 - it says what is the case
-    """A socket cannot be looked into, or its process not be held still."""
+    """A socket cannot be looked into."""
+
+
+class Probes(Enum):
+    """What a kernel asks its peer by itself."""
+
+    KEEPALIVE = "keepalive"
+    """Are you there?  TCP_KEEPIDLE after it last heard anything."""
+    ZERO_WINDOW = "zero-window"
+    """Is there room by now?  The peer has closed its window, and data waits."""
+
+
+class Host:
+    """A namespace whose sockets are played."""
+
+    def __init__(self, name: str, namespace: Namespace) -> None:
+        self.name = name
+        self.sockets = Connections(namespace)
+        self.retries = int(sysctl(namespace, "net.ipv4.tcp_retries2"))
+        self.ended: dict[int, Connection] = {}
+        """Sockets of which nothing is left, by their cookie, as they were at the end."""
+
+    def listen(self, known: Collection[int]) -> None:
+        """Take note of what has ended since the last time, of these cookies."""
+        for each in self.sockets.ended():
+            if each.cookie in known:
+                self.ended[each.cookie] = each
+
+    def is_opening(self, connection: Connection) -> bool:
+        """Is its handshake still under way?"""
+        now = self.sockets.again(connection)
+        return now is not None and now.state in _OPENING
+
+
+@dataclass
+class Blocked:
+    """The peer of a socket has closed its window."""
+
+    since: int
+    doublings: int
+    due: int
+    """When its persist timer fires next."""
+    asked: int = 0
+    """Questions since the last answer."""
 
 
 @dataclass(eq=False)
-class PlayedSocket:
-    """One end of a connection, borrowed from its process."""
+class FoundSocket:
+    """One end of a connection, with the timers of its kernel in the time that is played."""
 
-    host: str
+    host: Host
     connection: Connection
-    tcp: socket.socket
-    pids: list[int]
-    """Who holds it."""
+    info: Info
+    holders: list[Holder]
+    """Who has a descriptor of it."""
     keepalive: Keepalive
+    window_probe: WindowProbe
     scale: int = 1
     """What its kernel's second is in the time that is played."""
     heard: int = 0
     """The instant of the firewall's clock at which it last heard anything."""
     asked: int = 0
-    """Probes since then."""
+    """Keepalive probes since then."""
     last_asked: int = -NEVER
     """When its timer fired last; it does not fire again before TCP_KEEPINTVL, answered or not."""
-    sent: int = 0
-    answered: int = 0
+    blocked: Blocked | None = None
+    """What its persist timer does, where that runs."""
+    sent: dict[Probes, int] = field(default_factory=dict)
+    answered: dict[Probes, int] = field(default_factory=dict)
     has_fired: bool = False
     """Its own timer was made to fire: its TCP_KEEPIDLE is not its own."""
+    is_giving_up: bool = False
+    """Its kernel was asked to end it: its TCP_USER_TIMEOUT is not its own."""
     is_over: bool = False
     received: int = 0
     """Segments that had come in when it last asked."""
 
     @property
+    def cookie(self) -> int:
+        return self.connection.cookie
+
+    @property
     def due(self) -> int:
-        """When its keepalive timer fires next; NEVER if it has none."""
-        if self.is_over or not self.keepalive.is_on:
+        """When one of its timers makes it ask next; NEVER if none will."""
+        if self.is_over:
+            return NEVER
+        if self.blocked is not None:
+            return self.blocked.due
+        if not self.keepalive.is_on:
             return NEVER
         again = self.last_asked + self.keepalive.interval
         return again if self.asked else max(self.heard + self.keepalive.idle, again)
 
-    @property
-    def info(self) -> Info:
-        """What its kernel knows now."""
-        return Info.of(self.tcp)
+    def refresh(self) -> bool:
+        """Read it anew; False if its kernel has it no more, or no process."""
+        now = self.host.sockets.again(self.connection)
+        if now is None:
+            return False
+        self.take(now)
+        return now.inode != 0
+
+    def take(self, connection: Connection) -> None:
+        """This is how it is now."""
+        self.connection = connection
+        if connection.tcp_info:  # TIME_WAIT has none
+            self.info = Info.read(connection.tcp_info)
 
     @property
-    def is_closed(self) -> bool:
-        """Has its kernel ended the connection?"""
-        return self.info.state == CLOSED
+    def problem(self) -> str | None:
+        """What of it is not played: data that its kernel repeats, or has not sent yet."""
+        if segments := self.info.unacknowledged:
+            return f"data that is not acknowledged ({segments} segments)"
+        if self.connection.unacknowledged and not self.waits_for_room:
+            return f"data that is not sent ({self.info.unsent} octets)"
+        if self.waits_for_room and self.info.state != ESTABLISHED:
+            return "zero-window probes of a connection that is half closed"
+        return None
+
+    @property
+    def waits_for_room(self) -> bool:
+        """Does its persist timer run, since its peer has closed its window?"""
+        return self.connection.timer == "persist" and not self.info.window
+
+    def block(self, now: int, remembered: Blocked | None = None) -> None:
+        """Start or end its persist timer, as its kernel has."""
+        if not self.waits_for_room or self.info.state != ESTABLISHED:
+            self.blocked = None
+        elif remembered is not None:
+            self.blocked = remembered
+        elif self.blocked is None:
+            left = round(self.connection.timer_left * 1e9) * self.scale
+            since = now - self.info.since_data_sent * self.scale
+            self.blocked = Blocked(since, self.info.backoff, now + left)
 
     @property
     def has_heard(self) -> bool:
         """Has anything come, an answer or a RST, since it last asked?"""
-        info = self.info
-        return info.state == CLOSED or info.received != self.received
+        return not self.refresh() or self.info.received != self.received
 
     @property
     def asks_for_the_last_time(self) -> bool:
-        """If the question that is due is not answered, does the connection end?"""
+        """If the question that is due is not answered, does the keepalive end the connection?"""
         quiet = self.due + self.keepalive.interval - self.heard
-        return self.keepalive.gives_up(quiet, self.asked + 1)
+        return self.blocked is None and self.keepalive.gives_up(quiet, self.asked + 1)
 
-    def is_peer_of(self, other: PlayedSocket) -> bool:
-        """Is it the other end of the same connection?  The two must not ask at once."""
-        here, there = self.connection, other.connection
-        return (here.local, here.remote) == (there.remote, there.local)
+    @property
+    def needs_its_timer(self) -> bool:
+        """Must the kernel's own timer ask?  That takes a second of quiet."""
+        return self.asks_for_the_last_time or self.info.state != ESTABLISHED
 
-    def let_go(self) -> None:
-        """Give it back at once: its process has ended, and only we keep it open."""
-        self.is_over = True
-        self.tcp.close()
+    @property
+    def gives_up(self) -> bool:
+        """Does its kernel end the connection instead of asking?"""
+        if self.blocked is not None:
+            without_room = self.due - self.blocked.since
+            return self.window_probe.gives_up(without_room, self.blocked.asked)
+        return self.keepalive.gives_up(self.due - self.heard, self.asked)
+
+    def ask(self) -> bool:
+        """Have its kernel ask; False if that cannot be done: nobody holds it any more."""
+        self.received = self.info.received
+        with self.borrowed() as tcp:
+            if tcp is None:
+                return False
+            if self.needs_its_timer:
+                probe.fire_timer(tcp)
+                self.has_fired = True
+            elif not probe.send_probe(tcp):
+                return False
+        self.info = self.info._replace(sent=self.info.sent + 1)
+        return True
+
+    def has_asked(self, now: int) -> None:
+        """Count the question."""
+        self.sent[self.probes] = self.sent.get(self.probes, 0) + 1
+        if self.blocked is None:
+            self.asked += 1
+            self.last_asked = now
+            return
+        self.blocked.asked += 1
+        self.blocked.doublings += 1
+        retransmission = self.info.retransmission * self.scale
+        wait = self.window_probe.interval(retransmission, self.blocked.doublings)
+        self.blocked.due = now + wait
+
+    def was_answered(self, now: int) -> None:
+        """Count the answer."""
+        self.answered[self.probes] = self.answered.get(self.probes, 0) + 1
+        self.heard, self.asked = now, 0
+        if self.blocked is not None:
+            self.blocked.asked = 0
+            self.block(now)
+
+    @property
+    def probes(self) -> Probes:
+        """What it asks at present."""
+        return Probes.KEEPALIVE if self.blocked is None else Probes.ZERO_WINDOW
+
+    def give_up(self) -> None:
+        """Have its kernel end the connection; `restore` if it does not."""
+        with self.borrowed() as tcp:
+            if tcp is None:
+                return
+            self.is_giving_up = True
+            if self.blocked is None:
+                self.has_fired = True
+                probe.give_up(tcp)
+            else:
+                probe.give_up_window(tcp)
 
     def restore(self) -> None:
-        """Give it its own TCP_KEEPIDLE back."""
-        if self.has_fired:
-            probe.restore(self.tcp, self.keepalive.idle // self.scale)
-            self.has_fired = False
+        """Give it its own TCP_KEEPIDLE and TCP_USER_TIMEOUT back."""
+        if not self.has_fired and not self.is_giving_up:
+            return
+        with self.borrowed() as tcp:
+            if tcp is not None and self.has_fired:
+                probe.restore_idle(tcp, self.keepalive.idle // self.scale)
+            if tcp is not None and self.is_giving_up:
+                probe.restore_user_timeout(tcp, self.keepalive.user_timeout // self.scale)
+        self.has_fired = self.is_giving_up = False
+
+    @property
+    def was_lost(self) -> bool | None:
+        """Now that its kernel has it no more: was it ended by the other side, or by the firewall?
+
+        False if its application has closed it, None if that cannot be told yet.  A process that
+        still has it tells it at once: its state is CLOSE.  One that has closed it afterwards leaves
+        the last numbers of the socket: a RST is a segment without an octet, and nothing answers it.
+        """
+        if self.connection.inode == 0:
+            return False
+        if (last := self.host.ended.pop(self.cookie, None)) is not None:
+            then, now = self.info, Info.read(last.tcp_info)
+            heard, said = now.received - then.received, now.sent - then.sent
+            return now.octets == then.octets and heard > said
+        with self.borrowed(is_sure=False) as tcp:
+            return True if tcp is not None and Info.of(tcp).state == CLOSED else None
+
+    @property
+    def is_held_closed(self) -> bool:
+        """Has its kernel ended it, and some process still has it?"""
+        with self.borrowed() as tcp:
+            return tcp is not None and Info.of(tcp).state == CLOSED
+
+    @contextmanager
+    def borrowed(self, is_sure: bool = True) -> Iterator[socket.socket | None]:
+        """The socket itself, for a moment; None if no process has it any more.
+
+        Unless it has to be `is_sure`, only those are asked that had it before.
+        """
+        tcp = _borrow(self.holders, self.cookie)
+        if tcp is None and is_sure:  # it may have been handed on
+            self.holders = holders_of({self.connection.inode}).get(self.connection.inode, [])
+            tcp = _borrow(self.holders, self.cookie)
+        if tcp is None:
+            yield None
+            return
+        with tcp:
+            yield tcp
+
+    @property
+    def ends(self) -> tuple[End, End]:
+        """Its own, and the other."""
+        return self.connection.local, self.connection.remote
 
     @property
     def name(self) -> dict[str, Any]:
         """For people: the host, both ends, and who holds it."""
         return {
-            "host": self.host,
+            "host": self.host.name,
             "local": str(self.connection.local),
             "remote": str(self.connection.remote),
-            "process": process_name(self.pids[0]),
+            "process": process_name(self.holders[0].pid) if self.holders else "?",
         }
 
 
-class There(NamedTuple):
+class FoundSockets(NamedTuple):
     """What there is in the hosts."""
 
-    sockets: list[PlayedSocket]
-    opening: list[tuple[str, Connection]]
-    """Connections that are being opened, with their host."""
+    sockets: list[FoundSocket]
+    opening: list[tuple[Host, Connection]]
+    """Connections that are being opened."""
+    unreachable: list[tuple[Host, Connection]]
+    """Those that no process seems to hold that we may look into."""
     pids: list[int]
     """Who holds any of it."""
 
 
-def look_around(
-    hosts: Mapping[str, Namespace],
-    undo: ExitStack,
-    known: frozenset[int] = frozenset(),
-    scale: int = 1,
-) -> There:
-    """Borrow every TCP connection of the hosts, but for those with a `known` cookie.
+def find_sockets(
+    hosts: Iterable[Host], known: Collection[int] = frozenset(), scale: int = 1
+) -> FoundSockets:
+    """Every TCP connection of the hosts, but for those with a `known` cookie.
 
-    What lasts a second for their kernels is `scale` seconds of the time that is played.
-    They are given back by `undo`.  Raises Unplayable where we may not look into a process.
+    What lasts a second for their kernels is `scale` seconds of the time that is played.  Raises
+    Unplayable where we may not look into a process.
     """
     there = [
-        (name, connection)
-        for name, namespace in hosts.items()
-        for connection in connections(namespace)
-        if connection.cookie not in known
+        (host, connection)
+        for host in hosts
+        for connection in host.sockets.now()
+        if connection.cookie not in known and (connection.inode or connection.state in _OPENING)
     ]
-    held = holders({connection.inode for _, connection in there if connection.inode})
-    opening, found = [], []
-    for name, connection in there:
-        if connection.state in ("SYN_SENT", "SYN_RECV"):
-            opening.append((name, connection))
-        elif connection.inode in held:
-            played = _borrowed(name, connection, held[connection.inode], undo, scale)
-            found += [] if played is None else [played]
-    return There(found, opening, sorted({each.pid for some in held.values() for each in some}))
+    found, opening, unreachable = [], [], []
+    held = holders_of({connection.inode for _, connection in there})
+    for host, connection in there:
+        if connection.state in _OPENING:
+            opening.append((host, connection))
+            continue
+        some = held.get(connection.inode, [])
+        tcp = _borrow(some, connection.cookie)
+        if tcp is not None:
+            with tcp:
+                keepalive = Keepalive.of(tcp).scaled(scale)
+                window_probe = WindowProbe.of(tcp, host.retries).scaled(scale)
+            info = Info.read(connection.tcp_info)
+            found.append(FoundSocket(host, connection, info, some, keepalive, window_probe, scale))
+        elif (now := host.sockets.again(connection)) is not None and now.inode:
+            unreachable.append((host, connection))
+    pids = {holder.pid for each in found for holder in each.holders}
+    return FoundSockets(found, opening, unreachable, sorted(pids))
 
 
-def _borrowed(
-    host: str, connection: Connection, held: list[Holder], undo: ExitStack, scale: int
-) -> PlayedSocket | None:
-    """A socket as one of ours; None if it is gone."""
-    try:
-        tcp = undo.enter_context(borrow(held[0]))
-    except PermissionError as error:
-        raise Unplayable(
-            f"the socket {connection.local} of {process_name(held[0].pid)} cannot be looked into"
-            f" ({error.strerror}): run the firewall as root"
-        ) from error
-    except OSError as error:
-        if error.errno == errno.ENOSYS:
-            raise Unplayable("this kernel has no pidfd_getfd(2): it needs Linux 5.6") from error
-        return None
-    pids = sorted({holder.pid for holder in held})
-    return PlayedSocket(host, connection, tcp, pids, Keepalive.of(tcp).scaled(scale), scale)
+def holders_of(inodes: Collection[int]) -> Mapping[int, list[Holder]]:
+    """Which processes hold these sockets; our own only where no other does.
+
+    What we have is borrowed from another, mostly.
+    """
+    own = os.getpid()
+    found = holders(inodes) if inodes else {}
+    return {
+        inode: [each for each in some if each.pid != own] or some for inode, some in found.items()
+    }
+
+
+def _borrow(held: Iterable[Holder], cookie: int) -> socket.socket | None:
+    """A socket as one of ours; None if none of these holds it any more."""
+    for holder in held:
+        try:
+            return borrow(holder, cookie)
+        except PermissionError as error:
+            raise Unplayable(
+                f"a socket of {process_name(holder.pid)} cannot be looked into"
+                f" ({error.strerror}): run the firewall as root"
+            ) from error
+        except OSError as error:
+            if error.errno == errno.ENOSYS:
+                raise Unplayable("this kernel has no pidfd_getfd(2): it needs Linux 5.6") from error
+            if error.errno not in _GONE:
+                raise
+    return None
 
 
 def process_name(pid: int) -> str:

@@ -12,12 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from fwemu.virtual_time import give_up as patience
+from fwemu.virtual_time import give_up
 from fwemu.virtual_time.rounding import Scaled, nearest
 from netns import Namespace
-
-RTO_MAX_MS: Final = 44  # include/uapi/linux/tcp.h, since Linux 6.15
-RTO_MIN_US: Final = 45  # the same
+from netns.options import TCP_RTO_MAX_MS, TCP_RTO_MIN_US
 
 
 class Time(NamedTuple):
@@ -36,18 +34,18 @@ TIMES: Final = (
     Time("tcp_keepalive_time", "s", 1),
     Time("tcp_keepalive_intvl", "s", 1),
     Time("tcp_fin_timeout", "s", 1),
-    Time("tcp_rto_min_us", "us", 1, RTO_MIN_US, since="6.11"),
-    Time("tcp_rto_max_ms", "ms", 1000, RTO_MAX_MS, since="6.15"),
+    Time("tcp_rto_min_us", "us", 1, TCP_RTO_MIN_US, since="6.11"),
+    Time("tcp_rto_max_ms", "ms", 1000, TCP_RTO_MAX_MS, since="6.15"),
     Time("tcp_tw_reuse_delay", "ms", 1, since="6.14"),
     Time("tcp_invalid_ratelimit", "ms", 1),
 )
 """In the order in which they are scaled: what the counts stand for depends on `tcp_rto_max_ms`."""
 
 COUNTS: Final = {
-    "tcp_retries2": patience.of_data,
-    "tcp_orphan_retries": patience.of_orphans,
-    "tcp_syn_retries": patience.of_openings,
-    "tcp_synack_retries": patience.of_openings,
+    "tcp_retries2": give_up.of_data,
+    "tcp_orphan_retries": give_up.of_orphans,
+    "tcp_syn_retries": give_up.of_openings,
+    "tcp_synack_retries": give_up.of_openings,
 }
 """Settings that are counts, and the time that each stands for."""
 
@@ -128,13 +126,13 @@ class HostSettings:
 
     def _count(self, name: str, scale: int) -> Iterator[Scaled]:
         after, before = COUNTS[name], self[name]
-        longest_before = self._before.get("tcp_rto_max_ms", patience.LONGEST)
-        longest = self["tcp_rto_max_ms"] if "tcp_rto_max_ms" in self._files else patience.LONGEST
+        longest_before = self._before.get("tcp_rto_max_ms", give_up.LONGEST)
+        longest = self["tcp_rto_max_ms"] if "tcp_rto_max_ms" in self._files else give_up.LONGEST
         asked = after(before, longest_before)
         if name == "tcp_syn_retries" and _LINEAR in self:
-            asked = patience.of_openings(before, longest_before, self[_LINEAR])
+            asked = give_up.of_openings(before, longest_before, self[_LINEAR])
             self[_LINEAR] = 0
-        wanted = patience.nearest_count(asked / scale, lambda count: after(count, longest))
+        wanted = give_up.nearest_count(asked / scale, lambda count: after(count, longest))
         self[name] = wanted
         acts = after(wanted, longest) / 1000
         yield Scaled(name, "s", asked / 1000, scale, wanted, acts, before)
@@ -173,7 +171,7 @@ def _defaults(new: socket.socket) -> dict[int, int]:
     with new:
         for option in (
             socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_USER_TIMEOUT,
-            RTO_MAX_MS, RTO_MIN_US,
+            TCP_RTO_MAX_MS, TCP_RTO_MIN_US,
         ):  # fmt: skip
             with suppress(OSError):  # a kernel that has it as a constant
                 found[option] = new.getsockopt(socket.IPPROTO_TCP, option)

@@ -1,18 +1,22 @@
-"""What has happened on a travel in time."""
+"""What a fast-forward has brought about."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from fwemu.core.flow import Flow
 from fwemu.daemon.fast_forward import StopOn
-from fwemu.daemon.records import seconds
+from fwemu.daemon.records import endpoints, seconds
+from netns.connections import End
 
 Row = dict[str, Any]
 
+_Ends = frozenset[tuple[str, int]]
+
 
 @dataclass
-class Travelled:
+class Outcome:
     """Filled while it goes on."""
 
     advanced: int = 0
@@ -26,10 +30,27 @@ class Travelled:
     not_played: list[Row] = field(default_factory=list)
     """What could not be played, by name."""
     stopped_at: StopOn | None = None
+    _doubts: dict[_Ends, list[str]] = field(default_factory=dict)
+    """By the two ends of a connection: what of it was not played."""
 
-    def miss(self, what: str, **name: str) -> None:
-        """Something could not be played."""
-        self.not_played.append({"what": what, **name})
+    def miss(self, what: str, ends: tuple[End, End] | None = None, **name: str) -> None:
+        """Something could not be played; with `ends` it makes that session doubtful."""
+        row = {"what": what, **name}
+        if row not in self.not_played:
+            self.not_played.append(row)
+            if ends is not None:
+                self._doubts.setdefault(frozenset(ends), []).append(
+                    f"{what}, {name['local']} -> {name['remote']}: not played"
+                )
+
+    def doubts(self, flow: Flow) -> list[str]:
+        """What was not played of this connection, so that its session may have fared otherwise."""
+        ends = endpoints(flow)
+        if "source_port" not in ends:
+            return []
+        source = (ends["source"], ends["source_port"])
+        destination = (ends["destination"], ends["destination_port"])
+        return self._doubts.get(frozenset((source, destination)), [])
 
     @property
     def record(self) -> Row:

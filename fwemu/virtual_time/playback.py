@@ -1,9 +1,9 @@
-"""One travel in time, from its first instant to its last: whatever is due, in its order."""
+"""One fast-forward, from its first instant to its last: whatever is due, in its order."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from fwemu.core.effects import PacketInjected, SessionEnded, SessionOpened
@@ -14,43 +14,61 @@ from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import endpoints, seconds
 from fwemu.daemon.requests import Advance, EngineClient, Progress
 from fwemu.sockets import probe
-from fwemu.sockets.still import held_still, is_running
-from fwemu.virtual_time.found_sockets import PlayedSocket
-from fwemu.virtual_time.outcome import Travelled
+from fwemu.virtual_time.found_sockets import FoundSocket, Host
+from fwemu.virtual_time.outcome import Outcome, Row
 
 ROUNDING: Final = SECOND // 100
 """Sockets that are due within this time ask together: the kernel's own timers are no finer."""
 
-_SETTLED: Final = 0.02
-"""Seconds without a packet after which nothing more is to be expected."""
+_LEAST_IDLE: Final = SECOND
+"""A new socket asks nothing before (TCP_KEEPIDLE is one second at least)."""
 
-_PATIENCE: Final = 2.0
-"""Seconds in which a probe must have come to the firewall, on a busy machine."""
+_SETTLED_S: Final = 0.02
+"""Without a packet for so long nothing more is to be expected."""
 
-LookAround = Callable[[int], list[PlayedSocket]]
+_SETTLING_TIMEOUT_S: Final = 0.5
+"""Applications that speak all the time are not waited for any longer."""
+
+_CROSSING_TIMEOUT_S: Final = 2.0
+"""In this time a probe must have come to the firewall, on a busy machine."""
+
+_ENDING_TIMEOUT_S: Final = 2.0
+"""In this time a kernel that was made to give up must have done so."""
+
+_PERSIST_WAIT_S: Final = 5.0
+"""For the persist timer of a kernel that is to give up nobody waits longer: it cannot be made to
+fire, and in reality half an hour or more passes by then."""
+
+_LAST_WORD_TIMEOUT_S: Final = 0.1
+"""In this time a kernel must have told how a socket ended that nobody holds any more."""
+
+FindSockets = Callable[[int], list[FoundSocket]]
 """Sockets that are not known yet, as of an instant."""
 
 
-class Journey:
-    """Plays the firewall behind `engine` and these sockets until an instant."""
+class Playback:
+    """Plays the firewall behind `engine` and these hosts until an instant."""
 
     def __init__(
         self,
         engine: EngineClient,
-        look_around: LookAround,
-        travelled: Travelled,
+        hosts: Iterable[Host],
+        find_sockets: FindSockets,
+        outcome: Outcome,
         stop_on: frozenset[StopOn],
         until: int,
     ) -> None:
         self._engine = engine
-        self._look_around = look_around
-        self._travelled = travelled
+        self._hosts = list(hosts)
+        self._find_sockets = find_sockets
+        self._outcome = outcome
         self._stop_on = stop_on
         self._until = until
         self._packets = 0
         self._has_new = True
         """There may be sockets that are not known yet."""
-        self.sockets: list[PlayedSocket] = []
+        self._found_at = -NEVER
+        self.sockets: list[FoundSocket] = []
         self.now = 0
         self.is_cancelled = False
 
@@ -58,21 +76,21 @@ class Journey:
         """Until the time is over, or something happens at which to stop."""
         self._take(start)
         while not self._is_over:
-            if self._has_new:
-                self._has_new = False
-                self.sockets += self._look_around(self.now)
+            if self._has_new and min(self._next(), self._until) >= self._found_at + _LEAST_IDLE:
+                self._has_new, self._found_at = False, self.now
+                self.sockets += self._find_sockets(self.now)
             self._advance(min(self._next(), self._until))
             due = self._next()
             if not self._is_over and due <= min(self.now, self._until):
                 self._ask(due)
-            elif self.now >= self._until and not self._has_new:
+            elif self.now >= self._until:  # what is new is not due for a second at least
                 break
         self._settle()
-        self._find_lost()
+        self._find_ended()
 
     @property
     def _is_over(self) -> bool:
-        return self.is_cancelled or self._travelled.stopped_at is not None
+        return self.is_cancelled or self._outcome.stopped_at is not None
 
     def _next(self) -> int:
         """The instant at which a socket asks next."""
@@ -84,13 +102,13 @@ class Journey:
         """Let the firewall do what it has to do up to that instant, and hear what came of it."""
         while True:
             progress = self._step(to)
-            spoken = {
+            said = {
                 effect.kind for effect in progress.happened if isinstance(effect, PacketInjected)
             }
-            if InjectedKind.PROBE in spoken:  # whoever was asked must be able to answer in time
+            if InjectedKind.PROBE in said:  # whoever was asked must be able to answer in time
                 self._settle()
-            if spoken:
-                self._find_lost()
+            if said:
+                self._find_ended()
             if self.now >= to or self._is_over or self._has_new:
                 return
 
@@ -104,136 +122,191 @@ class Journey:
         self.now, self._packets = progress.now, progress.packets
         for effect in progress.happened:
             if isinstance(effect, SessionEnded):
-                self._travelled.sessions_ended.append(_ended(effect, progress))
+                self._outcome.sessions_ended.append(self._ended(effect, progress))
                 self._stop(StopOn.SESSION_ENDED)
             elif isinstance(effect, SessionOpened) and effect.flow.protocol == TCP:
                 self._has_new = True
 
+    def _ended(self, effect: SessionEnded, progress: Progress) -> Row:
+        row: dict[str, Any] = {
+            "session": effect.id,
+            **endpoints(effect.flow),
+            "reason": effect.reason.word,
+            "state": effect.state.name,
+            "at_s": seconds(effect.at - progress.started),
+            "idle_s": seconds(effect.at - effect.last_seen),
+        }
+        if doubts := self._outcome.doubts(effect.flow):
+            row["doubtful"] = doubts
+        return row
+
     def _stop(self, event: StopOn) -> None:
-        if event in self._stop_on and self._travelled.stopped_at is None:
-            self._travelled.stopped_at = event
+        if event in self._stop_on and self._outcome.stopped_at is None:
+            self._outcome.stopped_at = event
 
     def _settle(self, done: Callable[[], bool] = lambda: False) -> None:
         """Until nothing is on its way any more, or something is `done`."""
-        quiet_since = time.monotonic()
+        began = now = quiet_since = time.monotonic()
         packets = self._packets
-        while not done() and time.monotonic() - quiet_since < _SETTLED:
+        while now - quiet_since < _SETTLED_S and now - began < _SETTLING_TIMEOUT_S and not done():
             progress = self._step(None)
+            now = time.monotonic()
             if progress.waiting or progress.packets != packets:
-                packets, quiet_since = progress.packets, time.monotonic()
+                packets, quiet_since = progress.packets, now
 
     # -- the ends --
 
     def _ask(self, due: int) -> None:
-        """Fire the timers of all sockets that are due about now."""
-        asking: list[PlayedSocket] = []
-        giving_up: list[PlayedSocket] = []
+        """Fire the timers of all sockets that are due about now, but not of two peers at once."""
+        asking: list[FoundSocket] = []
+        giving_up: list[FoundSocket] = []
+        gone: list[FoundSocket] = []
+        peers = set()
         for each in self.sockets:
-            if each.due > due + ROUNDING or any(each.is_peer_of(other) for other in asking):
+            if each.due > due + ROUNDING or each.ends[::-1] in peers:
                 continue
-            if not any(is_running(pid) for pid in each.pids):
-                each.let_go()
+            if not each.refresh():
+                gone.append(each)
+            elif not self._is_ready(each):
                 continue
-            info = each.info
-            if each.is_closed:
-                self._lose(each, "ECONNRESET")
-            elif info.unacknowledged:  # as long as data is on its way, nobody asks
-                each.heard, each.asked = self.now, 0
-            elif each.keepalive.gives_up(each.due - each.heard, each.asked):
+            elif each.gives_up:
                 giving_up.append(each)
             else:
-                each.received = info.received
                 asking.append(each)
+                peers.add(each.ends)
+        self._conclude_gone(gone)
         if asking:
             self._probe(asking)
         if giving_up:
             self._give_up(giving_up)
 
-    def _probe(self, asking: list[PlayedSocket]) -> None:
+    def _is_ready(self, each: FoundSocket) -> bool:
+        """Is it really the one of its timers that is due?  What its kernel waits for may change."""
+        was_blocked = each.blocked is not None
+        each.block(self.now)
+        if each.problem is not None:
+            self._outcome.miss(each.problem, each.ends, **each.name)
+        if each.connection.unacknowledged and each.blocked is None:
+            each.heard, each.asked = self.now, 0  # as long as data is on its way, nobody asks
+            return False
+        if was_blocked and each.blocked is None:
+            each.heard, each.asked = self.now, 0
+            return False
+        return each.due <= self.now + ROUNDING
+
+    def _probe(self, asking: list[FoundSocket]) -> None:
         """Have the kernels of these ask, and see who is answered."""
         before = self._packets
-        last = [each for each in asking if each.asks_for_the_last_time]
-        _wait_until_quiet(last)
-        with held_still(pid for each in asking for pid in each.pids):
-            for each in asking:
-                if each in last:
-                    probe.fire_timer(each.tcp)
-                    each.has_fired = True
-                else:
-                    probe.send_probe(each.tcp)
+        _wait_until_quiet([each for each in asking if each.needs_its_timer])
+        unable = [each for each in asking if not each.ask()]
+        for each in unable:
+            asking.remove(each)
+        self._conclude_gone(unable)
+        if not asking:
+            return
         self._await_packets(before + len(asking), asking)
         for each in asking:
-            each.sent += 1
-            each.asked += 1
-            each.last_asked = self.now
+            each.has_asked(self.now)
         self._settle(lambda: all(each.has_heard for each in asking))
+        gone = []
         for each in asking:
-            self._conclude(each)
+            if not each.refresh():
+                gone.append(each)
+            elif each.info.received != each.received:
+                each.was_answered(self.now)
+                each.restore()
+            else:
+                self._stop(StopOn.PROBE_UNANSWERED)
+        self._conclude_gone(gone)
 
-    def _await_packets(self, number: int, asking: list[PlayedSocket]) -> None:
+    def _await_packets(self, number: int, asking: list[FoundSocket]) -> None:
         """Until the firewall has decided about so many packets, or nobody waits for an answer.
 
         Not every probe crosses it: two hosts of one side speak to each other without it.
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _CROSSING_TIMEOUT_S
         while self._packets < number and time.monotonic() < deadline:
             self._step(None)
             if all(each.has_heard for each in asking):
                 return
 
-    def _conclude(self, each: PlayedSocket) -> None:
-        """What came of its question?"""
-        if each.is_closed:
-            self._lose(each, "ECONNRESET")
-        elif each.has_heard:
-            each.heard, each.asked = self.now, 0
-            each.answered += 1
-            each.restore()
-        else:
-            self._stop(StopOn.PROBE_UNANSWERED)
-
-    def _give_up(self, giving_up: list[PlayedSocket]) -> None:
+    def _give_up(self, giving_up: list[FoundSocket]) -> None:
         """Their kernels end these connections, as their timers would have."""
-        _wait_until_quiet(giving_up)
-        with held_still(pid for each in giving_up for pid in each.pids):
-            for each in giving_up:
-                probe.give_up(each.tcp)
-        deadline = time.monotonic() + _PATIENCE
-        while not all(each.is_closed for each in giving_up) and time.monotonic() < deadline:
+        _wait_until_quiet([each for each in giving_up if each.blocked is None])
+        able = [each for each in giving_up if _can_give_up(each)]
+        for each in able:
+            each.give_up()
+        waits = [each.connection.timer_left for each in able if each.blocked is not None]
+        deadline = time.monotonic() + max(waits, default=0) + _ENDING_TIMEOUT_S
+        while able and time.monotonic() < deadline and not self.is_cancelled:
             time.sleep(0.001)
+            able = [each for each in able if each.refresh()]
         for each in giving_up:
-            if each.is_closed:
+            now = each.host.sockets.again(each.connection)
+            if now is None:
                 self._lose(each, "ETIMEDOUT")
-            else:
-                each.is_over = True
-                self._travelled.miss("the end of a connection without answers", **each.name)
+            elif now.inode:
+                what = "the end of a connection without answers"
+                self._outcome.miss(what, each.ends, **each.name)
+                each.restore()
+            each.is_over = True
         self._settle()  # each kernel has told the other end
 
-    def _find_lost(self) -> None:
-        """Which connections were ended by what the firewall has just said?"""
+    def _find_ended(self) -> None:
+        """Which connections are over: by what the firewall has just said, or otherwise?"""
+        there = {each.cookie: each for host in self._hosts for each in host.sockets.now()}
+        gone = []
         for each in self.sockets:
-            if not each.is_over and each.is_closed:
+            if each.is_over:
+                continue
+            now = there.get(each.cookie)
+            if now is None:
+                gone.append(each)
+            else:
+                each.take(now)
+                if not now.inode:  # closed by its application, and its kernel sees to the rest
+                    each.is_over = True
+        self._conclude_gone(gone)
+
+    def _conclude_gone(self, gone: list[FoundSocket]) -> None:
+        """What became of these, which their kernels have no more?"""
+        if not gone:
+            return
+        known = {each.cookie for each in self.sockets}
+        deadline = time.monotonic() + _LAST_WORD_TIMEOUT_S
+        waiting = gone
+        while waiting and time.monotonic() < deadline:
+            for host in self._hosts:
+                host.listen(known)
+            undecided = []
+            for each in waiting:
+                was_lost = each.was_lost
+                each.is_over = was_lost is not None
+                if was_lost:
+                    self._lose(each, "ECONNRESET")
+                elif was_lost is None:
+                    undecided.append(each)
+            if undecided:
+                time.sleep(0.001)
+            waiting = undecided
+        for each in waiting:
+            each.is_over = True
+            if each.is_held_closed:
                 self._lose(each, "ECONNRESET")
 
-    def _lose(self, each: PlayedSocket, error: str) -> None:
+    def _lose(self, each: FoundSocket, error: str) -> None:
         each.is_over = True
-        self._travelled.connections_lost.append({**each.name, "error": error})
+        self._outcome.connections_lost.append({**each.name, "error": error})
         self._stop(StopOn.CONNECTION_LOST)
 
 
-def _wait_until_quiet(sockets: list[PlayedSocket]) -> None:
+def _wait_until_quiet(sockets: list[FoundSocket]) -> None:
     """Until the timers of these can be made to fire; they all wait at once."""
     wait = max((probe.LEAST_IDLE - each.info.quiet for each in sockets), default=0)
     if wait > 0:
         time.sleep(wait / SECOND + 0.01)  # the kernel counts in jiffies
 
 
-def _ended(effect: SessionEnded, progress: Progress) -> dict[str, Any]:
-    return {
-        "session": effect.id,
-        **endpoints(effect.flow),
-        "reason": effect.reason.word,
-        "state": effect.state.name,
-        "at_s": seconds(effect.at - progress.started),
-        "idle_s": seconds(effect.at - effect.last_seen),
-    }
+def _can_give_up(each: FoundSocket) -> bool:
+    """Does its kernel end it soon enough to wait for that?"""
+    return each.blocked is None or each.connection.timer_left <= _PERSIST_WAIT_S

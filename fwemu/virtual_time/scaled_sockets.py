@@ -21,11 +21,12 @@ from typing import Any, Final, NamedTuple
 
 from fwemu.daemon.pace import Note
 from fwemu.errors import ControlError, NamespaceError
-from fwemu.virtual_time.found_sockets import process_name
-from fwemu.virtual_time.host_settings import RTO_MAX_MS, RTO_MIN_US, HostSettings, constants
+from fwemu.virtual_time.found_sockets import holders_of, process_name
+from fwemu.virtual_time.host_settings import HostSettings, constants
 from fwemu.virtual_time.rounding import Scaled, nearest
 from netns import Namespace, NetnsError
-from netns.connections import Connection, Holder, borrow, connections, holders
+from netns.connections import Connection, Holder, borrow, connections
+from netns.options import TCP_RTO_MAX_MS, TCP_RTO_MIN_US
 
 INTERVAL: Final = 0.1
 """Seconds between two looks."""
@@ -55,8 +56,8 @@ OPTIONS: Final = (
     Option("TCP_KEEPIDLE", socket.TCP_KEEPIDLE, "s", 1, "tcp_keepalive_time"),
     Option("TCP_KEEPINTVL", socket.TCP_KEEPINTVL, "s", 1, "tcp_keepalive_intvl"),
     Option("TCP_USER_TIMEOUT", socket.TCP_USER_TIMEOUT, "ms", 1),
-    Option("TCP_RTO_MIN_US", RTO_MIN_US, "us", 1),
-    Option("TCP_RTO_MAX_MS", RTO_MAX_MS, "ms", 1000),
+    Option("TCP_RTO_MIN_US", TCP_RTO_MIN_US, "us", 1),
+    Option("TCP_RTO_MAX_MS", TCP_RTO_MAX_MS, "ms", 1000),
 )
 
 
@@ -66,7 +67,7 @@ class _Known:
 
     host: str
     holder: Holder
-    inode: int
+    cookie: int
     written: dict[int, tuple[int, int]] = field(default_factory=dict)
     """By option: what was written, and the value before."""
     inherits: set[int] = field(default_factory=set)
@@ -74,11 +75,7 @@ class _Known:
 
     def borrow(self) -> socket.socket:
         """The socket; OSError if its holder has closed that descriptor, or is gone."""
-        tcp = borrow(self.holder)
-        if os.fstat(tcp.fileno()).st_ino != self.inode:
-            tcp.close()
-            raise OSError("the descriptor is that of another file by now")
-        return tcp
+        return borrow(self.holder, self.cookie)
 
 
 def _set_at_least(tcp: socket.socket, option: int, wanted: int, most: int) -> int:
@@ -95,7 +92,7 @@ def _set_at_least(tcp: socket.socket, option: int, wanted: int, most: int) -> in
 
 
 class SocketScaler:
-    """Budget at the sockets of some hosts, and divides what they have set for themselves."""
+    """Looks at the sockets of some hosts, and divides what they have set for themselves."""
 
     def __init__(self, hosts: Mapping[Namespace, HostSettings], scale: int) -> None:
         self._hosts = hosts
@@ -127,7 +124,7 @@ class SocketScaler:
         self._find_holders(there)
         for cookie, (settings, connection) in there.items():
             known = self._known.get(cookie)
-            if known is not None and (values := self._scaled(cookie, known, settings)):
+            if known is not None and (values := self._scaled(connection, known, settings)):
                 happened.append(self._record(known, connection, values))
         return happened
 
@@ -147,17 +144,20 @@ class SocketScaler:
         new = there.keys() - self._known.keys() - self._nobodys
         if not new:
             return
-        held = holders({there[cookie][1].inode for cookie in new})
+        held = holders_of({there[cookie][1].inode for cookie in new})
         for cookie in new:
             settings, connection = there[cookie]
             if connection.inode in held:
                 holder = held[connection.inode][0]
-                self._known[cookie] = _Known(settings.host, holder, connection.inode)
+                self._known[cookie] = _Known(settings.host, holder, cookie)
             else:
                 self._nobodys.add(cookie)
 
-    def _scaled(self, cookie: int, known: _Known, settings: HostSettings) -> list[Scaled]:
+    def _scaled(
+        self, connection: Connection, known: _Known, settings: HostSettings
+    ) -> list[Scaled]:
         """What was changed of a socket now."""
+        cookie = connection.cookie
         try:
             with known.borrow() as tcp:
                 return [
@@ -170,10 +170,9 @@ class SocketScaler:
             self.unreachable[cookie] = f"a socket of {name}: {error.strerror}"
         except OSError:  # closed, or handed to another process
             self._nobodys.discard(cookie)
-            written = known.written
-            held = holders({known.inode}).get(known.inode)
+            held = holders_of({connection.inode}).get(connection.inode)
             if held:
-                self._known[cookie] = _Known(known.host, held[0], known.inode, written)
+                self._known[cookie] = _Known(known.host, held[0], cookie, known.written)
         return []
 
     def _one(

@@ -64,24 +64,24 @@ def let_pass(lab: Lab, by: str = "1h 10s") -> dict[str, Any]:
     return lab.fast_forward(by)
 
 
-def probes(travelled: dict[str, Any], port: int, host: str = "") -> tuple[int, int]:
+def probes(done: dict[str, Any], port: int, host: str = "") -> tuple[int, int]:
     """How often the ends of the connection with this port asked, and how often they were answered.
 
     With `host`, only those of that host.
     """
     asked = [
         each
-        for each in travelled["probes"]
+        for each in done["probes"]
         if any(each[end].endswith(f":{port}") for end in ("local", "remote"))
         and each["host"].endswith(host)
     ]
     return sum(each["sent"] for each in asked), sum(each["answered"] for each in asked)
 
 
-def ended(travelled: dict[str, Any], port: int) -> list[str]:
+def ended(done: dict[str, Any], port: int) -> list[str]:
     """Why the sessions of the client's port ended."""
     return [
         each["reason"]
-        for each in travelled["sessions_ended"]
+        for each in done["sessions_ended"]
         if port in (each["source_port"], each["destination_port"])
     ]

@@ -157,8 +157,6 @@ def test_a_proxy_that_asks_its_clients_lives_on(
     assert answers(end)
 
 
-def reasons(travelled: dict[str, Any]) -> list[str]:
+def reasons(done: dict[str, Any]) -> list[str]:
     """Why sessions with the server ended."""
-    return [
-        each["reason"] for each in travelled["sessions_ended"] if each["destination_port"] == ECHO
-    ]
+    return [each["reason"] for each in done["sessions_ended"] if each["destination_port"] == ECHO]

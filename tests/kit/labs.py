@@ -23,6 +23,7 @@ from typing import Any, Final, TypeVar
 from fwemu.config import catalogue, load, to_settings, toml
 from fwemu.lab import Host, Lab
 from netns import Namespace, find_tool, nft, run_tool
+from netns.options import TCP_REPAIR
 
 T = TypeVar("T")
 
@@ -200,7 +201,7 @@ def word(error: OSError) -> str:
 
 def vanish(end: socket.socket) -> None:
     """Close an end without a word to the other one, as a power failure does (TCP_REPAIR)."""
-    end.setsockopt(socket.IPPROTO_TCP, 19, 1)  # TCP_REPAIR, include/uapi/linux/tcp.h
+    end.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
     end.close()
 
 

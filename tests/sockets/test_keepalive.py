@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from fwemu.core.instants import SECOND
-from fwemu.sockets.keepalive import Info, Keepalive
+from fwemu.sockets.keepalive import Keepalive
+from fwemu.sockets.tcp_info import Info
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from fwemu.sockets import probe
-from fwemu.sockets.keepalive import Info
+from fwemu.sockets.tcp_info import Info
 from netns import Namespace, Network
 
 pytestmark = pytest.mark.kernel

@@ -10,7 +10,7 @@ import pytest
 
 from fwemu.errors import ConfigError, ControlError
 from fwemu.lab import Lab
-from fwemu.sockets.keepalive import Info
+from fwemu.sockets.tcp_info import Info
 from netns import sysctl
 from tests.kit.labs import (
     Log,
@@ -20,6 +20,7 @@ from tests.kit.labs import (
     connected,
     deaf,
     eventually,
+    receive,
     say,
     what_comes,
 )
@@ -184,6 +185,20 @@ def test_changed_sockets_are_as_they_were(lab: Lab) -> None:
         say(pair.client, pair.server)
 
 
+def test_a_half_closed_connection_is_kept_alive_too(lab: Lab) -> None:
+    """By the kernel's own timer, since nothing else sends a probe there: a second each."""
+    as_new(lab, HOUR, "timeouts.tcp_close_wait=1h", "timeouts.tcp_fin_wait=1h")
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 1500)
+        pair.server.shutdown(socket.SHUT_WR)
+        assert what_comes(pair.client) == "end"
+        done = lab.fast_forward("51m")
+        assert counts(done) == [(2, 2)]
+        assert done["sessions_ended"] == []
+        assert pair.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 1500
+        say(pair.client, pair.server)
+
+
 # -- whose sockets --------------------------------------------------------------------------------
 
 CHILD = """
@@ -224,10 +239,10 @@ def test_a_process_that_ends_on_the_way_is_no_error(lab: Lab) -> None:
     eventually(lambda: len(list(lab.firewall.sessions())) == 3, what="three connections")
     with exchanged(lab) as pair, ThreadPoolExecutor() as pool:
         keepalive(pair.client, 10, interval=10)
-        travel = pool.submit(lab.fast_forward, "12h")
+        running = pool.submit(lab.fast_forward, "12h")
         eventually(lambda: (lab.firewall.passed() or 0) > 1300, what="the first probes")
         child.stop()
-        done = travel.result()
+        done = running.result()
         assert done["advanced_s"] == 12 * 3600
         say(pair.client, pair.server)
 
@@ -252,7 +267,7 @@ def test_both_ends_may_ask(lab: Lab) -> None:
         assert counts(done) == [(4, 4)] * 2
 
 
-# -- between and within travels -------------------------------------------------------------------
+# -- between and within fast-forwards -------------------------------------------------------------
 
 
 def test_two_half_hours_are_an_hour(lab: Lab) -> None:
@@ -278,7 +293,7 @@ def test_a_socket_that_was_quiet_before_it_asked_is_remembered(lab: Lab) -> None
 
 
 def test_the_log_has_each_event_at_its_own_time(lab: Lab) -> None:
-    """An expiry and its RSTs at the hour, not when the travel ended."""
+    """An expiry and its RSTs at the hour, not when it was over."""
     as_new(lab, HOUR, "expiry.action=reset-both")
     log = Log(lab)
     with exchanged(lab) as pair:
@@ -326,6 +341,82 @@ def test_it_stops_where_it_was_told_to(lab: Lab, event: str, seconds: int) -> No
         assert seconds - 5 < done["advanced_s"] < seconds + 2
 
 
+# -- sockets that wait for room ------------------------------------------------------------------
+
+
+def blocked(lab: Lab) -> Pair:
+    """A connection whose server does not read: its window is closed, and the client has more."""
+    pair = exchanged(lab)
+    pair.client.setblocking(False)
+    eventually(lambda: is_full(pair.client) and Info.of(pair.client).window == 0, what="no room")
+    eventually(lambda: Info.of(pair.client).backoff > 0, what="the first question")
+    pair.client.settimeout(10)
+    return pair
+
+
+def is_full(end: socket.socket) -> bool:
+    """Has it no room for more?"""
+    try:
+        end.send(b"z" * 65536)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def test_a_closed_window_is_asked_about_and_the_session_lives(lab: Lab) -> None:
+    """The persist timer asks every two minutes at most, for as long as it takes."""
+    as_new(lab, "timeouts.tcp_established=300s")
+    with blocked(lab) as pair:
+        done = lab.fast_forward("1h")
+        assert done["sessions_ended"] == done["connections_lost"] == []
+        (probes,) = done["probes"]
+        assert (probes["host"], probes["kind"]) == ("client", "zero-window")
+        assert 33 <= probes["sent"] == probes["answered"] <= 42
+        assert Info.of(pair.client).state == 1
+        again = lab.fast_forward("1h")  # the time between two questions has not begun anew
+        assert 29 <= again["probes"][0]["sent"] <= 36
+        assert receive(pair.server, 100_000) == b"z" * 100_000
+
+
+def test_no_keepalive_is_sent_while_data_waits(lab: Lab) -> None:
+    """Linux asks about the window instead (tcp_keepalive_timer looks at the write queue)."""
+    as_new(lab, "timeouts.tcp_established=300s")
+    with blocked(lab) as pair:
+        keepalive(pair.client, 10, interval=10)
+        done = lab.fast_forward("20m")
+        assert [each["kind"] for each in done["probes"]] == ["zero-window"]
+        assert done["probes"][0]["sent"] < 25
+
+
+def test_without_answers_a_closed_window_ends_the_connection(lab: Lab) -> None:
+    """After `tcp_retries2` questions: ETIMEDOUT, and the peer hears nothing of it."""
+    as_new(lab, "timeouts.tcp_established=10s")
+    sysctl(lab.client.namespace, "net.ipv4.tcp_retries2", 6)
+    try:
+        with blocked(lab) as pair:
+            pair.client.settimeout(None)
+            done = lab.fast_forward("1h")
+            assert [each["reason"] for each in done["sessions_ended"]] == ["expired"]
+            assert [(each["host"], each["error"]) for each in done["connections_lost"]] == [
+                ("client", "ETIMEDOUT")
+            ]
+            (probes,) = done["probes"]
+            assert probes["sent"] - probes["answered"] == 6
+            assert what_comes(pair.client) == "ETIMEDOUT"
+    finally:
+        sysctl(lab.client.namespace, "net.ipv4.tcp_retries2", 15)
+
+
+def test_a_user_timeout_ends_a_connection_without_room(lab: Lab) -> None:
+    """Even though every question is answered."""
+    as_new(lab, HOUR)
+    with blocked(lab) as pair:
+        pair.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 600_000)
+        assert lab.fast_forward("9m")["connections_lost"] == []
+        done = lab.fast_forward("9m")
+        assert [each["error"] for each in done["connections_lost"]] == ["ETIMEDOUT"]
+
+
 # -- what cannot be played ------------------------------------------------------------------------
 
 
@@ -343,6 +434,19 @@ def test_data_on_its_way_is_told(lab: Lab) -> None:
             "client",
             f"{lab.server.ip}:{pair.server.getsockname()[1]}",
         )
+
+
+def test_a_session_with_data_on_its_way_is_doubtful(lab: Lab) -> None:
+    """In a real hour its packets would have been repeated, and the session have lived on."""
+    as_new(lab, HOUR)
+    with exchanged(lab) as pair, exchanged(lab) as quiet, deaf(lab.server):
+        pair.client.sendall(b"lost")
+        done = lab.fast_forward("2h")
+        doubts = {each["source_port"]: each.get("doubtful") for each in done["sessions_ended"]}
+        assert doubts[quiet.port] is None
+        (doubt,) = doubts[pair.port]
+        assert doubt.startswith("data that is not acknowledged (1 segments), ")
+        assert doubt.endswith(": not played")
 
 
 def test_timers_inside_applications_are_told(lab: Lab) -> None:
@@ -384,6 +488,16 @@ def test_a_firewall_without_hosts_refuses(new_lab: Callable[..., Lab]) -> None:
     pair = new_lab(topology=Topology(layout=Layout.ASYMMETRIC))
     with pytest.raises(ControlError, match="hosts of this firewall are not known"):
         pair.fast_forward("1h")
+
+
+def test_the_end_of_all_clocks_is_said(new_lab: Callable[..., Lab]) -> None:
+    """Each decade passes, until the clock would be where `never` is."""
+    lab = new_lab()
+    for _ in range(29):
+        assert lab.fast_forward("3650d")["wall_s"] < 5
+    with pytest.raises(ConfigError, match="more than 292 years on"):
+        lab.fast_forward("3650d")
+    assert lab.fast_forward("1h")["advanced_s"] == 3600
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1h", "never"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fwemu.virtual_time import give_up as patience
+from fwemu.virtual_time import give_up
 from fwemu.virtual_time.rounding import Scaled, nearest
 
 
@@ -46,11 +46,11 @@ def test_the_error_is_told(scaled: Scaled, text: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "computed"),
     [
-        (924.6, patience.of_data(15, 120_000)),  # Documentation/networking/ip-sysctl.rst
-        (15.0, patience.of_data(9, 2000)),
-        (102.2, patience.of_orphans(0, 120_000)),
-        (131.0, patience.of_openings(6, 120_000, 4)),  # the same: 67 s until the last SYN
-        (63.0, patience.of_openings(5, 120_000)),
+        (924.6, give_up.of_data(15, 120_000)),  # Documentation/networking/ip-sysctl.rst
+        (15.0, give_up.of_data(9, 2000)),
+        (102.2, give_up.of_orphans(0, 120_000)),
+        (131.0, give_up.of_openings(6, 120_000, 4)),  # the same: 67 s until the last SYN
+        (63.0, give_up.of_openings(5, 120_000)),
     ],
 )
 def test_counts_stand_for_the_times_that_the_kernel_makes_of_them(
@@ -62,4 +62,4 @@ def test_counts_stand_for_the_times_that_the_kernel_makes_of_them(
 
 def test_a_count_is_chosen_for_its_time() -> None:
     """Nine at most two seconds apart: as near to 15.41 s as it gets."""
-    assert patience.nearest_count(15_410, lambda count: patience.of_data(count, 2000)) == 9
+    assert give_up.nearest_count(15_410, lambda count: give_up.of_data(count, 2000)) == 9

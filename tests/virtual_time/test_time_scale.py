@@ -300,8 +300,8 @@ def test_accepted_sockets_are_scaled_though_they_got_it_from_the_listener(fast_l
             eventually(lambda: values(far)[0] == 3, what="3 s")
 
 
-def test_a_travel_goes_on_top_of_it(fast_lab: Lab) -> None:
-    """The sockets' seconds are quarters of an hour to the traveller too."""
+def test_a_fast_forward_goes_on_top_of_it(fast_lab: Lab) -> None:
+    """The sockets' seconds are quarters of an hour there too."""
     as_new(fast_lab, "timeouts.tcp_established=2h")
     with connected(fast_lab) as pair:
         keepalive(pair.client, 3600, interval=900)

@@ -24,9 +24,9 @@ def figures(run: Run) -> list[Figure]:
     def times(what: str, once: Callable[[], float]) -> Figure:
         measured = []
         for index in range(run.repeats):
-            run.progress.say("travel", f"{what} {index + 1}/{run.repeats}")
+            run.progress.say("fast_forward", f"{what} {index + 1}/{run.repeats}")
             measured.append(once())
-        return Figure("travel", what, "s", spread(measured))
+        return Figure("fast_forward", what, "s", spread(measured))
 
     with Lab(settings=["timeouts.tcp_established=1h"]) as lab:
         return [
