@@ -27,7 +27,6 @@ WAITS = {
     "fwemu/rootless/keeper.py": "waits for processes that were asked to end",
     "fwemu/scenarios/demo.py": "measures how long the application waits for an answer",
     "fwemu/scenarios/queue_backend.py": "waits for a packet on a real wire",
-    "fwemu/sockets/still.py": "waits until a process stands still",
     "fwemu/virtual_time/fast_forward.py": "says how long it took, and waits for sockets",
     "fwemu/virtual_time/playback.py": "waits until packets on the wire have arrived",
     "fwemu/virtual_time/scaled_sockets.py": "measures what looking at sockets costs",
