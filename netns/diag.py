@@ -11,7 +11,6 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Final
 
 from netns.errors import translated
@@ -51,12 +50,7 @@ class Diag:
     def __enter__(self) -> Diag:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._socket.close()
 
     def dump(self, states: int, attribute: int | None = None) -> list[bytes]:

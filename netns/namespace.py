@@ -23,7 +23,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Final, TypeVar
 
 from netns.descriptor import HeldDescriptor
@@ -36,6 +35,8 @@ from netns.errors import (
     explained,
     translated,
 )
+from netns.lock import locked
+from netns.procfs import pids
 from netns.syscalls import (
     MS_BIND,
     MS_REC,
@@ -104,10 +105,32 @@ class Namespace:
         return cls._hold("this thread", OF_THIS_THREAD)
 
     @classmethod
+    def find(cls, inode: int) -> Namespace | None:
+        """The namespace with this inode number, by its name or by a process in it; None if gone.
+
+        The kernel gives such numbers out again: whoever uses this has to know it by more.
+        """
+        for identity, name in _names_by_identity().items():
+            if identity[1] == inode:
+                return cls.named(name)
+        for path in (OF_THIS_THREAD, *(f"/proc/{pid}/ns/net" for pid in pids())):
+            with suppress(OSError, NetnsError):  # it has ended, or is somebody else's
+                if os.stat(path).st_ino == inode:
+                    found = cls._hold(path, path)
+                    if found.identity[1] == inode:
+                        return found
+        return None
+
+    @classmethod
     def _hold(cls, described: str, path: str) -> Namespace:
         held = HeldDescriptor(_open(path, described))
         name = _names_by_identity().get(_identity(held.descriptor), described)
         return cls(name, f"/proc/{os.getpid()}/fd/{held.descriptor}", held)
+
+    def held(self) -> Namespace:
+        """The same, which lives as long as the returned object, also if its name is removed."""
+        held = HeldDescriptor(self.open())
+        return Namespace(self.name, f"/proc/{os.getpid()}/fd/{held.descriptor}", held)
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -183,12 +206,7 @@ class Entered:
             os.close(target)
         return self._namespace
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if threading.get_ident() != self._thread:
             raise RuntimeError("a namespace must be left by the thread that entered it")
         self._leave()
@@ -256,7 +274,7 @@ class Creation:
         except FileExistsError:
             raise NamespaceExists(
                 f"a network namespace named {name!r} is there already; "
-                f"choose another name or remove it with `ip netns del {name}`"
+                f"choose another name (`ip netns pids {name}` shows who lives in it)"
             ) from None
         self._has_name = True
         os.close(descriptor)
@@ -358,9 +376,7 @@ def _prepare_directory() -> None:
     other programs too.
     """
     os.makedirs(DIRECTORY, mode=0o755, exist_ok=True)
-    lock = os.open(DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(DIRECTORY):
         try:
             mount("", DIRECTORY, MS_SHARED | MS_REC)
         except OSError as error:
@@ -368,8 +384,6 @@ def _prepare_directory() -> None:
                 raise
             mount(DIRECTORY, DIRECTORY, MS_BIND | MS_REC)
             mount("", DIRECTORY, MS_SHARED | MS_REC)
-    finally:
-        os.close(lock)
 
 
 def loopback_up() -> None:

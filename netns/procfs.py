@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,6 +36,32 @@ def stat_of(pid: int) -> Stat | None:
     return None if stat.state in "ZX" else stat
 
 
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None if there is no such process.
+
+    Together with the process id it tells a process from a later one with the same id.
+    """
+    stat = stat_of(pid)
+    return None if stat is None else stat.started
+
+
+def owner_of(pid: int) -> int | None:
+    """The user that it runs as; None if it has ended."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def words_of(pid: int) -> list[str]:
+    """Its program and arguments; none when it is about to end, or is somebody else's."""
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return []
+    return [os.fsdecode(word) for word in text.rstrip(b"\0").split(b"\0") if text]
+
+
 def pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
@@ -47,8 +76,53 @@ def is_in(pid: int, identity: tuple[int, int]) -> bool:
 
 def command_of(pid: int) -> str:
     """Its program and arguments; UNKNOWN when it is about to end."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-    except OSError:
-        return UNKNOWN
-    return b" ".join(words).decode(errors="replace") or UNKNOWN
+    return os.fsencode(" ".join(words_of(pid))).decode(errors="replace") or UNKNOWN
+
+
+class PinnedProcess:
+    """A process pinned by a descriptor: its id cannot come to mean another one.  Close it."""
+
+    def __init__(self, pid: int, pidfd: int) -> None:
+        self.pid = pid
+        self._pidfd = pidfd
+
+    @classmethod
+    def of(cls, pid: int, started: int) -> PinnedProcess | None:
+        """The process with this id that started then; None if it has ended."""
+        try:
+            process = cls(pid, os.pidfd_open(pid))
+        except OSError:
+            return None
+        if start_time(pid) != started:  # the descriptor may be that of a later one
+            process.close()
+            return None
+        return process
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal it, unless it has ended."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for its end; False if it still runs."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
+    def stop(self, grace: float) -> bool:
+        """TERM, and KILL if it has not ended after `grace` seconds.  Has it ended?"""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.send(number)
+            if self.ends_within(grace):
+                return True
+        return False
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._pidfd)
+
+    def __enter__(self) -> PinnedProcess:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

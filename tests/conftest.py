@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from fwemu.lab import Lab
+from netns import Network
+from tests.kit.ground import Ground
 from tests.kit.labs import as_new, unique
 
 
@@ -36,6 +38,13 @@ def new_lab(base: Path) -> Iterator[Callable[..., Lab]]:
             return undo.enter_context(Lab(name=unique(), base=base, **arguments))
 
         yield make
+
+
+@pytest.fixture
+def ground(base: Path) -> Iterator[Ground]:
+    """Client, a forwarding namespace, server; what a test starts there is ended."""
+    with Network() as network:
+        yield Ground(network, base)
 
 
 @pytest.fixture(scope="module")

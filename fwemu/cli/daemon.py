@@ -60,6 +60,7 @@ from fwemu.errors import NamespaceError
 @time_scale
 @click.option("-n", "--name", metavar="NAME", help="What to call it (default: daemon-PID).")
 @click.option("--run-dir", type=PATH, hidden=True)
+@click.option("--of-lab", is_flag=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Say `ready` as a JSON object.")
 def command(
     netns: str | None,
@@ -77,6 +78,7 @@ def command(
     time_scale: int,
     name: str | None,
     run_dir: Path | None,
+    of_lab: bool,
     as_json: bool,
 ) -> None:
     """Run a firewall alone, in a namespace that is there already.
@@ -112,7 +114,7 @@ def command(
     except NetnsError as error:
         raise NamespaceError(f"--netns: {error}") from error
     name = check_name(name) if name is not None else f"daemon-{os.getpid()}"
-    directory = RunDirectory(run_dir or default_base(), name)
+    directory = RunDirectory(run_dir or default_base(), name, is_lab=of_lab)
 
     def on_ready(about: About) -> None:
         if as_json:

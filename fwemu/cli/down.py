@@ -1,4 +1,4 @@
-"""`fwemu down`: takes labs away, whatever is left of them."""
+"""`fwemu down`: takes labs away, whatever is left of them, and what killed firewalls have left."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say
 from fwemu.cli.words import complete_labs
-from fwemu.daemon.rundir import default_base, firewalls, start_time
-from fwemu.errors import ConfigError, NamespaceError
+from fwemu.daemon.rundir import About, RunDirectory, announced, default_base
+from fwemu.errors import ConfigError, FwemuError, NamespaceError
+from netns.procfs import start_time
 
 if TYPE_CHECKING:
     from fwemu.lab.register import Entry
@@ -25,51 +26,95 @@ if TYPE_CHECKING:
 )
 @as_json
 def command(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Remove labs: firewall, namespaces and the processes inside.  Nothing else is touched."""
+    """Remove labs: firewall, namespaces and the processes inside.  Nothing else is touched.
+
+    Of a firewall without a lab (`fwemu daemon`) that was killed, remove what it has left: its hook,
+    and its run directory.
+    """
     from fwemu import rootless
     from fwemu.lab import register
-    from fwemu.lab.lab import remove
 
-    rootless.enter_shared()
     base = default_base()
-    if everything:
-        chosen = register.entries(base)
-    elif names:
-        chosen = [_lab(base, name) for name in names]
-    else:
-        chosen = register.entries(base)
-        if len(chosen) > 1:
-            labs = ", ".join(entry.plan.name for entry in chosen)
-            raise ConfigError(f"several labs exist ({labs}): name one, or say --all")
+    register.entries(base)  # what cannot be trusted is refused before anything is done
+    rootless.enter_shared()
+    labs = register.entries(base)
+    of_labs = {firewall.name for lab in labs for firewall in lab.plan.firewalls}
+    alone = [about for about in announced(base) if about.name not in of_labs]
+    killed = [about for about in alone if not about.is_alive]
+    chosen: list[Entry | About] = [*labs, *killed]
+    if names:
+        chosen = [_named(name, labs, alone) for name in names]
+    elif not everything and len(chosen) > 1:
+        there = ", ".join(_name(each) for each in chosen)
+        raise ConfigError(f"several labs exist ({there}): name one, or say --all")
     if not chosen:
         say("there is no lab")
-    for entry in chosen:
-        pid, started = entry.maker
-        if everything and not entry.has_firewall and start_time(pid) == started:
-            say(f"{entry.plan.name}: is just being made by process {pid}; left alone")
+    problems = []
+    for each in chosen:
+        if everything and not isinstance(each, About) and _is_being_made(each):
+            say(f"{_name(each)}: is just being made by process {each.maker[0]}; left alone")
             continue
-        remove(entry, say)
+        try:
+            _remove(base, each)
+        except FwemuError as error:  # the others shall go all the same
+            problems.append(error)
+            continue
         if as_json:
-            emit({"name": entry.plan.name, "removed": True})
+            emit({"name": _name(each), "removed": True})
         else:
-            print(f"{entry.plan.name} is gone")
+            print(f"{_name(each)} is gone")
+    if everything:
+        register.remove_drafts(base)
+        for about in alone:
+            if about.is_alive:
+                say(f"{about.name}: {_way_out(about)}; left alone")
+    for problem in problems[:-1]:
+        say(f"fwemu: {problem}")
+    if problems:
+        raise problems[-1]
 
 
-def _lab(base: Path, name: str) -> Entry:
-    """The lab with this name; a firewall that is no lab is ended where it was started."""
+def _name(each: Entry | About) -> str:
+    return each.name if isinstance(each, About) else each.plan.name
+
+
+def _is_being_made(lab: Entry) -> bool:
+    pid, started = lab.maker
+    return not lab.has_firewall and start_time(pid) == started
+
+
+def _remove(base: Path, each: Entry | About) -> None:
+    from fwemu.lab.lab import remove, translated
+
+    if not isinstance(each, About):
+        remove(each, say)
+        return
+    from fwemu.daemon.leftovers import remove_hook
+
+    with translated():
+        remove_hook(each)
+    RunDirectory(base, each.name).remove()
+
+
+def _named(name: str, labs: list[Entry], alone: list[About]) -> Entry | About:
+    """What is meant; a firewall that runs without a lab is ended where it was started."""
     from fwemu.lab import register
 
-    alone = {about.name: about for about in firewalls(base)}
-    entries = register.entries(base)
-    for entry in entries:
-        if name in [firewall.name for firewall in entry.plan.firewalls[1:]]:
+    for lab in labs:
+        if name in [firewall.name for firewall in lab.plan.firewalls[1:]]:
             raise NamespaceError(
-                f"{name!r} is the second firewall of a lab: `fwemu down {entry.plan.name}` removes "
+                f"{name!r} is the second firewall of a lab: `fwemu down {lab.plan.name}` removes "
                 "both"
             )
-    if name in alone and name not in [entry.plan.name for entry in entries]:
-        raise NamespaceError(
-            f"{name!r} is a firewall without a lab: end it with Ctrl-C where it runs, "
-            f"or with `kill {alone[name].pid}`"
-        )
-    return register.entry(base, name)
+        if name == lab.plan.name:
+            return lab
+    for about in alone:
+        if about.name == name:
+            if about.is_alive:
+                raise NamespaceError(f"{name!r} is {_way_out(about)}")
+            return about
+    return register.entry(default_base(), name)
+
+
+def _way_out(about: About) -> str:
+    return f"a firewall without a lab: end it with Ctrl-C where it runs, or with `kill {about.pid}`"

@@ -13,8 +13,9 @@ from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import duration, emit, say, table
 from fwemu.cli.target import hosts_of, nothing_found
-from fwemu.daemon.rundir import About, RunDirectory, default_base, start_time
+from fwemu.daemon.rundir import About, RunDirectory, default_base, require_own
 from fwemu.errors import ControlError, PrivilegeError
+from netns.procfs import start_time
 
 if TYPE_CHECKING:
     from fwemu.lab.plan import FirewallPlan
@@ -24,6 +25,7 @@ PATIENCE: Final = 2.0
 """Seconds that a firewall has to answer; one that is stuck shall not hide the others."""
 
 RUNNING: Final = "running"
+UNHOOKED: Final = "without its hook"
 NOT_ANSWERING: Final = "not answering"
 DEAD: Final = "dead"
 BEING_MADE: Final = "being made"
@@ -106,6 +108,7 @@ def command(as_json: bool) -> None:
 def _rows(base: Path) -> Iterator[Row]:
     from fwemu.lab import register
 
+    require_own(base)
     labs = {
         firewall.name: (lab, firewall)
         for lab in register.entries(base)
@@ -126,23 +129,37 @@ def _lab(lab: Entry, firewall: FirewallPlan, about: About | None) -> Row:
     if about is not None and about.is_alive:
         state, statistics = _ask(about)
         stuck = f"process {about.pid} does not answer: {remove}" if statistics is None else None
-        return Row(name, "lab", state, netns, stuck, about, statistics, hosts)
+        problem = stuck or _unhooked(statistics)
+        return Row(name, "lab", state, netns, problem, about, statistics, hosts)
     pid, started = lab.maker
     if about is None and start_time(pid) == started:
         return Row(name, "lab", BEING_MADE, netns, hosts=hosts)
-    return Row(name, "lab", DEAD, netns, f"its firewall is dead: {remove}", about, None, hosts)
+    return Row(name, "lab", DEAD, netns, f"{_dead(about)}: {remove}", about, None, hosts)
+
+
+def _dead(about: About | None) -> str:
+    """What became of it, and what becomes of packets now."""
+    if about is None:
+        return "its firewall is dead"
+    passes = {"closed": "nothing passes", "open": "everything passes"}[about.fail]
+    return f"its firewall is dead, and {passes} (daemon.fail = {about.fail})"
 
 
 def _alone(about: About) -> Row:
     if not about.is_alive:
-        way_out = (
-            f"its firewall was killed, and its rules are left in {about.netns}: start it again "
-            "with the same options, and end it with Ctrl-C"
-        )
+        way_out = f"{_dead(about)}: `fwemu down {about.name}` removes what it has left"
         return Row(about.name, "alone", DEAD, about.netns, way_out, about)
     state, statistics = _ask(about)
     stuck = f"process {about.pid} does not answer: end it" if statistics is None else None
-    return Row(about.name, "alone", state, about.netns, stuck, about, statistics)
+    problem = stuck or _unhooked(statistics)
+    return Row(about.name, "alone", state, about.netns, problem, about, statistics)
+
+
+def _unhooked(statistics: dict[str, Any] | None) -> str | None:
+    """Does it decide about everything that passes?"""
+    from fwemu.cli.stats import unseen_of
+
+    return unseen_of((statistics or {}).get("hook"))
 
 
 def _ask(about: About) -> tuple[str, dict[str, Any] | None]:
@@ -151,6 +168,8 @@ def _ask(about: About) -> tuple[str, dict[str, Any] | None]:
 
     with Client(Path(about.control), PATIENCE) as client:
         try:
-            return RUNNING, client.statistics()
+            statistics = client.statistics()
+            is_hooked = statistics.get("hook", {}).get("in_place") is not False
+            return RUNNING if is_hooked else UNHOOKED, statistics
         except ControlError:
             return NOT_ANSWERING, None

@@ -14,8 +14,11 @@ import click
 
 from fwemu import __version__
 from fwemu.cli.group import Group, did_you_mean, example
-from fwemu.daemon.rundir import RUN_DIR
+from fwemu.cli.output import printable
 from fwemu.errors import EXIT_CODES, FwemuError
+
+RUN_DIR: Final = "FWEMU_RUN_DIR"
+"""`fwemu.daemon.rundir.RUN_DIR`, which is not loaded for --help; a test compares them."""
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT); other signals count the same way."""
@@ -114,10 +117,10 @@ def main(arguments: list[str] | None = None) -> int:
         code = cli.main(arguments, prog_name="fwemu", standalone_mode=False)
     except FwemuError as error:
         for line in str(error).splitlines():
-            print(f"fwemu: {line}", file=sys.stderr)
+            print(f"fwemu: {printable(line)}", file=sys.stderr)
         return error.exit_code
     except click.ClickException as error:
-        print(f"fwemu: {_in_one_line(error)}", file=sys.stderr)
+        print(f"fwemu: {printable(_in_one_line(error))}", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort, Terminated) as interruption:
         with contextlib.suppress(OSError):  # the terminal may be gone

@@ -19,7 +19,22 @@ def emit(record: Any) -> None:
 
 def say(text: str) -> None:
     """A comment, which is no part of the answer."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with whatever a terminal would not show as a character written out, as in \\x1b.
+
+    For what others have chosen: arguments of processes, names, settings.  Lines stay lines.
+    """
+    return "".join(
+        character if character.isprintable() or character == "\n" else _written_out(character)
+        for character in text
+    )
+
+
+def _written_out(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()
 
 
 def program() -> str:
@@ -31,7 +46,7 @@ def program() -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Columns as wide as they need to be; numbers to the right."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(head), *cells]) for i in range(len(head))]
     numeric = [
         bool(cells) and all(line[i].replace(".", "", 1).isdigit() for line in cells)

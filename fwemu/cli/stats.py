@@ -31,6 +31,8 @@ def command(name: str | None, control: Path | None, as_json: bool) -> None:
     for loss in (losses(statistics["queue"]), not_recorded(statistics), failures(statistics)):
         if loss is not None:
             print(loss)
+    if unseen := unseen_of(statistics.get("hook")):
+        print(f"\nunseen     {unseen}")
 
 
 def rows(statistics: Counts) -> Iterator[tuple[str, str]]:
@@ -92,6 +94,24 @@ def failures(statistics: Counts) -> str | None:
     return (
         f"\nfailed     {counted(count, 'request')}: an error in fwemu; "
         "its traceback is in the log of the firewall's process"
+    )
+
+
+def unseen_of(hook: Counts | None) -> str | None:
+    """What passed while the hook was not there: nobody knows how much."""
+    if hook is None:
+        return None
+    if hook["in_place"] is False:
+        return (
+            "somebody took the firewall's hook away, and it cannot be put back: "
+            "packets pass undecided"
+        )
+    if not hook["restored"]:
+        return None
+    times = "once" if hook["restored"] == 1 else f"{hook['restored']} times"
+    return (
+        f"somebody took the firewall's hook away {times}, and it was put back: what passed "
+        "meanwhile was not decided about"
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from contextlib import suppress
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,7 +17,7 @@ from fwemu.cli.target import hosts_of
 from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
 from fwemu.core.tcp_table import State
 from fwemu.daemon.rundir import default_base, firewalls
-from fwemu.errors import ConfigError
+from fwemu.errors import ConfigError, FwemuError
 
 _STATES = tuple(state.name for state in State if state)
 _PROTOCOLS = tuple(PROTOCOL_NAMES.values())
@@ -24,14 +25,18 @@ _PROTOCOLS = tuple(PROTOCOL_NAMES.values())
 
 def complete_firewalls(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
     """Names of running firewalls."""
-    return _beginning(start, (about.name for about in firewalls(default_base())))
+    with suppress(FwemuError):  # a run directory that cannot be trusted
+        return _beginning(start, [about.name for about in firewalls(default_base())])
+    return []
 
 
 def complete_labs(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
     """Names of labs."""
     from fwemu.lab import register
 
-    return _beginning(start, (entry.plan.name for entry in register.entries(default_base())))
+    with suppress(FwemuError):
+        return _beginning(start, [entry.plan.name for entry in register.entries(default_base())])
+    return []
 
 
 def complete_hosts(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:
@@ -39,8 +44,10 @@ def complete_hosts(ctx: click.Context, parameter: click.Parameter, start: str) -
     from fwemu.lab import register
 
     name = ctx.params.get("name")
-    labs = [lab for lab in register.entries(default_base()) if name in (None, lab.plan.name)]
-    return _beginning(start, dict.fromkeys(host for lab in labs for host in hosts_of(lab.plan)))
+    with suppress(FwemuError):
+        labs = [lab for lab in register.entries(default_base()) if name in (None, lab.plan.name)]
+        return _beginning(start, dict.fromkeys(host for lab in labs for host in hosts_of(lab.plan)))
+    return []
 
 
 def complete_profiles(ctx: click.Context, parameter: click.Parameter, start: str) -> list[str]:

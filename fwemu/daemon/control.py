@@ -40,6 +40,7 @@ from fwemu.daemon.control_messages import (
 )
 from fwemu.daemon.engine_settings import Pair, flushes, logged, pair
 from fwemu.daemon.fast_forward import FastForwarder
+from fwemu.daemon.hook_watch import HookWatch
 from fwemu.daemon.journal_reader import read_events, read_lines
 from fwemu.daemon.losses import Losses
 from fwemu.daemon.metrics import Collector
@@ -67,6 +68,7 @@ def application(
     fast_forwarder: FastForwarder | None = None,
     pace: Pace | None = None,
     losses: Losses | None = None,
+    watch: HookWatch | None = None,
 ) -> FastAPI:
     """The control API of one firewall."""
     app = FastAPI(
@@ -196,7 +198,8 @@ def application(
     @app.get("/stats")
     def statistics() -> dict[str, Any]:
         """All counters and gauges, as JSON."""
-        return statistics_record(engine.ask(ReadStatistics()), metrics_losses.state)
+        hook = {} if watch is None else {"hook": watch.report}
+        return {**statistics_record(engine.ask(ReadStatistics()), metrics_losses.state), **hook}
 
     @app.get("/events", response_class=StreamingResponse)
     def events(

@@ -20,6 +20,7 @@ from fwemu.config import Config
 from fwemu.daemon.browser_guard import is_loopback, reject_cross_site
 from fwemu.daemon.control import application, metrics_application
 from fwemu.daemon.fast_forward import FastForwarderFactory
+from fwemu.daemon.hook_watch import HookWatch
 from fwemu.daemon.losses import Losses
 from fwemu.daemon.pace import Pace
 from fwemu.daemon.requests import AnswerT, Asking, Note, Reply
@@ -63,12 +64,13 @@ def serve(
     config: Config,
     fast_forwarder: FastForwarderFactory | None,
     pace: Pace | None = None,
+    watch: HookWatch | None = None,
 ) -> None:
     """Serve until the descriptor `parent_alive` says that the firewall's process is gone."""
     engine = Engine(pipe)
     losses = Losses("metrics")
     forwarder = None if fast_forwarder is None else fast_forwarder(engine)
-    app = application(about, config, engine, forwarder, pace, losses)
+    app = application(about, config, engine, forwarder, pace, losses, watch)
     servers: list[tuple[ASGIApp, socket.socket]] = [(app, control)]
     if api is not None:
         servers.append((reject_cross_site(app, is_local=is_loopback(api.getsockname()[0])), api))
@@ -78,7 +80,11 @@ def serve(
     def note(event: str, fields: dict[str, Any]) -> None:
         engine.ask(Note(event, fields))
 
-    with contextlib.nullcontext() if pace is None else pace.watched_sockets(note):
+    with contextlib.ExitStack() as undo:
+        if watch is not None:
+            undo.enter_context(watch.watching(note))
+        if pace is not None:
+            undo.enter_context(pace.watched_sockets(note))
         asyncio.run(_serve_all(servers, parent_alive))
 
 

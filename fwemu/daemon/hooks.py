@@ -59,6 +59,13 @@ def install(namespace: Namespace, queue: int, *, fail_open: bool) -> Hooks:
     raise HOOK.missing("; ".join(tried))
 
 
+def of_tool(tool: str, namespace: Namespace, queue: int, fail_open: bool) -> Hooks:
+    """The hook that `install` has made, by its `tool`."""
+    if tool == NftHooks.tool:
+        return NftHooks(namespace, queue, fail_open)
+    return IptablesHooks(namespace, queue, fail_open, tool.removeprefix("iptables-"))
+
+
 def remove_leftover(namespace: Namespace, queue: int) -> None:
     """Remove what a killed daemon has left for this queue, whichever tool has made it.
 
@@ -215,6 +222,9 @@ def _usual_variant(iptables: str | None) -> str:
         return "nft"
     return "nft" if is_nft else "legacy"
 
+
+LEGACY: Final = "iptables-legacy"
+"""The tool of whose changes nobody is told."""
 
 KINDS: Final[tuple[type[NftHooks] | type[IptablesHooks], ...]] = (NftHooks, IptablesHooks)
 """In the order in which they are tried."""

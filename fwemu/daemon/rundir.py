@@ -14,17 +14,28 @@ import contextlib
 import json
 import os
 import shutil
-import time
+import stat
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from fwemu.daemon.bounded_file import rotated
-from fwemu.errors import NamespaceError
+from fwemu.errors import NamespaceError, PrivilegeError
+from netns import userns
+from netns.lock import locked
+from netns.procfs import PinnedProcess, owner_of, start_time, words_of
 
 RUN_DIR: Final = "FWEMU_RUN_DIR"
 """Environment variable: where the run directories are.  Those who use different ones never see
 each other's firewalls (but names of namespaces belong to the whole machine)."""
+
+_DYING_S: Final = 5.0
+"""How long a process may take that has no command line any more: it has been killed."""
+
+_OVERFLOW_UID: Final = 65534
+"""Whoever has no number in a user namespace (user_namespaces(7))."""
 
 
 def default_base() -> Path:
@@ -36,17 +47,36 @@ def default_base() -> Path:
     return Path(os.environ.get("XDG_RUNTIME_DIR", f"/tmp/fwemu-{os.geteuid()}")) / "fwemu"
 
 
-def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None if there is no such process.
+def require_own(base: Path) -> None:
+    """Raise PrivilegeError if anybody but this user and root could have put something there.
 
-    Together with the process id it tells a process from a later one with the same id.
+    What stands in a run directory names processes to end and sockets to speak to.  So root, too,
+    follows none that belongs to somebody else, or that somebody else could put another in place of.
     """
+    me = os.geteuid()
+    trusted = {0, me}
+    if userns.is_inside():
+        trusted.add(_OVERFLOW_UID)  # the machine's root is seen as this one
+    way_out = f"set {RUN_DIR} to a directory of your own"
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else int(fields[19])
+        status = base.stat()
+        if status.st_uid != me:
+            raise PrivilegeError(f"{base} belongs to user {status.st_uid}: {way_out}")
+        by_group = status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid()
+        if status.st_mode & stat.S_IWOTH or by_group:
+            raise PrivilegeError(
+                f"{base} can be written by others: chmod go-w {base}, or {way_out}"
+            )
+        there = base.absolute()
+        for path in {*there.parents, there, *there.resolve().parents}:
+            status = path.lstat()
+            is_open = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+            if status.st_uid not in trusted:
+                raise PrivilegeError(f"{base}: {path} belongs to user {status.st_uid}: {way_out}")
+            if is_open and not stat.S_ISLNK(status.st_mode):
+                raise PrivilegeError(f"{base}: {path} can be written by others: {way_out}")
+    except (FileNotFoundError, NotADirectoryError):
+        return  # nothing is there, and nothing is read from there
 
 
 @dataclass(frozen=True)
@@ -73,19 +103,50 @@ class About:
     """How many times faster its time passes."""
     api: str | None = None
     """Address of the control API on TCP, as in http://127.0.0.1:8080; None unless asked for."""
+    netns_inode: int = 0
+    """Inode number of its network namespace: by it that is found again, whatever its name is."""
+    fail: str = "closed"
+    """What happens to packets while it does not run, but its hook is still there."""
 
     @property
     def is_alive(self) -> bool:
         """Does its process still run?"""
         return start_time(self.pid) == self.started
 
+    def process(self) -> PinnedProcess | None:
+        """Its process, to be ended; None if that has ended.
+
+        Raises NamespaceError if that is not verifiably this firewall: the process with that id and
+        start time has to be this user's, and a `fwemu daemon`.
+        """
+        process = PinnedProcess.of(self.pid, self.started)
+        if process is None:
+            return None
+        words = words_of(self.pid)
+        if owner_of(self.pid) == os.geteuid() and is_daemon(words):
+            return process
+        with process:
+            if process.ends_within(_DYING_S if not words else 0):
+                return None
+        raise NamespaceError(
+            f"process {self.pid} is not the firewall {self.name!r}, as its run directory says "
+            f"({' '.join(words)[:80] or 'no command'}): it is left alone"
+        )
+
+
+def is_daemon(words: Sequence[str]) -> bool:
+    """Is this the command line of a firewall?"""
+    return "daemon" in words and any("fwemu" in word for word in words)
+
 
 class RunDirectory:
     """The directory of one firewall."""
 
-    def __init__(self, base: Path, name: str) -> None:
+    def __init__(self, base: Path, name: str, *, is_lab: bool = False) -> None:
         self.name = name
         self.path = base / name
+        self._is_lab = is_lab
+        """Is it that of a lab, which has made it before?"""
         self.control = self.path / "control.sock"
         self.events = self.path / "events.jsonl"
         self.device_log = self.path / "device.log"
@@ -93,27 +154,49 @@ class RunDirectory:
         self._about = self.path / "firewall.json"
 
     def make(self) -> None:
-        """Create it, for its owner only; what a dead firewall of this name left is removed."""
-        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        """Create it, for its owner only; logs that a dead firewall of this name left are removed.
+
+        What that has announced stays until this one does: until then its hook is in force.  Raises
+        NamespaceError if a firewall of this name runs, or the lab that it is for is gone.
+        """
+        if not self._is_lab:
+            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        require_own(self.path.parent)
         about = self.about()
         if about is not None and about.is_alive and about.pid != os.getpid():
             raise NamespaceError(
                 f"a firewall called {self.name!r} is running already (process {about.pid}): "
                 "choose another name"
             )
-        self.path.mkdir(mode=0o700, exist_ok=True)
-        for leftover in (self._about, self.control, *self._logs()):
+        if not self._is_lab:
+            self.path.mkdir(mode=0o700, exist_ok=True)
+        elif not self.path.is_dir():
+            raise self._gone()
+        for leftover in (self.control, *self._logs()):
             leftover.unlink(missing_ok=True)
 
     def announce(self, about: About) -> None:
-        """Say who runs here; readers see the old file or the new one, never half of it."""
+        """Say who runs here; readers see the old file or the new one, never half of it.
+
+        Raises NamespaceError if the directory was removed meanwhile: nobody would find it here.
+        """
         draft = self._about.with_suffix(".new")
         try:
-            draft.write_text(json.dumps(asdict(about), indent=2) + "\n")
-            draft.replace(self._about)
+            with self.locked():
+                draft.write_text(json.dumps(asdict(about), indent=2) + "\n")
+                draft.replace(self._about)
+        except FileNotFoundError as error:
+            raise self._gone() from error
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise not_writable(self.path, error) from error
+
+    def _gone(self) -> NamespaceError:
+        return NamespaceError(f"{self.path} was removed meanwhile: {self.name!r} was taken down")
+
+    def locked(self) -> AbstractContextManager[object]:
+        """Nobody else announces anything here meanwhile; FileNotFoundError if it is gone."""
+        return locked(self.path)
 
     def about(self) -> About | None:
         """Who runs, or ran, here; None if nobody has said so."""
@@ -123,8 +206,15 @@ class RunDirectory:
             return None
 
     def withdraw(self, *, keep_log: bool) -> None:
-        """The firewall has ended: what it had put here goes, and the directory if that was all."""
-        own = [self._about, self.control]
+        """This firewall has ended: what it had put here goes, and the directory if that was all.
+
+        Where another one has left its hook, that stays to be seen.
+        """
+        about = self.about()
+        is_own = about is not None and about.pid == os.getpid() and about.is_alive
+        own = [self.control, self._about.with_suffix(".new")]
+        if is_own:
+            own.append(self._about)
         if not keep_log:
             own += self._logs()
         for path in own:
@@ -151,17 +241,16 @@ def not_writable(path: Path, error: OSError) -> NamespaceError:
 
 def firewalls(base: Path) -> list[About]:
     """All firewalls that run, by name."""
+    return [about for about in announced(base) if about.is_alive]
+
+
+def announced(base: Path) -> list[About]:
+    """All firewalls that run, or have left something, by name.
+
+    Raises PrivilegeError if what is there cannot be trusted.
+    """
+    require_own(base)
     if not base.is_dir():
         return []
     found = [RunDirectory(base, path.name).about() for path in sorted(base.iterdir())]
-    return [about for about in found if about is not None and about.is_alive]
-
-
-def wait_for_end(pid: int, started: int, timeout: float) -> bool:
-    """Has this process ended within `timeout` seconds?"""
-    deadline = time.monotonic() + timeout
-    while start_time(pid) == started:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+    return [about for about in found if about is not None]

@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Final
@@ -30,20 +30,23 @@ from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
 from fwemu.daemon.engine_settings import flushes, logged, pair
 from fwemu.daemon.fast_forward import FastForwarderFactory
+from fwemu.daemon.hook_watch import HookWatch
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
+from fwemu.daemon.leftovers import remove_hook
 from fwemu.daemon.losses import Losses
 from fwemu.daemon.operations import EngineRequests
 from fwemu.daemon.pace import Pace
 from fwemu.daemon.process_log import ProcessLog
 from fwemu.daemon.queue import PacketQueue
-from fwemu.daemon.rundir import About, RunDirectory, start_time
+from fwemu.daemon.rundir import About, RunDirectory
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
 from fwemu.daemon.zones import Zones
 from fwemu.errors import ControlError
-from netns import Namespace, sysctl
+from netns import Namespace, NetnsError, sysctl
 from netns.addresses import host_port
+from netns.procfs import start_time
 
 _GRACE: Final = 3.0
 """Seconds that the control process has to end."""
@@ -80,12 +83,20 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
 
     `say` gets comments (a line each), `on_ready` is called once packets are being decided.  Raises
     FwemuError where it cannot start; whatever it had set up by then is gone again.
+
+    An end that nobody has asked for leaves the hook, and with it what is announced: nothing passes
+    (everything with `daemon.fail = "open"`) until `fwemu down` or the next start.
     """
     needs.require_privileges()
+    options = replace(options, namespace=options.namespace.held())
+    settings = options.config.daemon
+    fail_open = settings.fail is WhenDown.OPEN
     with ExitStack() as undo:
         stop = undo.enter_context(_stop_signals())
         options.directory.make()
-        undo.callback(options.directory.withdraw, keep_log=options.log is not None)
+        before = options.directory.about()
+        announced = undo.enter_context(ExitStack())
+        announced.callback(options.directory.withdraw, keep_log=options.log is not None)
         control = undo.enter_context(_unix_listener(options.control))
         metrics = _tcp_listener("metrics", options.metrics, undo)
         api = _tcp_listener("api", options.api, undo)
@@ -94,14 +105,16 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
             undo.enter_context(options.pace.scaled_hosts())
 
         # before any thread, and before the queue: the child must not hold it open
-        requests = undo.enter_context(_control_process(options, about, control, metrics, api))
+        watch = HookWatch(options.namespace, settings.queue, fail_open)
+        requests = undo.enter_context(
+            _control_process(options, about, control, metrics, api, watch)
+        )
         control.close()
 
         clock = clock_of(options.time_scale)
         seed = options.config.table.seed
         seed = secrets.randbits(32) if seed is None else seed
         chance = random.Random(seed)
-        settings = options.config.daemon
         zones = Zones(options.namespace, settings.inside, settings.outside)
         firewall = Firewall(
             policy(options.config), choose=chance.randrange, addresses=zones.addresses
@@ -125,14 +138,17 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
             injector = Injector()
             undo.callback(injector.close)
         datapath = Datapath(firewall, clock, zones, schedule, injector, tally, journal, device_log)
+        # The queue is closed first, the hook removed then: the kernel warns where a hook goes of
+        # which packets still wait (nf_reinject).  In between it does what `fail` says.
+        hooked = undo.enter_context(ExitStack())
         with options.namespace.enter():
             queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
             undo.callback(queue.close)
-        hook = hooks.install(
-            options.namespace, settings.queue, fail_open=settings.fail is WhenDown.OPEN
-        )
-        hooked = undo.enter_context(ExitStack())
+        hook = hooks.install(options.namespace, settings.queue, fail_open=fail_open)
         hooked.callback(hook.remove)
+        watch.arm(hook.tool)
+        hooked.callback(watch.disarm)
+        hooked.callback(requests.close)  # whoever waits for an answer need not any more
         handler = EngineRequests(
             datapath,
             clock,
@@ -153,18 +169,23 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
         )
         _comment(options, zones, say)  # not before: where it cannot start, only the error counts
         options.directory.announce(about)
+        if before is not None and _place(before) != _place(about):
+            _clear(before, say)
         on_ready(about)
+        how = "broken"
         try:
             with _no_collector():
                 how = datapath.run(queue, requests, handler, stop)
-        except BaseException:
-            if settings.fail is WhenDown.CLOSED:
-                hooked.pop_all()  # a firewall that has broken down lets nothing pass
-            raise
+        finally:
+            if how != "stopped":  # nobody has asked for it
+                hooked.pop_all()
+                announced.pop_all()
         journal.note(how, clock.now())
     if how == "abandoned":
+        passes = "everything passes" if fail_open else "nothing passes"
         raise ControlError(
-            f"{options.name}: the control process ended unexpectedly; see its traceback above"
+            f"{options.name}: the control process ended unexpectedly (see above), and {passes} "
+            f"(daemon.fail = {about.fail}): `fwemu down {options.name}` or the next start ends that"
         )
 
 
@@ -176,6 +197,19 @@ def _open(journal: Journal, options: DaemonOptions) -> None:
         raise ControlError(
             f"{_log(options)}: cannot be written ({error.strerror}): give --log FILE elsewhere"
         ) from error
+
+
+def _place(about: About) -> tuple[int, int]:
+    """Where its hook is."""
+    return about.netns_inode, about.queue
+
+
+def _clear(before: About, say: Say) -> None:
+    """A firewall of this name that has ended may have left its hook elsewhere."""
+    try:
+        remove_hook(before)
+    except NetnsError as error:
+        say(f"the hook that {before.name} has left in {before.netns} cannot be removed: {error}")
 
 
 def _log(options: DaemonOptions) -> Path:
@@ -207,6 +241,8 @@ def _about(
         mode=options.config.mode.value,
         time_scale=options.time_scale,
         api=None if api is None else _address(api),
+        netns_inode=options.namespace.identity[1],
+        fail=options.config.daemon.fail.value,
     )
 
 
@@ -322,6 +358,7 @@ def _control_process(
     control: socket.socket,
     metrics: socket.socket | None,
     api: socket.socket | None,
+    watch: HookWatch,
 ) -> Iterator[Connection]:
     """The process that serves HTTP; yields the pipe on which it asks."""
     ours, theirs = Pipe()
@@ -349,6 +386,7 @@ def _control_process(
                 options.config,
                 options.fast_forwarder,
                 options.pace,
+                watch,
             )
             code = 0
         except BaseException:

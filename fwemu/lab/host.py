@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 
 from fwemu.core.flow import Zone
 from fwemu.errors import ConfigError
@@ -65,10 +64,5 @@ class Host:
         self._entered.append(entered)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._entered.pop().__exit__(kind, error, traceback)
+    def __exit__(self, *exception: object) -> None:
+        self._entered.pop().__exit__(*exception)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from fwemu import rootless
@@ -25,6 +24,7 @@ from fwemu.lab.plan import LabPlan, Layout, Topology, check_name, check_time_sca
 from netns import (
     LinkError,
     Namespace,
+    NamespaceExists,
     NetnsError,
     Network,
     NotPermitted,
@@ -74,6 +74,8 @@ class Lab:
         if time_scale > 1:
             self._arguments += ["--time-scale", str(time_scale)]
         self._network = Network()
+        self._written: register.Entry | None = None
+        self._abouts: list[About] | None = None
         self._clients: list[Client] = []
         self._powers: dict[str, Power] = {}
         self.hosts: dict[str, Host] = {}
@@ -84,14 +86,33 @@ class Lab:
         return self._entry.plan.name
 
     @property
+    def _entry(self) -> register.Entry:
+        """What is written down of it; NamespaceError before it is up."""
+        if self._written is None:
+            raise _not_up()
+        return self._written
+
+    @property
+    def abouts(self) -> list[About]:
+        """Who the firewalls are; NamespaceError before it is up."""
+        if self._abouts is None:
+            raise _not_up()
+        return self._abouts
+
+    @property
     def client(self) -> Host:
         """The first client: the inside."""
-        return self.hosts["client"]
+        return self._host("client")
 
     @property
     def server(self) -> Host:
         """The first server: the outside."""
-        return self.hosts["server"]
+        return self._host("server")
+
+    def _host(self, name: str) -> Host:
+        if name not in self.hosts:
+            raise _not_up()
+        return self.hosts[name]
 
     @property
     def firewall_host(self) -> dict[str, str]:
@@ -200,6 +221,8 @@ class Lab:
         proof.assert_survived(self, which, **match)
 
     def _power_of(self, host: str) -> Power:
+        if not self._powers:
+            raise _not_up()
         if host not in self._powers:
             raise ConfigError(f"{host!r} is no host of this lab: {', '.join(self._powers)}")
         return self._powers[host]
@@ -225,8 +248,16 @@ class Lab:
         """
         if os.geteuid() != 0:
             rootless.enter()
-        self.abouts: list[About] = []
-        """Who the firewalls are."""
+        while True:
+            try:
+                return self._up()
+            except NamespaceError as error:
+                # one in another run directory was quicker to take the name that was free
+                if self._name is not None or not isinstance(error.__cause__, NamespaceExists):
+                    raise
+
+    def _up(self) -> Lab:
+        self._abouts = []
         try:
             with translated():
                 self._take_addresses(self._base or default_base())
@@ -257,12 +288,7 @@ class Lab:
     def __enter__(self) -> Lab:
         return self.up()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _take_addresses(self, base: Path) -> None:
@@ -273,7 +299,7 @@ class Lab:
         """
         machine = Namespace.current()
         with choosing_networks(machine):
-            self._entry = register.reserve(
+            self._written = register.reserve(
                 base, self._name, self._topology, machine.identity, known_networks(machine)
             )
             self._network.on_close(self._entry.remove)
@@ -323,6 +349,12 @@ class Lab:
             network.bridge(switch, interface, ports)
 
 
+def _not_up() -> NamespaceError:
+    return NamespaceError(
+        "this lab is not up: use it in a `with` block (`with Lab() as lab:`), or call up() first"
+    )
+
+
 def _with_lengths(ipv4: str, ipv6: str) -> list[str]:
     return [f"{ipv4}/24", f"{ipv6}/64"]
 
@@ -341,19 +373,26 @@ def _stop_firewall(directory: RunDirectory) -> None:
 
 
 def remove(entry: register.Entry, say: Callable[[str], None]) -> None:
-    """Take down a lab that this or another process has made, whatever is left of it."""
+    """Take down a lab that this or another process has made, whatever is left of it.
+
+    A firewall that is just being started is ended too, or finds its directory gone.
+    """
     machine = _machine_of(entry)
-    for directory in entry.directories:
-        _stop_firewall(directory)
-    with translated():
-        for name in entry.plan.namespaces:
-            with contextlib.suppress(NetnsError):
-                for pid, command in stop_all_in(Namespace.named(name)):
-                    say(f"ended process {pid} ({command}) in {name}")
-            remove_namespace(name, missing_ok=True)
-        if machine is not None:
-            undo_unreachable(machine, entry.plan.networks)
-    entry.remove()
+    with contextlib.ExitStack() as undo:
+        for directory in entry.directories:
+            with contextlib.suppress(FileNotFoundError):
+                undo.enter_context(directory.locked())
+            launch.stop_unannounced(directory)
+            _stop_firewall(directory)
+        with translated():
+            for name in entry.plan.namespaces:
+                with contextlib.suppress(NetnsError):
+                    for pid, command in stop_all_in(Namespace.named(name)):
+                        say(f"ended process {pid} ({command}) in {name}")
+                remove_namespace(name, missing_ok=True)
+            if machine is not None:
+                undo_unreachable(machine, entry.plan.networks)
+        entry.remove()
 
 
 def _machine_of(entry: register.Entry) -> Namespace | None:
@@ -374,6 +413,11 @@ def translated() -> Iterator[None]:
         yield
     except NotPermitted as error:
         raise needs.PRIVILEGES.missing() from error
+    except NamespaceExists as error:
+        raise NamespaceError(
+            f"{str(error).partition(';')[0]}, and belongs to no lab of this run directory: "
+            "choose another --name"
+        ) from error
     except NetnsError as error:
         raise NamespaceError(str(error)) from error
 

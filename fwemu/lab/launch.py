@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,8 +15,9 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from fwemu.daemon.rundir import RUN_DIR, About, RunDirectory, start_time, wait_for_end
+from fwemu.daemon.rundir import RUN_DIR, About, RunDirectory, is_daemon
 from fwemu.errors import EXIT_CODES, FwemuError, NamespaceError
+from netns.procfs import PinnedProcess, owner_of, pids, start_time, words_of
 
 READY: Final = 20.0
 """Seconds that a firewall has to get ready, on a busy machine."""
@@ -115,7 +116,8 @@ def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> Abo
     Its own error is raised here if it does not get ready.
     """
     words = ["daemon", "--netns", netns, "--name", directory.name]
-    words += ["--run-dir", str(directory.path.parent), "--log", str(directory.events), *arguments]
+    words += ["--run-dir", str(directory.path.parent), "--of-lab"]
+    words += ["--log", str(directory.events), *arguments]
     request = SpawnRequest(words, str(directory.output), dict(os.environ), _directory())
     fork_server = prepare()
     pid = fork_server.spawn(request)
@@ -136,10 +138,9 @@ def launch(directory: RunDirectory, netns: str, arguments: Sequence[str]) -> Abo
                 )
             time.sleep(0.002)
     except BaseException:
-        with suppress(ProcessLookupError):
-            if started is not None and start_time(pid) == started:
-                os.kill(pid, signal.SIGTERM)
-                wait_for_end(pid, started, STOP)
+        if started is not None and (process := PinnedProcess.of(pid, started)) is not None:
+            with process:
+                process.stop(STOP)
         raise
 
 
@@ -151,16 +152,37 @@ def _directory() -> str:
 
 
 def stop(about: About) -> None:
-    """End a firewall, and see that it has."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if not about.is_alive:
-            break
-        os.kill(about.pid, number)
-        if wait_for_end(about.pid, about.started, STOP):
-            break
+    """End a firewall, and see that it has.  Raises NamespaceError if that process is none."""
+    process = about.process()
+    if process is not None:
+        with process:
+            process.stop(STOP)
     if not about.is_alive and (fork_server := _children.pop(about.pid, None)) is not None:
         with suppress(OSError, EOFError):  # it is gone as well
             fork_server.code(about.pid)
+
+
+def stop_unannounced(directory: RunDirectory) -> None:
+    """End the firewalls of a lab that have not come to announcing themselves in its directory.
+
+    They are told by their command line; whoever started them is gone.
+    """
+    for pid in pids():
+        words, started = words_of(pid), start_time(pid)
+        if started is None or owner_of(pid) != os.geteuid() or not _is_of(words, directory):
+            continue
+        process = PinnedProcess.of(pid, started)
+        if process is not None:
+            with process:
+                process.stop(STOP)
+
+
+def _is_of(words: list[str], directory: RunDirectory) -> bool:
+    if not is_daemon(words) or "--of-lab" not in words:
+        return False
+    options = dict(itertools.pairwise(words))
+    base = str(directory.path.parent)
+    return (options.get("--name"), options.get("--run-dir")) == (directory.name, base)
 
 
 def _as_it_said(code: int, output: Path) -> FwemuError:

@@ -6,19 +6,21 @@ So whatever a lab has made can be found and removed, however its maker ended.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fwemu.daemon.rundir import About, RunDirectory, not_writable, start_time
+from fwemu.daemon.rundir import About, RunDirectory, not_writable, require_own
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.lab.plan import LAB_NUMBERS, LabPlan, Layout, Topology, check_name, is_free
 from netns import IPNetwork
+from netns import names as namespaces
+from netns.lock import locked
+from netns.procfs import start_time
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,14 @@ def reserve(
 ) -> Entry:
     """Write a new lab down under a name (by default the first free `labN`) and a free number.
 
-    Free is a number that no other lab has and whose networks are not among the `known` ones, those
-    of the machine.  `machine` is that of the entry.
+    Names of namespaces belong to the whole machine: a name is free if no namespace has it either,
+    of a lab in another run directory.  Free is a number that no other lab has and whose networks
+    are not among the `known` ones, those of the machine.  `machine` is that of the entry.
     """
     known = list(known)
-    with _locked(base):
+    base.mkdir(mode=0o755, parents=True, exist_ok=True)
+    require_own(base)
+    with locked(base):
         taken = entries(base)
         names = {entry.plan.name for entry in taken} | {path.name for path in base.iterdir()}
         if name is not None and name in names:
@@ -87,14 +92,20 @@ def reserve(
             )
         if name is None:
             unused = (f"lab{n}" for n in range(1, 10_000))
-            name = next(each for each in unused if not names & _needed(each, topology))
+            there = set(namespaces())
+            name = next(
+                each
+                for each in unused
+                if not names & _needed(each, topology)
+                and there.isdisjoint(LabPlan(each, 0, topology).namespaces)
+            )
         elif taken_too := names & _needed(name, topology):
             raise NamespaceError(
                 f"{', '.join(sorted(taken_too))} exists, and the second firewall of {name!r} would "
                 "be called so: choose another --name"
             )
         directory = RunDirectory(base, name)
-        draft = base / f".{name}.new"  # whole or not at all, whenever this process is killed
+        draft = base / f".{name}{_DRAFT}"  # whole or not at all, whenever this process is killed
         shutil.rmtree(draft, ignore_errors=True)
         pid = os.getpid()
         record = {
@@ -118,13 +129,32 @@ def reserve(
         return entry
 
 
+def remove_drafts(base: Path) -> None:
+    """Remove what processes have left that were killed while they wrote a lab down."""
+    if not base.is_dir():
+        return
+    with locked(base):
+        for path in base.glob(f".*{_DRAFT}"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+_DRAFT: Final = ".new"
+
+
 def _needed(name: str, topology: Topology) -> set[str]:
     """The names that the firewalls of such a lab have."""
     return {check_name(firewall.name) for firewall in LabPlan(name, 0, topology).firewalls}
 
 
 def entries(base: Path) -> list[Entry]:
-    """All labs that are written down, by name; those of which little is left included."""
+    """All labs that are written down, by name; those of which little is left included.
+
+    Raises PrivilegeError if what is there cannot be trusted.
+    """
+    require_own(base)
     if not base.is_dir():
         return []
     found = []
@@ -158,15 +188,3 @@ def _read(directory: RunDirectory) -> Entry:
     plan = LabPlan(directory.name, record["number"], topology)
     machine = record.get("machine")
     return Entry(plan, directory, tuple(record["maker"]), tuple(machine) if machine else None)
-
-
-@contextlib.contextmanager
-def _locked(base: Path) -> Iterator[None]:
-    """One reservation at a time, on the whole machine."""
-    base.mkdir(mode=0o755, parents=True, exist_ok=True)
-    descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

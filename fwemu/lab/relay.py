@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from types import TracebackType
 from typing import Final
 
 KEPT: Final = 20
@@ -36,12 +35,7 @@ class Relay:
         """In a `with` block around the start of the program, whose copy of `writer` counts."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         os.close(self.writer)
         self._thread.start()
 

@@ -14,25 +14,34 @@ fwemu.rootless -- COMMAND` runs any program after `enter`.
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import json
 import os
+import secrets
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fwemu.daemon import needs
-from fwemu.daemon.rundir import RUN_DIR, default_base, firewalls, start_time
+from fwemu.daemon.rundir import RUN_DIR, default_base
 from fwemu.errors import NamespaceError, PrivilegeError
 from fwemu.rootless import keeper
+from netns import Namespace, names
+from netns.lock import locked
+from netns.namespace import loopback_up
+from netns.procfs import pids, start_time
+from netns.syscalls import unshare_network
 
 PRIVATE: Final = frozenset({"fwemu"})
 """Entries of /run that are not taken over from the machine: root's firewalls."""
 
 SENTENCE: Final = "not root: working in a user namespace of your own"
+
+_MARK: Final = Path("/run/.fwemu-labs")
+"""A file with a random word in the /run of a user's shared namespace: by it processes are told that
+live there, however its keeper has ended."""
 
 
 def say(text: str) -> None:
@@ -67,20 +76,24 @@ def enter_shared() -> None:
 
     base = default_base()
     _make(base)
-    with _locked(base):
+    with locked(base):  # nobody else makes it meanwhile, and its keeper does not end
         there = _somebody(base)
         if there is None:
             _enter_new()
+            _MARK.write_text(secrets.token_hex())
             say(SENTENCE)
         else:
             try:
                 userns.join(there)
             except NetnsError as error:
                 raise NamespaceError(str(error)) from error
+            _leave_host()
         if there is None or there != _keeper(base):
             pid = _keep("labs", os.open(base, os.O_RDONLY | os.O_DIRECTORY))
-            record = {"pid": pid, "started": start_time(pid)}
-            (base / keeper.RECORD).write_text(json.dumps(record) + "\n")
+            record = {"pid": pid, "started": start_time(pid), "mark": _MARK.read_text()}
+            draft = base / f"{keeper.RECORD}.new"
+            draft.write_text(json.dumps(record) + "\n")
+            draft.replace(base / keeper.RECORD)
     os.environ[RUN_DIR] = str(base)
 
 
@@ -149,30 +162,58 @@ def _make(base: Path) -> None:
             raise PrivilegeError(f"{path} belongs to user {owner}: {way_out}")
 
 
-@contextmanager
-def _locked(base: Path) -> Iterator[None]:
-    """Nobody else makes this user's namespace meanwhile, and its keeper does not end."""
-    descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _record(base: Path) -> dict[str, Any]:
+    """What is written down of this user's namespace; empty if there is none."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        record = json.loads((base / keeper.RECORD).read_text())
+        return record if isinstance(record, dict) else {}
+    except (OSError, ValueError):
+        return {}
 
 
 def _keeper(base: Path) -> int | None:
     """The process that keeps this user's namespace."""
-    try:
-        record = json.loads((base / keeper.RECORD).read_text())
-        pid, started = int(record["pid"]), record["started"]
-    except (OSError, ValueError, KeyError, TypeError):
+    record = _record(base)
+    pid, started = record.get("pid"), record.get("started")
+    if not isinstance(pid, int) or started is None:
         return None
     return pid if start_time(pid) == started else None
 
 
 def _somebody(base: Path) -> int | None:
-    """A process inside: the keeper, or if somebody has killed it, a firewall."""
-    return _keeper(base) or next((about.pid for about in firewalls(base)), None)
+    """A process inside: the keeper, or if somebody has killed it, whoever still lives there."""
+    if (pid := _keeper(base)) is not None:
+        return pid
+    inside = _inside(_record(base).get("mark"))
+    # in a host of a lab there is another network namespace than outside of it
+    of_hosts = [pid for pid in inside if _is_in_host(pid)]
+    others = [pid for pid in inside if pid not in of_hosts]
+    return next(iter([*others, *of_hosts]), None)
+
+
+def _inside(mark: str | None) -> list[int]:
+    """Processes whose /run has this mark: those of this user's namespace, whoever they are."""
+    found = []
+    for pid in pids() if mark else ():
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if Path(f"/proc/{pid}/root{_MARK}").read_text() == mark:
+                found.append(pid)
+    return found
+
+
+def _is_in_host(pid: int) -> bool:
+    """Is it in a network namespace that has a name where it lives?"""
+    with suppress(OSError):
+        named = Path(f"/proc/{pid}/root/run/netns").iterdir()
+        return os.stat(f"/proc/{pid}/ns/net").st_ino in {path.stat().st_ino for path in named}
+    return False
+
+
+def _leave_host() -> None:
+    """Whoever was joined may live in a host of a lab, which is not where commands run."""
+    if Namespace.current().name in names():
+        unshare_network()
+        loopback_up()
 
 
 def _keep(kind: str, descriptor: int) -> int:

@@ -68,7 +68,10 @@ def test_a_lab_whose_firewall_is_dead_or_stuck_is_shown_with_the_way_out(nothing
     assert masked(dead.out, name).splitlines()[1] == (
         "LAB  lab  dead  none  stateful  fwemu-LAB-firewall  -  -"
     )
-    assert masked(dead.err, name) == "LAB: its firewall is dead: `fwemu down LAB` removes the lab\n"
+    assert masked(dead.err, name) == (
+        "LAB: its firewall is dead, and nothing passes (daemon.fail = closed): "
+        "`fwemu down LAB` removes the lab\n"
+    )
     assert fwemu("down", name).code == 0
     assert fwemu("ls").out == ""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fwemu.daemon.rundir import About, RunDirectory, start_time
+from fwemu.daemon.rundir import About, RunDirectory
 from fwemu.lab import Topology, register
+from netns.procfs import start_time
 from tests.kit.command import fwemu
 
 ON_FIREWALLS = [

@@ -14,11 +14,23 @@ from pathlib import Path
 import pytest
 
 from fwemu.client import Client
-from fwemu.daemon import hooks
+from fwemu.daemon import hook_watch, hooks
+from fwemu.daemon.hook_watch import HookWatch
+from fwemu.daemon.leftovers import remove_hook
 from fwemu.daemon.queue import StatusFile
 from fwemu.errors import ControlError, MissingError, NamespaceError, QueueError
-from netns import Namespace, ToolFailed, add_route, find_tool, sysctl, tools
-from tests.kit.ground import Daemon, End, Ground
+from netns import (
+    Namespace,
+    ToolFailed,
+    add_route,
+    find_tool,
+    nft,
+    remove,
+    run_tool,
+    sysctl,
+    tools,
+)
+from tests.kit.ground import BROKEN, TELLING, Daemon, End, Ground
 from tests.kit.labs import (
     PATIENCE,
     SOON,
@@ -171,7 +183,7 @@ def test_a_firewall_with_an_error_in_its_engine_fails_as_it_was_told_to(
 ) -> None:
     """In an unknown state it must not go on deciding, and `closed` must not become open by it."""
     before = rules_of(ground.firewall)
-    daemon = ground.start("--set", f"daemon.fail={fail}", broken=True)
+    daemon = ground.start("--set", f"daemon.fail={fail}", program=BROKEN)
     connects(ground)
     assert daemon.ends() == 1
     assert "ZeroDivisionError" in daemon.said
@@ -183,17 +195,175 @@ def test_a_firewall_with_an_error_in_its_engine_fails_as_it_was_told_to(
     assert rules_of(ground.firewall) == before
 
 
-def test_without_its_control_process_it_ends_and_says_so(ground: Ground) -> None:
-    """A firewall that nobody can ask or steer must not go on unnoticed."""
+@pytest.mark.parametrize(("fail", "meanwhile"), [("open", "connected"), ("closed", "nothing")])
+def test_without_its_control_process_it_ends_says_so_and_fails_as_it_was_told_to(
+    ground: Ground, fail: str, meanwhile: str
+) -> None:
+    """A firewall that nobody can ask or steer must not go on unnoticed, nor `closed` become open.
+
+    That it is dead stays to be seen, and what it has left can be removed.
+    """
     before = rules_of(ground.firewall)
     log = ground.base / "abandoned.jsonl"
-    daemon = ground.start("--log", str(log))
+    daemon = ground.start("--log", str(log), "--set", f"daemon.fail={fail}")
     os.kill(daemon.control_process, signal.SIGKILL)
     assert daemon.ends() == ControlError.exit_code
+    passes = {"connected": "everything passes", "nothing": "nothing passes"}[meanwhile]
     assert "the control process ended unexpectedly" in daemon.said
+    assert f"{passes} (daemon.fail = {fail}): `fwemu down {daemon.name}`" in daemon.said
     assert "Traceback" not in daemon.said
-    assert rules_of(ground.firewall) == before
     assert '"event":"abandoned"' in log.read_text()
+    assert becomes(ground, meanwhile)
+
+    about = daemon.directory.about()
+    assert about is not None
+    assert not about.is_alive
+    assert about.fail == fail
+    assert remove_hook(about)
+    assert becomes(ground, "connected")
+    assert rules_of(ground.firewall) == before
+
+
+def test_the_queue_is_closed_before_its_hook_goes(ground: Ground) -> None:
+    """Packets may still wait: the kernel warns (and taints itself) where their hook goes first."""
+    daemon = ground.start(program=TELLING)
+    connects(ground)
+    os.kill(daemon.process.pid, signal.SIGTERM)
+    assert daemon.ends() == 0
+    told = [line for line in daemon.said.splitlines() if line.startswith("told: ")]
+    assert told[-2:] == ["told: queue closed", "told: hook removed"]
+
+
+def test_a_namespace_that_loses_its_name_meanwhile_is_left_clean_all_the_same(
+    ground: Ground,
+) -> None:
+    """`ip netns del` takes the name only: the firewall and its packets go on until it ends."""
+    name = f"{ground.firewall.name}-short"
+    short = ground.network.namespace(name)
+    ground.firewall, forwarding = short, ground.firewall
+    try:
+        daemon = ground.start()
+        held = short.held()
+        remove(name)
+        os.kill(daemon.process.pid, signal.SIGTERM)
+        assert daemon.ends() == 0
+        assert "Traceback" not in daemon.said
+        assert not hooks_of(held)
+    finally:
+        ground.firewall = forwarding
+
+
+def test_what_a_killed_firewall_has_left_in_another_queue_goes_with_the_next_of_its_name(
+    ground: Ground,
+) -> None:
+    """Its hook would swallow every packet, and nobody would know of it any more."""
+    before = rules_of(ground.firewall)
+    first = ground.start("--set", "daemon.queue=3")
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.ends()
+    eventually(lambda: not is_bound(ground, 3), what="the kernel letting go of the queue")
+    eventually(lambda: first.family() == [], what="the end of its control process")
+    second = ground.start(name=first.name)
+    assert becomes(ground, "connected")
+    second.process.stop()
+    assert rules_of(ground.firewall) == before
+
+
+def test_the_hook_of_whoever_uses_the_queue_now_is_not_taken_for_a_leftover(
+    ground: Ground,
+) -> None:
+    """Another firewall may have come since, under another name."""
+    first = ground.start()
+    about = first.directory.about()
+    assert about is not None
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.ends()
+    eventually(lambda: not is_bound(ground), what="the kernel letting go of the queue")
+    second = ground.start()
+    assert not remove_hook(about)
+    assert is_hooked(ground)
+    second.process.stop()
+    assert remove_hook(about)  # nothing is there any more, which is no error
+
+
+# -- while it runs -------------------------------------------------------------------------------
+
+
+def test_a_hook_that_somebody_takes_away_is_put_back_and_told(ground: Ground) -> None:
+    """`nft flush ruleset` opens a firewall that says it runs: all packets would pass for ever."""
+    daemon = ground.start()
+    there = hooks_of(ground.firewall)
+    with connected(ground), daemon.client() as client:
+        assert client.statistics()["hook"]["restored"] == 0
+        run_tool(ground.firewall, ["nft", "flush", "ruleset"])
+        flush_legacy(ground.firewall)
+        eventually(lambda: hooks_of(ground.firewall) == there, what="the hook's return")
+        eventually(lambda: client.statistics()["hook"]["restored"] == 1)
+        (event,) = [each for each in client.events() if each["event"] == "hook_restored"]
+        assert event["tool"] == client.statistics()["hook"]["tool"]
+        decided = sum(client.statistics()["packets"]["accept"].values())
+    with connected(ground), daemon.client() as client:
+        assert sum(client.statistics()["packets"]["accept"].values()) > decided
+    assert "somebody took the hook away, and it was put back" in daemon.said
+    before = len(daemon.said)
+    daemon.process.stop()
+    assert not is_hooked(ground)
+    assert "hook" not in daemon.said[before:]
+
+
+def test_rules_of_others_that_change_are_none_of_its_business(ground: Ground) -> None:
+    """Every change is looked at, and nothing is said about those that leave the hook alone."""
+    daemon = ground.start()
+    nft.load(ground.firewall, "table inet other {\nchain c {\ncounter\n}\n}\n")
+    nft.load(ground.firewall, "delete table inet other")
+    run_tool(ground.firewall, ["nft", "flush", "ruleset"])
+    flush_legacy(ground.firewall)
+    with daemon.client() as client:
+        eventually(lambda: client.statistics()["hook"]["restored"])
+        assert client.statistics()["hook"]["restored"] == 1
+    assert daemon.said.count("somebody took the hook away") == 1
+
+
+def test_a_hook_that_cannot_be_put_back_is_told_until_it_can(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ls` and `stats` do not say that it runs while packets pass it by."""
+    monkeypatch.setattr(hook_watch, "INTERVAL_S", 0.01)
+    hook = hooks.install(ground.firewall, 5, fail_open=False)
+    watch = HookWatch(ground.firewall, 5, False)
+    is_allowed = threading.Event()
+    install = hooks.IptablesHooks.install
+
+    def refused(self: hooks.IptablesHooks) -> None:
+        if not is_allowed.is_set():
+            raise ToolFailed("no more rules")
+        install(self)
+
+    monkeypatch.setattr(hooks.IptablesHooks, "install", refused)
+    monkeypatch.setattr(hooks.NftHooks, "install", refused)
+    notes: list[str] = []
+    # both halves are in this process: what arm and watching close is needed by the other
+    monkeypatch.setattr(watch._controls, "close", lambda: None)
+    monkeypatch.setattr(watch._engines, "close", lambda: None)
+    watch.arm(hook.tool)
+    with watch.watching(lambda event, fields: notes.append(event)):
+        eventually(lambda: watch.report["in_place"])
+        hook.remove()
+        eventually(lambda: watch.report["in_place"] is False)
+        is_allowed.set()
+        eventually(lambda: watch.report["in_place"])
+        watch.disarm()
+    assert notes == ["hook_lost", "hook_restored"]
+    hook.remove()
+    assert not is_hooked(ground)
+
+
+def flush_legacy(namespace: Namespace) -> None:
+    """`iptables -F` where that is iptables-legacy."""
+    for command in ("iptables-legacy", "ip6tables-legacy"):
+        if any(key.startswith(command) and "NFQUEUE" in text
+               for key, text in rules_of(namespace).items()):  # fmt: skip
+            run_tool(namespace, [command, "-t", "mangle", "-F"])
 
 
 # -- begins --------------------------------------------------------------------------------------

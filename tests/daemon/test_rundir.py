@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import pytest
 from fwemu.daemon.rundir import (
     About,
     RunDirectory,
+    announced,
     default_base,
     firewalls,
-    start_time,
-    wait_for_end,
 )
-from fwemu.errors import NamespaceError
+from fwemu.errors import NamespaceError, PrivilegeError
+from fwemu.lab import Topology, register
+from netns.procfs import PinnedProcess, start_time, words_of
+from tests.kit.labs import eventually
 
 
 def about(pid: int, started: int | None, name: str = "shop") -> About:
@@ -50,7 +53,7 @@ def test_a_zombie_has_ended() -> None:
         started = start_time(process.pid)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert start_time(process.pid) is None
-        assert wait_for_end(process.pid, started or 1, timeout=0)
+        assert PinnedProcess.of(process.pid, started or 1) is None
     finally:
         process.wait()
 
@@ -104,7 +107,123 @@ def test_what_a_dead_firewall_left_is_cleared(tmp_path: Path) -> None:
     directory.control.write_text("")
     assert firewalls(tmp_path) == []
     directory.make()
-    assert list(directory.path.iterdir()) == []
+    assert [path.name for path in directory.path.iterdir()] == ["firewall.json"]
+
+
+def test_where_a_dead_firewall_has_left_its_hook_stays_known_until_the_next_one_runs(
+    tmp_path: Path,
+) -> None:
+    """A start that fails must not make anybody forget it: `fwemu down` has to find it."""
+    directory = RunDirectory(tmp_path, "shop")
+    directory.make()
+    directory.announce(dead())
+    directory.make()
+    directory.withdraw(keep_log=False)  # the start has failed
+    assert directory.about() is not None
+    assert [about.name for about in announced(tmp_path)] == ["shop"]
+    directory.announce(ME)
+    directory.withdraw(keep_log=False)
+    assert not directory.path.exists()
+
+
+def test_a_lab_that_was_taken_down_meanwhile_gets_no_firewall(tmp_path: Path) -> None:
+    """Nobody would find it: it ends, whether it comes a little before or after."""
+    directory = RunDirectory(tmp_path, "shop", is_lab=True)
+    with pytest.raises(NamespaceError, match="'shop' was taken down"):
+        directory.make()
+    directory.path.mkdir()
+    directory.make()
+    directory.remove()
+    with pytest.raises(NamespaceError, match="'shop' was taken down"):
+        directory.announce(ME)
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- who may say what --------------------------------------------------------------------------
+
+
+def others(path: Path) -> Path:
+    """Gives it to somebody else."""
+    path.mkdir(parents=True, exist_ok=True)
+    os.chown(path, 4242, 4242)
+    return path
+
+
+READERS = {
+    "firewalls": firewalls,
+    "announced": announced,
+    "labs": register.entries,
+    "a new lab": lambda base: register.reserve(base, None, Topology()),
+    "a new firewall": lambda base: RunDirectory(base, "shop").make(),
+}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_root_follows_no_run_directory_of_somebody_else(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    """Whoever writes `firewall.json` chooses the process that `fwemu down` ends."""
+    base = others(tmp_path / "run")
+    with pytest.raises(PrivilegeError, match=f"{base} belongs to user 4242: set FWEMU_RUN_DIR"):
+        read(base)
+    assert list(base.iterdir()) == []
+    below = others(tmp_path / "theirs") / "run"
+    below.mkdir()
+    with pytest.raises(PrivilegeError, match="theirs belongs to user 4242"):
+        read(below)
+
+
+@pytest.mark.kernel
+def test_a_link_that_somebody_else_can_turn_is_not_followed(tmp_path: Path) -> None:
+    """It leads to a directory of ours now, and to another by the time that it is read."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    link = tmp_path / "run"
+    link.symlink_to(mine)
+    assert firewalls(link) == []
+    os.chown(link, 4242, 4242, follow_symlinks=False)
+    with pytest.raises(PrivilegeError, match="belongs to user 4242"):
+        firewalls(link)
+
+
+@pytest.mark.parametrize(("mode", "is_trusted"), [(0o755, True), (0o777, False), (0o1777, False)])
+def test_a_directory_that_everybody_can_write_is_not_trusted(
+    tmp_path: Path, mode: int, is_trusted: bool
+) -> None:
+    """Above it there may be one as /tmp is: there nobody can rename what is not theirs."""
+    base = tmp_path / "run"
+    base.mkdir()
+    base.chmod(mode)
+    if is_trusted:
+        assert firewalls(base) == []
+    else:
+        with pytest.raises(PrivilegeError, match=f"can be written by others: chmod go-w {base}"):
+            firewalls(base)
+    below = base / "below"
+    below.mkdir(mode=0o755)
+    if mode & stat.S_ISVTX or is_trusted:
+        assert firewalls(below) == []
+    else:
+        with pytest.raises(PrivilegeError, match=f"{base} can be written by others"):
+            firewalls(below)
+
+
+def test_a_process_is_ended_only_if_it_is_that_firewall() -> None:
+    """Start time, owner and command: an announcement alone proves nothing."""
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        eventually(lambda: words_of(process.pid))  # it has become that program
+        forged = about(process.pid, start_time(process.pid))
+        assert forged.is_alive
+        with pytest.raises(NamespaceError, match=r"not the firewall 'shop'.*\(sleep 60\)"):
+            forged.process()
+        assert replace(forged, started=forged.started + 1).process() is None
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+    assert forged.process() is None
 
 
 def test_the_name_of_a_living_firewall_is_refused(tmp_path: Path) -> None:

@@ -24,6 +24,24 @@ BROKEN = (
 )
 """A program whose engine has an error."""
 
+TELLING = (
+    "-c",
+    "import sys\n"
+    "from fwemu.cli.main import main\n"
+    "from fwemu.daemon import hooks, queue\n"
+    "def telling(kind, name, text):\n"
+    "    original = getattr(kind, name)\n"
+    "    def method(self):\n"
+    "        original(self)\n"
+    "        print('told:', text, file=sys.stderr, flush=True)\n"
+    "    setattr(kind, name, method)\n"
+    "telling(queue.PacketQueue, 'close', 'queue closed')\n"
+    "for kind in hooks.KINDS:\n"
+    "    telling(kind, 'remove', 'hook removed')\n"
+    "sys.exit(main(sys.argv[1:]))",
+)
+"""A program that tells in which order it ends."""
+
 
 @dataclass
 class End:
@@ -61,13 +79,17 @@ class Ground:
             sysctl(self.firewall, key, 1)
 
     def start(
-        self, *arguments: str, name: str = "", ready: bool = True, broken: bool = False
+        self,
+        *arguments: str,
+        name: str = "",
+        ready: bool = True,
+        program: tuple[str, ...] = SOUND,
     ) -> Daemon:
         """`fwemu daemon` here; returns when it is ready, unless it is not expected to be.
 
-        A `broken` one fails at its first packet.
+        `program` is another one than fwemu itself, which takes the same arguments.
         """
-        daemon = Daemon(self, name or unique("daemon"), arguments, BROKEN if broken else SOUND)
+        daemon = Daemon(self, name or unique("daemon"), arguments, program)
         if ready:
             daemon.wait_until_ready()
         return daemon

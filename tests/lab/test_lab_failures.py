@@ -13,13 +13,12 @@ import pytest
 
 import fwemu.lab.lab
 import netns.network
-from fwemu.daemon.rundir import start_time
 from fwemu.errors import FwemuError, NamespaceError
 from fwemu.lab import Lab, Layout, Topology, launch, register
 from fwemu.lab.lab import remove
 from netns import NetnsError, exists, names
 from netns.namespace import Creation
-from netns.procfs import command_of, pids
+from netns.procfs import command_of, pids, start_time
 from tests.kit.labs import eventually, unique
 
 pytestmark = pytest.mark.kernel

@@ -20,7 +20,6 @@ CLOCK = "fwemu/daemon/clock.py"
 
 WAITS = {
     "fwemu/cli/demo.py": "moves the progress line of the demo",
-    "fwemu/daemon/rundir.py": "waits for a process to end",
     "fwemu/lab/faults.py": "waits until the kernel's queue is empty",
     "fwemu/lab/launch.py": "waits for a daemon that starts",
     "fwemu/lab/run.py": "measures and limits the client of `fwemu run`",

@@ -77,7 +77,7 @@ class TestNames:
     def test_a_name_that_is_taken_is_refused_and_left_alone(self, host):
         """It may be somebody's running lab."""
         before = host.identity
-        with pytest.raises(NamespaceExists, match=f"ip netns del {host.name}"):
+        with pytest.raises(NamespaceExists, match=f"ip netns pids {host.name}"):
             create(host.name)
         assert host.identity == before
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fwemu.daemon.rundir import start_time
+from netns.procfs import start_time
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.kernel
