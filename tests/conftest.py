@@ -1,9 +1,10 @@
-"""What all tests share: the skip without root, and labs."""
+"""What all tests share: an end, signals as in a shell, the skip without root, and labs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,49 @@ from fwemu.lab import Lab
 from netns import Network
 from tests.kit.ground import Ground
 from tests.kit.labs import as_new, unique
+from tests.kit.limit import Watch, time_limit
+
+_WATCH = pytest.StashKey[Watch]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that hangs is a failure, and not the end of the run."""
+    stash = item.config.stash
+    if _WATCH not in stash:
+        stash[_WATCH] = watch = Watch()
+        item.config.add_cleanup(watch.close)
+    with time_limit(stash[_WATCH]):
+        return (yield)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """`-q` leaves out the header, where pytest-randomly names the order of this run."""
+    seed = terminalreporter.config.getoption("randomly_seed", None)
+    if isinstance(seed, int):
+        terminalreporter.write_line(f"the order of these tests: --randomly-seed={seed}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signals_as_in_a_shell() -> Iterator[None]:
+    """Ctrl-C and a hangup reach this process and what it starts, also below `nohup` and in CI.
+
+    Ignored signals are inherited: a program that is started where SIGINT is ignored never hears
+    of it.  A handler in their place is not; it becomes the default disposition in a new program.
+    """
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGHUP: lambda number, frame: None,  # the run itself goes on, as nohup promised
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGQUIT: signal.SIG_DFL,
+    }
+    ignored = [number for number in handlers if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, handlers[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)
