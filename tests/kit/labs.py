@@ -27,7 +27,7 @@ from netns.options import TCP_REPAIR
 
 T = TypeVar("T")
 
-PATIENCE: Final = 10.0
+PATIENCE: Final = 60.0
 """Seconds until something awaited counts as missing, on a busy machine."""
 
 SOON: Final = 0.2
