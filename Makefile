@@ -6,6 +6,8 @@ K ?=
 SEED ?=
 SECONDS ?=
 KEEP ?=
+WORKERS ?= 2
+PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo test check parity fuzz bench docs lock clean
 
@@ -14,20 +16,22 @@ help:
 
 demo:       ## set up what is needed and show what a forgetful firewall does (15 seconds)
 	@scripts/setup run
-	@$(SUDO) .venv/bin/fwemu demo
+	@if [ "$$(id -u)" = 0 ] || unshare --user --map-root-user --net true 2>/dev/null; \
+	then .venv/bin/fwemu demo; else sudo .venv/bin/fwemu demo; fi
 
 test:       ## every test, on the real kernel too (needs root);  make test K=expiry
 	@scripts/setup dev
-	@$(SUDO) $(PYTHON) -m pytest -q -n 2 --dist loadgroup $(if $(K),-k "$(K)")
+	@$(SUDO) $(PYTEST) $(if $(K),-k "$(K)")
 
 check:      ## what a reviewer runs: format, lint, types, architecture, tests without privileges
 	@scripts/setup dev
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
-	@.venv/bin/lint-imports --no-cache | tail -n 4
-	@$(PYTHON) -m pytest -q -n 2 -m "not kernel" --cov=fwemu.core --cov-branch --cov-report= tests
-	@$(PYTHON) -m coverage report --fail-under=100 --include='fwemu/core/*' | tail -n 1
+	@said=$$(.venv/bin/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
+	@$(PYTEST) tests/core tests/property --cov=fwemu.core --cov-branch \
+	    --cov-report=term-missing:skip-covered --cov-fail-under=100
+	@$(PYTEST) -m "not kernel" --ignore=tests/core --ignore=tests/property
 
 parity:     ## thousands of conversations, packet by packet, before the engine and the kernel (root)
 	@scripts/setup dev

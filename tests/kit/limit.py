@@ -4,7 +4,7 @@ Two layers (`docs/decisions/0021-tests-end.md`).  SIGALRM raises in a test that 
 seconds: it fails as any other, with a traceback of where it hung, and its fixtures and `with`
 blocks end what it had started.  Where that does not help, because something in C never looks at
 signals or because the removal hangs as well, a process beside the tests ends theirs with all its
-descendants GRACE seconds later; pytest-xdist reports the test as a crash and goes on with the others.
+descendants GRACE seconds later; pytest-xdist calls that a crash and goes on with the other tests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GRACE: Final = 60.0
 
 
 class TooLong(BaseException):
-    """Raised in a test that has taken LIMIT seconds; no `except Exception` of the product stops it."""
+    """A test has taken LIMIT seconds.  No `except Exception` on the way may stop it."""
 
 
 class Watch:
@@ -87,7 +87,10 @@ def descendants(pid: int) -> list[int]:
     """The processes below one, children before grandchildren."""
     parents: dict[int, list[int]] = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
-        with suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+        with (
+            suppress(OSError),
+            open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file,
+        ):
             parent = int(file.read().rpartition(")")[2].split()[1])
             parents.setdefault(parent, []).append(int(name))
     found = list(parents.get(pid, []))
