@@ -29,9 +29,9 @@ check:      ## what a reviewer runs: format, lint, types, architecture, tests wi
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@said=$$(.venv/bin/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
-	@$(PYTEST) tests/core tests/property --cov=fwemu.core --cov-branch \
+	@$(PYTEST) tests/core --cov=fwemu.core --cov-branch \
 	    --cov-report=term-missing:skip-covered --cov-fail-under=100
-	@$(PYTEST) -m "not kernel" --ignore=tests/core --ignore=tests/property
+	@$(PYTEST) -m "not kernel" --ignore=tests/core
 
 parity:     ## thousands of conversations, packet by packet, before the engine and the kernel (root)
 	@scripts/setup dev

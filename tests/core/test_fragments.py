@@ -296,6 +296,10 @@ def test_an_end_before_what_is_there_already(play):
     datagram = Datagram(play, 8)
     datagram.last().held()
     datagram.part(600, 800, more=False).dropped("overlapping_fragment")
+    datagram = Datagram(play, 9)  # beside it, not over it, and its own end is not known yet
+    datagram.first()
+    datagram.part(800, 1200).accepted("fragment")
+    datagram.part(600, 800, more=False).dropped("overlapping_fragment")
 
 
 def test_exact_repetitions_pass(play):

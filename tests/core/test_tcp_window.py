@@ -388,6 +388,16 @@ def test_a_segment_that_begins_inside_may_end_outside(play):
     play.server("A", ack=66000).stays("ESTABLISHED")
 
 
+def test_data_in_order_may_end_outside_as_well(play):
+    """The receiver has room for what it took, so the window that it offered was larger."""
+    receiver = opened(play).ends[REPLY]
+    play.client("A", 65_000).stays("ESTABLISHED")
+    assert receiver.window == 65_535
+    play.client("A", 1_000).stays("ESTABLISHED")
+    assert receiver.window == 65_535 + 465
+    play.server("A", ack=66_001).stays("ESTABLISHED")
+
+
 def test_too_much_by_little_passes_and_can_be_acknowledged(play):
     """Otherwise all that follows would acknowledge what was never seen."""
     session = opened(play)
