@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
-LIMIT: Final = float(os.environ.get("FWEMU_TEST_LIMIT", "300"))
-"""Seconds for one test with all its fixtures; the slowest takes a tenth of it on a busy machine."""
+LIMIT: Final = float(os.environ.get("FWEMU_TEST_LIMIT", "600"))
+"""Seconds for a test with its fixtures; installing locks on a busy machine takes half of it."""
 
 GRACE: Final = 60.0
 """Seconds for what a test that took too long has to remove."""

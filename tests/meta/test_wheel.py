@@ -1,4 +1,8 @@
-"""The wheel is the whole product: installed into an empty environment, it runs its main job."""
+"""The wheel is the whole product: installed into an empty environment, it runs its main job.
+
+And the locks are all that is needed beside it: they are installed here from the package index as
+it is today, as on a machine that has never seen this project.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +22,63 @@ pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("wheel")]
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory):
-    """Python of an environment in which there is nothing but the wheel, and pytest."""
+def wheel(tmp_path_factory):
+    """The product, built with what is locked."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", folder, ROOT],
-        check=True,
-        capture_output=True,
-    )
+    succeeds(sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", folder, ROOT)
     (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "empty", with_pip=True)
-    python = folder / "empty" / "bin" / "python"
-    subprocess.run(
-        [python, "-m", "pip", "install", "-q", "-c", constraints(folder), wheel, "pytest"],
-        check=True,
-        capture_output=True,
-    )
+    return wheel
+
+
+def environment(folder, lock, wheel):
+    """Python of an environment in which there is nothing but what a lock names, and the wheel."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    succeeds(ROOT / "scripts" / "install-locked", python, lock)
+    succeeds(python, "-m", "pip", "install", "-q", "--no-index", "--no-deps", wheel)
     return python
 
 
-def test_the_readme_s_test_runs_as_printed_in_an_empty_project(tmp_path, python):
+@pytest.fixture(scope="module")
+def python(tmp_path_factory, wheel):
+    """What a user has."""
+    return environment(tmp_path_factory.mktemp("user") / "empty", "run", wheel)
+
+
+@pytest.fixture(scope="module")
+def python_with_pytest(tmp_path_factory, wheel):
+    """What a developer has, but for the checkout."""
+    return environment(tmp_path_factory.mktemp("developer") / "empty", "dev", wheel)
+
+
+def succeeds(*command):
+    """A command that has to; its output if it does not."""
+    done = subprocess.run(
+        command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_the_locks_name_everything_that_the_product_and_its_tests_need(python, python_with_pytest):
+    """`pip check` finds whatever is missing or of another version than somebody asks for."""
+    for each in (python, python_with_pytest):
+        assert "No broken requirements found" in succeeds(each, "-m", "pip", "check")
+
+
+def test_a_package_is_of_one_version_in_all_locks():
+    """They are installed into one environment, one after the other."""
+    versions = {}
+    for lock in ("build", "run", "dev"):
+        text = (ROOT / "requirements" / f"{lock}.lock").read_text()
+        for name, version in re.findall(r"^([\w.-]+)==(\S+)", text, flags=re.MULTILINE):
+            versions.setdefault(name, set()).add(version)
+
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_the_readme_s_test_runs_as_printed_in_an_empty_project(tmp_path, python_with_pytest):
     """Whoever installs fwemu has the plugin, and needs to write nothing else."""
     _, example = re.findall(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL
@@ -45,7 +86,7 @@ def test_the_readme_s_test_runs_as_printed_in_an_empty_project(tmp_path, python)
     (tmp_path / "test_idle.py").write_text(example)
 
     done = subprocess.run(
-        [python, "-m", "pytest", "-W", "error", "--fwemu-require", "test_idle.py"],
+        [python_with_pytest, "-m", "pytest", "-W", "error", "--fwemu-require", "test_idle.py"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -86,12 +127,3 @@ def test_the_wheel_runs_the_demo_in_an_empty_environment(tmp_path, python):
 
     assert stories.returncode == 0, stories.stderr
     assert '"handshake/three_way"' in stories.stdout
-
-
-def constraints(folder: Path) -> Path:
-    """The locked versions, without their hashes: pip wants hashes for all or for nothing."""
-    lines = (ROOT / "requirements" / "dev.lock").read_text().splitlines()
-    pins = [line.rstrip(" \\") for line in lines if "==" in line and not line.startswith(" ")]
-    path = folder / "constraints.txt"
-    path.write_text("\n".join(pins) + "\n")
-    return path
