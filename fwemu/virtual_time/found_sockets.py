@@ -168,8 +168,8 @@ class FoundSocket:
 
     @property
     def has_heard(self) -> bool:
-        """Has anything come, an answer or a RST, since it last asked?"""
-        return not self.refresh() or self.info.received != self.received
+        """Had anything come since it last asked, when it was read?"""
+        return self.info.received != self.received
 
     @property
     def asks_for_the_last_time(self) -> bool:

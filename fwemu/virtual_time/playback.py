@@ -204,22 +204,31 @@ class Playback:
         self._conclude_gone(unable)
         if not asking:
             return
-        self._await_packets(before + len(asking), asking)
+        waiting, gone = list(asking), []
+
+        def is_answered() -> bool:
+            while waiting:
+                if not waiting[-1].refresh():
+                    gone.append(waiting.pop())
+                elif waiting[-1].has_heard:
+                    waiting.pop()
+                else:
+                    return False
+            return True
+
+        self._await_packets(before + len(asking), is_answered)
         for each in asking:
             each.has_asked(self.now)
-        self._settle(lambda: all(each.has_heard for each in asking))
-        gone = []
+        self._settle(is_answered)
         for each in asking:
-            if not each.refresh():
-                gone.append(each)
-            elif each.info.received != each.received:
+            if each in waiting:
+                self._stop(StopOn.PROBE_UNANSWERED)
+            elif each not in gone:
                 each.was_answered(self.now)
                 each.restore()
-            else:
-                self._stop(StopOn.PROBE_UNANSWERED)
         self._conclude_gone(gone)
 
-    def _await_packets(self, number: int, asking: list[FoundSocket]) -> None:
+    def _await_packets(self, number: int, is_answered: Callable[[], bool]) -> None:
         """Until the firewall has decided about so many packets, or nobody waits for an answer.
 
         Not every probe crosses it: two hosts of one side speak to each other without it.
@@ -227,7 +236,7 @@ class Playback:
         deadline = time.monotonic() + _CROSSING_TIMEOUT_S
         while self._packets < number and time.monotonic() < deadline:
             self._step(None)
-            if all(each.has_heard for each in asking):
+            if is_answered():
                 return
 
     def _give_up(self, giving_up: list[FoundSocket]) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,16 @@ from collections.abc import Iterator
 import pytest
 
 from netns import Namespace
-from netns.connections import Connection, End, Holder, borrow, connections, holders
+from netns.connections import (
+    Connection,
+    Connections,
+    End,
+    Holder,
+    borrow,
+    connections,
+    cookie_of,
+    holders,
+)
 from tests.kit.labs import eventually
 
 pytestmark = pytest.mark.kernel
@@ -126,6 +136,69 @@ def test_what_is_gone_cannot_be_borrowed(pair: Pair) -> None:
         pass
     with pytest.raises(ProcessLookupError):
         borrow(Holder(program.pid, 0))
+
+
+def test_a_number_that_is_used_again_is_not_borrowed(pair: Pair) -> None:
+    """The cookie tells one socket from the next that has its descriptor."""
+    near, far = pair
+    holder = Holder(os.getpid(), near.fileno())
+    with borrow(holder, cookie_of(near)) as borrowed:
+        assert cookie_of(borrowed) == cookie_of(near)
+    with pytest.raises(OSError, match="that of another socket by now"):
+        borrow(holder, cookie_of(far))
+
+
+def test_what_is_no_socket_is_not_kept(host: Namespace) -> None:
+    """Else a descriptor would be lost with every try."""
+    before = len(os.listdir("/proc/self/fd"))
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(OSError, match="non-socket"):
+            borrow(Holder(os.getpid(), reader))
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.fixture
+def watched(host: Namespace) -> Iterator[Connections]:
+    """What becomes of the connections of the namespace."""
+    watched = Connections(host)
+    yield watched
+    watched.close()
+
+
+def test_a_connection_is_looked_at_again(watched: Connections, pair: Pair) -> None:
+    """Without a descriptor; its numbers move, and in the end it is gone."""
+    near, far = pair
+    (before,) = [each for each in watched.now() if each.local == end_of(near)]
+    near.sendall(b"hello")
+    after = watched.again(before)
+    assert after is not None
+    assert (after.cookie, after.timer) == (cookie_of(near), None)
+    assert len(after.tcp_info) > 200
+    assert after.tcp_info != before.tcp_info
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    far.close()
+    assert watched.again(before) is None
+
+
+def test_what_ends_leaves_its_last_numbers(watched: Connections, pair: Pair) -> None:
+    """Once no process holds it any more."""
+    near, far = pair
+    cookie = cookie_of(near)
+    for end in (near, far):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        end.close()
+    seen: dict[int, Connection] = {}
+
+    def has_ended() -> bool:
+        seen.update((each.cookie, each) for each in watched.ended())
+        return cookie in seen
+
+    eventually(has_ended, what="the end of the first socket")
+    assert len(seen[cookie].tcp_info) > 200
 
 
 def test_an_ipv4_address_of_an_ipv6_socket_is_said_plainly(host: Namespace) -> None:

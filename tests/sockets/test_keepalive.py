@@ -6,7 +6,6 @@ import pytest
 
 from fwemu.core.instants import SECOND
 from fwemu.sockets.keepalive import Keepalive
-from fwemu.sockets.tcp_info import Info
 
 
 @pytest.fixture
@@ -62,16 +61,3 @@ def test_when_a_kernel_gives_up(user_timeout, quiet, asked, gives_up):
     """As tcp_keepalive_timer in net/ipv4/tcp_timer.c decides it."""
     keepalive = Keepalive(True, 7200 * SECOND, 75 * SECOND, 9, user_timeout * SECOND)
     assert keepalive.gives_up(quiet * SECOND, asked) is gives_up
-
-
-def test_what_the_kernel_knows_of_a_connection(pair):
-    """Its state, and how many segments have come in."""
-    near, far = pair
-    before = Info.of(near)
-    far.sendall(b"hello")
-    assert near.recv(5) == b"hello"
-    after = Info.of(near)
-    assert before.state == after.state == 1
-    assert after.received > before.received
-    assert after.unacknowledged == after.asked == 0
-    assert after.quiet < SECOND

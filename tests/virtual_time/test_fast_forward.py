@@ -449,6 +449,44 @@ def test_a_session_with_data_on_its_way_is_doubtful(lab: Lab) -> None:
         assert doubt.endswith(": not played")
 
 
+def test_nobody_may_claim_that_a_connection_with_data_on_its_way_has_survived(lab: Lab) -> None:
+    """Its kernel would have repeated the data, or given it up: nobody has tried."""
+    as_new(lab, "timeouts.tcp_established=12h")
+    with exchanged(lab) as pair, exchanged(lab) as quiet:
+        with deaf(lab.server):
+            pair.client.sendall(b"lost")
+            lab.fast_forward("2h")
+        lab.assert_survived(quiet.client)
+        with pytest.raises(AssertionError, match=r"cannot be told: data that is not acknowledged"):
+            lab.assert_survived(pair.client)
+        with pytest.raises(AssertionError, match=r"cannot be told: .* at client"):
+            lab.assert_survived(port=pair.port)
+
+
+def test_a_connection_whose_application_hears_of_its_end_at_once_is_lost(lab: Lab) -> None:
+    """It closes its socket within the same millisecond; that is no close of its own."""
+    as_new(lab, HOUR, "expiry.action=reset-both")
+    with exchanged(lab) as reset, exchanged(lab) as closed, ThreadPoolExecutor() as pool:
+        ends = [pool.submit(_close_at_the_end, end) for end in (reset.client, reset.server)]
+        keepalive(closed.client, 60)
+        keepalive(closed.server, 60)
+        running = pool.submit(lab.fast_forward, "5h")
+        eventually(lambda: (lab.firewall.passed() or 0) > 100, what="a minute")
+        closed.client.close()
+        closed.server.close()
+        done = running.result()
+        assert [each.result() for each in ends] == ["ECONNRESET"] * 2
+        assert [(each["host"], each["error"]) for each in done["connections_lost"]] == [
+            ("client", "ECONNRESET"), ("server", "ECONNRESET")
+        ]  # fmt: skip
+
+
+def _close_at_the_end(end: socket.socket) -> str:
+    said = what_comes(end, within=30)
+    end.close()
+    return said
+
+
 def test_timers_inside_applications_are_told(lab: Lab) -> None:
     """By the name of the process: nobody can see them."""
     as_new(lab, HOUR)
