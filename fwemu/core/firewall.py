@@ -28,7 +28,8 @@ from fwemu.core.packet import Fragment, Kind, Malformed, Packet, parse
 from fwemu.core.policy import Policy
 from fwemu.core.reasons import EndReason, Reason
 from fwemu.core.refusals import Addresses, Refusals
-from fwemu.core.standby import Standby
+from fwemu.core.rule_changes import RuleChanges
+from fwemu.core.standby import Standby, renumbered
 from fwemu.core.stateful import Stateful
 from fwemu.core.table import SessionTable
 
@@ -175,18 +176,25 @@ class Firewall:
         """End these sessions (unknown numbers are passed over), with RSTs where `notify` says."""
         return self._operators.kill(numbers, now, notify)
 
-    def reconfigure(self, policy: Policy, now: int) -> Effects:
+    def reconfigure(
+        self, policy: Policy, now: int, peer: Standby | None = None, *, flush: bool = False
+    ) -> Effects:
         """Replace the policy; sessions that are open get the timers of the new one.
 
-        A session keeps its rule's timeout as long as that rule stands at the same place.  A smaller
-        capacity evicts at once; a change of mode empties the table.
+        A session keeps its rule wherever that stands now, and the sessions of a rule that is gone
+        are judged anew (see `RuleChanges`); so does what the `peer` has not heard of yet.  All that
+        is reported names rules by their new index.  A smaller capacity evicts at once; a change of
+        mode empties the table, and so does `flush`, before anything else.
         """
-        ended = self._endings.terminate_due(now)
+        changes = RuleChanges(self.policy.rules, policy)
+        ended = self._operators.flush(now) if flush else self._endings.terminate_due(now)
         before = self.policy
         if policy.when_full is not before.when_full:
             self.table.set_eviction(policy.when_full)
         self._apply(policy)
-        return ended + self._operators.adopt(before, now)
+        if peer is not None:
+            peer.rules_changed(changes)
+        return renumbered(ended, changes) + self._operators.adopt(before, changes, now)
 
     def fail_over(self, now: int, peer: Standby | None = None, lag: int = 0) -> Effects:
         """Let the peer take over; without `peer`, one that knows nothing does.

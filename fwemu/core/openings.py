@@ -87,8 +87,6 @@ class Openings:
         There must be room.  The caller tells `Pressure` the new population, once for many.
         """
         rule = ended.rule
-        if rule is not None and rule >= len(self._policy.rules):
-            rule = None
         session = Session(
             self._table.new_number(),
             ended.flow.protocol,

@@ -15,6 +15,7 @@ from fwemu.core.fragment_verdicts import FragmentVerdicts
 from fwemu.core.openings import Openings
 from fwemu.core.policy import Policy
 from fwemu.core.reasons import EndReason
+from fwemu.core.rule_changes import RuleChanges
 from fwemu.core.standby import Standby, Unreplicated, take_over
 
 
@@ -51,15 +52,16 @@ class Operators:
                 effects += self._endings.terminate(session, now, EndReason.KILLED, RESETS[notify])
         return tuple(effects)
 
-    def adopt(self, before: Policy, now: int) -> Effects:
+    def adopt(self, before: Policy, changes: RuleChanges, now: int) -> Effects:
         """Bring sessions opened under the policy `before` under this one, which replaces it now."""
         policy, table = self._policy, self._table
         effects: list[Effect] = []
         if policy.mode is not before.mode:
             effects += self.flush(now)
         for session in table:
-            if session.rule is not None and session.rule >= len(policy.rules):
-                session.rule = None
+            session.rule = changes.rule_of(
+                session.rule, session.state, session.protocol, session.key, session.zone
+            )
             session.lifetimes = self._timers.lifetimes(session.rule, is_trusted=session.is_trusted)
             self._timers.begin(session)
             table.expiry.moved(session)

@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from fwemu.core.effects import Effect, SessionEnded, SessionOpened, StateChanged
+from fwemu.core.effects import Effect, Effects, SessionEnded, SessionOpened, StateChanged
+from fwemu.core.packet import keys_of
+from fwemu.core.rule_changes import RuleChanges
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import State
 
@@ -61,9 +63,27 @@ class Standby:
                 _UNDO[type(effect)](unreplicated, effect)
         return unreplicated
 
+    def rules_changed(self, changes: RuleChanges) -> None:
+        """Follow the rules to where they stand now, in what is still on its way to the peer."""
+        if not changes.is_none:
+            self._in_flight = deque(renumbered(self._in_flight, changes), maxlen=IN_FLIGHT)
+
     def synchronise(self) -> None:
         """Tell the peer everything at once, as one that joins is."""
         self._in_flight.clear()
+
+
+def renumbered(effects: Iterable[Effect], changes: RuleChanges) -> Effects:
+    """The same effects, with the index that each rule has now."""
+
+    def now(effect: Effect) -> Effect:
+        if not isinstance(effect, SessionEnded):  # nothing else is made again of what is past
+            return effect
+        key, _ = keys_of(effect.flow)
+        rule = changes.rule_of(effect.rule, effect.state, effect.flow.protocol, key, effect.zone)
+        return effect._replace(rule=rule)
+
+    return tuple(now(effect) for effect in effects)
 
 
 def _undo_open(unreplicated: Unreplicated, effect: SessionOpened) -> None:

@@ -308,9 +308,11 @@ class EngineRequests:
             self._datapath.schedule = FlushSchedule(
                 self._clock, request.flushes.cron, request.flushes.intervals
             )
-        if request.flush:
-            self._datapath.carry_out(self._firewall.flush(now))
-        self._datapath.carry_out(self._firewall.reconfigure(request.policy, now))
+        self._datapath.carry_out(
+            self._firewall.reconfigure(
+                request.policy, now, self._datapath.standby, flush=request.flush
+            )
+        )
         if request.pair.lag != self._pair.lag:
             self._datapath.standby = request.pair.standby
         self._pair = request.pair

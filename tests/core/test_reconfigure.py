@@ -2,9 +2,10 @@
 
 import pytest
 
+from fwemu.core.choices import AtExpiry
 from fwemu.core.eviction import WhenFull
 from tests.kit import wire
-from tests.kit.play import INSIDE, duration, rule
+from tests.kit.play import CLIENT, INSIDE, SERVER, duration, policy, rule
 
 
 def test_the_same_policy_changes_nothing(play):
@@ -84,6 +85,9 @@ def test_what_unknown_packets_get(play):
 # -- rules --
 
 
+DENY_81 = rule("deny", ports=((81, 81),))
+
+
 def test_new_rules_are_for_new_sessions(play):
     """What is open stays open."""
     play.conversation.establish()
@@ -93,11 +97,12 @@ def test_new_rules_are_for_new_sessions(play):
 
 
 def test_a_session_follows_the_timeout_of_its_rule(play):
-    """The rule at the same place."""
-    play.under(rules=[rule("deny", ports=((81, 81),)), rule("allow", idle_timeout="4h")])
+    """The rule of the same name, though it says something else now."""
+    play.under(rules=[DENY_81, rule("allow", name="db", idle_timeout="4h")])
     play.conversation.establish()
     play.wait("2h").nothing_ends()
-    play.reconfigure(rules=[rule("allow"), rule("allow", idle_timeout="3h")])
+    play.reconfigure(rules=[rule("allow"), rule("allow", name="db", idle_timeout="3h")])
+    assert play.conversation.session.rule == 1
     play.wait("59m").nothing_ends()
     play.wait("1m").expires("ESTABLISHED").ends_ago("0s")
 
@@ -112,15 +117,125 @@ def test_a_rule_loses_its_timeout(play):
 
 
 def test_a_rule_is_removed(play):
-    """Its sessions are like those that the default let in."""
-    play.under(rules=[rule("deny", ports=((81, 81),)), rule("allow", idle_timeout="4h")])
+    """If none of the others would let them in, its sessions are like those of the default."""
+    play.under(rules=[DENY_81, rule("allow", idle_timeout="4h")])
     play.conversation.establish()
     play.wait("30m")
-    play.reconfigure(rules=[rule("allow")]).nothing_ends()
+    play.reconfigure(rules=[DENY_81]).nothing_ends()
     assert play.conversation.session.rule is None
     play.client("A", 1).stays("ESTABLISHED")
     (ended,) = play.wait("1h").expires("ESTABLISHED").effects
     assert ended.rule is None
+
+
+SSH = rule("allow", name="ssh", protocols=[6], idle_timeout="10m")
+GUEST = rule("allow", name="guest", source=["10.9.9.0/24"], idle_timeout="5s")
+
+
+def test_a_session_keeps_its_rule_when_another_is_put_in_front(play):
+    """Its name in the logs, its timeout, its action at expiry; those of `guest` are not for it."""
+    play.under(rules=[SSH])
+    play.conversation.establish()
+    play.reconfigure(rules=[GUEST, SSH]).nothing_ends()
+    play.wait("599s").nothing_ends()
+    (ended,) = play.wait("1s").expires("ESTABLISHED").effects
+    assert ended.rule == 1
+
+
+def test_a_session_keeps_the_action_of_its_rule(play):
+    """RSTs are sent in the name of the rule that let it in."""
+    told = rule("allow", name="told", idle_timeout="1h", at_expiry=AtExpiry.RESET_ORIGINAL)
+    play.under(rules=[told])
+    play.conversation.establish()
+    play.reconfigure(rules=[SSH, told])
+    play.wait("1h").expires("ESTABLISHED").says("client gets RA seq 1 ack 1")
+
+
+def test_sessions_of_a_rule_that_is_gone_are_judged_anew(play):
+    """By the flow that they are, and the zone that they came from."""
+    of_udp = rule("allow", protocols=[17], idle_timeout="3m")
+    of_icmp = rule("allow", protocols=[1, 58], idle_timeout="4m")
+    of_gre = rule("allow", protocols=[47], idle_timeout="5m")
+    play.under(rules=[rule("allow", idle_timeout="1m")])
+    play.conversation.establish()
+    udp, ping = play.udp(), play.ping()
+    udp.client()
+    ping.client("echo")
+    gre = wire.ip(CLIENT[play.version], SERVER[play.version], 47, bytes(8))
+    play.receives(gre, INSIDE).opens("OTHER")
+    play.reconfigure(rules=[of_gre, of_icmp, of_udp, SSH]).nothing_ends()
+    assert [session.rule for session in play.firewall.table] == [3, 2, 1, 0]
+    play.wait("3m").ends_conversations(udp)
+    play.wait("1m").ends_conversations(ping)
+    play.wait("1m").expires("OTHER")
+    play.wait("5m").ends_conversations(play.conversation)
+
+
+def test_a_session_that_would_be_denied_now_goes_on_without_a_rule(play):
+    """Policies are for new sessions; `flush` is there for the others."""
+    play.under(rules=[SSH])
+    play.conversation.establish()
+    play.reconfigure(rules=[rule("deny", name="ssh"), GUEST]).nothing_ends()
+    assert play.conversation.session.rule is None
+    play.wait("3599s").nothing_ends()
+    play.wait("1s").expires("ESTABLISHED")
+
+
+def test_equal_rules_are_told_apart_by_their_order(play):
+    """And two of one name are not mistaken for each other."""
+    twins = [rule("allow", name="a", idle_timeout=each) for each in ("1h", "2h")]
+    play.under(rules=[GUEST, *twins])
+    play.conversation.establish()
+    play.reconfigure(rules=[twins[1], twins[0], GUEST])
+    assert play.conversation.session.rule == 1
+    play.reconfigure(rules=[GUEST, twins[0], twins[0]])
+    assert play.conversation.session.rule == 1
+    play.reconfigure(rules=[rule("allow", name="a", idle_timeout="3h"), GUEST, GUEST])
+    assert play.conversation.session.rule == 0
+
+
+def test_a_session_of_the_default_action_stays_one(play):
+    """Whatever new rules would say of it."""
+    play.conversation.establish()
+    play.reconfigure(rules=[SSH])
+    assert play.conversation.session.rule is None
+
+
+def test_a_denial_that_is_remembered_keeps_its_rule(play):
+    """It was made by that rule; one that would allow the flow now has not made it."""
+    deny = rule("deny", name="no", protocols=[17])
+    play.under(rules=[deny], udp_discard="1m")
+    udp = play.udp()
+    udp.client().dropped("denied")
+    play.reconfigure(rules=[SSH, deny], udp_discard="1m")
+    assert udp.session.rule == 1
+    play.reconfigure(rules=[GUEST, rule("deny", protocols=[17])], udp_discard="1m")
+    assert udp.session.rule == 1
+    play.reconfigure(rules=[rule("allow")], udp_discard="1m")
+    assert udp.session.rule is None
+    udp.client().dropped("discarded")
+
+
+def test_what_was_due_before_is_told_by_the_new_numbers(play):
+    """One line of the log after the other: it ended before, and its rule stands elsewhere now."""
+    play.under(rules=[SSH])
+    play.conversation.establish()
+    play.pass_unswept("11m")
+    (ended,) = play.reconfigure(rules=[GUEST, SSH]).expires("ESTABLISHED").effects
+    assert ended.rule == 1
+
+
+def test_a_policy_push_that_empties_the_table_ends_all_at_once(play):
+    """No timer of the new policy comes first; rules are named as they are numbered now."""
+    play.under(rules=[SSH], at_expiry="reset-both")
+    play.conversation.establish()
+    play.wait("1m")
+    (ended,) = play.firewall.reconfigure(
+        policy(rules=[GUEST, SSH], tcp_established="1s", at_expiry="reset-both"),
+        play.now,
+        flush=True,
+    )
+    assert (ended.reason.word, ended.rule) == ("flushed", 1)
 
 
 # -- capacity --

@@ -19,6 +19,33 @@ from fwemu.core.tcp import TcpConnection
 from tests.kit import wire
 from tests.kit.play import CLIENT, INSIDE, SERVER, remembered, rule, snapshot
 
+# -- another policy meanwhile --
+
+
+def test_a_session_that_returns_has_its_rule_wherever_that_stands_now(play):
+    """The peer has the new rules at once, and has not heard of the end."""
+    ssh = rule("allow", name="ssh", idle_timeout="10m")
+    guest = rule("allow", name="guest", idle_timeout="5s")
+    play.under(lag="1h", rules=[ssh])
+    play.conversation.establish()
+    play.wait("10m").ends("expired")
+    play.reconfigure(rules=[guest, ssh])
+    (returned,) = play.fail_over(lag="1s").returns("ESTABLISHED").all(SessionOpened)
+    assert returned.rule == 1
+    play.wait("599s").nothing_ends()
+    play.wait("1s").ends("expired")
+
+
+def test_the_same_rules_change_nothing_of_what_the_peer_will_hear(play):
+    """Another timeout is no other rule."""
+    play.under(lag="1h", rules=[rule("allow")])
+    play.conversation.establish()
+    play.wait("1h").ends("expired")
+    play.reconfigure(rules=[rule("allow")], tcp_established="2h")
+    (returned,) = play.fail_over(lag="1s").returns("ESTABLISHED").all(SessionOpened)
+    assert returned.rule == 0
+
+
 # -- a peer without state --
 
 

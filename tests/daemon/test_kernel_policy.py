@@ -190,3 +190,17 @@ def test_the_first_rule_that_matches_decides(lab: Lab, version: int) -> None:
         say(pair.client, pair.server)
     with pytest.raises(OSError, match=r"No route to host|Permission denied"):
         connected(lab, version, port=5010)
+
+
+def test_a_rule_that_is_put_in_front_leaves_sessions_their_own(lab: Lab) -> None:
+    """Five seconds for guests are not for the connection that `ssh` has let in."""
+    ssh = '{name="ssh", action="allow", from="inside", proto="tcp", idle_timeout="10m"}'
+    guest = '{name="guest", action="allow", from="10.9.9.0/24", proto="tcp", idle_timeout="5s"}'
+    lab.firewall.configure([f"rules=[{ssh}]"])
+    with connected(lab) as pair:
+        say(pair.client, pair.server)
+        lab.firewall.configure([f"rules=[{guest}, {ssh}]"])
+        lab.fast_forward("6s")
+        (session,) = lab.firewall.sessions()
+        assert (session["rule"], session["timeout_s"]) == (1, 600)
+        say(pair.server, pair.client)

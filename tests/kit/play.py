@@ -277,7 +277,8 @@ class Play:
 
     def reconfigure(self, **settings: Any) -> Aftermath:
         """An operator sets another policy (see `policy`)."""
-        return self._did("reconfigure", self.firewall.reconfigure(policy(**settings), self.now))
+        ready = policy(**settings)
+        return self._did("reconfigure", self.firewall.reconfigure(ready, self.now, self.peer))
 
     def fail_over(self, lag: str | None = None) -> Aftermath:
         """The peer takes over, with all that it has heard of."""
