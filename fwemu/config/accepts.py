@@ -26,6 +26,8 @@ def one_of(words: Iterable[str], last: str = "or") -> str:
 
 def suggestion(word: str, known: Collection[str]) -> str | None:
     """The known word that somebody who wrote this one may have meant."""
+    if len(word) > LONGEST_SHOWN:  # comparing takes the square of its length
+        return None
     for candidate in known:
         if word in candidate.replace("_", "-").split("-"):  # `asa` for `cisco-asa`
             return candidate
@@ -47,3 +49,13 @@ def shown(value: object) -> str:
         text = f"[{', '.join(shown(item) for item in value)}]"
         return text if len(text) <= LONGEST_SHOWN else "a list"
     return str(value)
+
+
+def key_shown(key: str) -> str:
+    """A key, or whatever stands in its place, as an error message shows it."""
+    return key if is_showable(key) else shown(key)
+
+
+def is_showable(text: str) -> bool:
+    """May a message show it as it is: short, and without what a terminal would follow?"""
+    return text.isprintable() and len(text) <= LONGEST_SHOWN

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from fwemu.config import catalogue, profiles, toml
-from fwemu.config.accepts import one_of
+from fwemu.config.accepts import is_showable, key_shown, one_of, shown
 from fwemu.config.problems import problems
 from fwemu.config.schema import Config
 from fwemu.errors import ConfigError
@@ -47,10 +47,14 @@ class Origin:
 
     def locate(self, key: str) -> str:
         """The place and the key, as a message begins."""
+        key = key_shown(key)
         if self.kind is Kind.FLAG:
             return f"{self.place} {key}".strip()
         return f"{self.place}: {key}" if self.place else key
 
+
+_MOST_PROBLEMS: Final = 20
+"""Of one configuration that are told."""
 
 DEFAULT: Final = Origin(Kind.DEFAULT)
 SET: Final = Origin(Kind.FLAG, "--set")
@@ -175,10 +179,12 @@ class _Merged:
         try:
             return Config.model_validate(self._tree)
         except ValidationError as error:
-            lines = (
+            lines = [
                 f"{self.origin(keys).locate(catalogue.dotted(keys))}: {text}"
                 for keys, text in problems(error)
-            )
+            ]
+            if len(lines) > _MOST_PROBLEMS:
+                lines[_MOST_PROBLEMS:] = [f"and {len(lines) - _MOST_PROBLEMS} problems more"]
             raise ConfigError(*lines) from None
 
 
@@ -225,11 +231,13 @@ def _assignment(text: str, origin: Origin) -> tuple[tuple[str, ...], Any]:
     """`key=value`: the keys, full or short, and the value as TOML or JSON, or else as text."""
     key, equals, value = text.partition("=")
     key = key.strip()
+    if not _is_text(text):
+        raise ConfigError(f"{origin.locate(key)}: is not text (write it in UTF-8)")
     if not equals or not key:
-        example = key or "timeouts.tcp_established"
+        example = key if key and is_showable(key) else "timeouts.tcp_established"
         raise ConfigError(f"{origin.locate(text)}: not a setting (write {example}=VALUE)")
     if "[" in key:
-        whole = key.partition("[")[0]
+        whole = key_shown(key.partition("[")[0])
         raise ConfigError(
             f"{origin.locate(key)}: {whole} can only be set as a whole (write {whole}=[{{...}}])"
         )
@@ -254,17 +262,31 @@ def _full(key: str, origin: Origin) -> tuple[str, ...]:
 
 def _value(key: str, text: str, origin: Origin) -> Any:
     try:
-        tables = tomllib.loads(f"value = {text}")
-        if len(tables) == 1:
-            return tables["value"]
-    except tomllib.TOMLDecodeError:
-        pass
-    try:
-        return json.loads(text)
-    except ValueError:
+        try:
+            tables = toml.parse(f"value = {text}")
+            if len(tables) == 1:
+                return tables["value"]
+        except tomllib.TOMLDecodeError:
+            pass
+        value = toml.parse_json(text)
+    except toml.BeyondLimitsError as error:
+        raise ConfigError(f"{origin.locate(key)}: {error}") from None
+    except json.JSONDecodeError:
         if text[:1] in ("[", "{", '"', "'"):
             raise ConfigError(
-                f"{origin.locate(key)}: {text!r} is neither TOML nor JSON"
+                f"{origin.locate(key)}: {shown(text)} is neither TOML nor JSON"
                 ' (write ["a", "b"] or {key = "value"})'
             ) from None
         return text
+    if not _is_text(json.dumps(value, ensure_ascii=False)):
+        raise ConfigError(f"{origin.locate(key)}: is not text (\\ud800 to \\udfff are none)")
+    return value
+
+
+def _is_text(text: str) -> bool:
+    """Can it be written down?  JSON and octets of a command line can carry half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -20,6 +20,7 @@ UNITS: Final[dict[str, int]] = {
     "KiB": 1 << 10,
     "B": 1,
 }
+LARGEST: Final = 10**15
 _OCTETS: Final = {unit.lower(): octets for unit, octets in UNITS.items()}
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
 
@@ -38,7 +39,10 @@ class Size:
         if isinstance(value, str | int) and not isinstance(value, bool):
             match = _SIZE.fullmatch(str(value).strip().lower())
             if match and (match[2] or "b") in _OCTETS:
-                return cls(int(Decimal(match[1]) * _OCTETS[match[2] or "b"]))
+                octets = Decimal(match[1]) * _OCTETS[match[2] or "b"]
+                if octets > LARGEST:
+                    raise ValueError(f"{shown(value)} is too large ({cls(LARGEST)} at most)")
+                return cls(int(octets))
         raise ValueError(f'{shown(value)} is not a size (write "64MB" or a number of bytes)')
 
     def __str__(self) -> str:

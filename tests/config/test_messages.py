@@ -339,10 +339,10 @@ def test_a_file_that_cannot_be_read(written: Written, monkeypatch: pytest.Monkey
     assert told("folder") == "folder: is a directory (name the .toml file in it)"
     assert told("latin1.toml") == "latin1.toml: line 2: is not UTF-8 (save the file as UTF-8)"
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read anything
+    monkeypatch.setattr(Path, "open", refuse)  # root may read anything
     assert told("firewall.toml") == (
         "firewall.toml: cannot be read: permission denied (check its permissions)"
     )
