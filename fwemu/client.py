@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,9 +113,15 @@ class Client:
         self._ask("DELETE", "/fast-forward")
 
     def kill(self, *, notify: str = "silent", **which: Any) -> int:
-        """End sessions by `ids`, by `match` (a dict as for `sessions`) or by `share`."""
-        answer = self._ask("POST", "/sessions/kill", {"notify": notify, **which})
-        return int(answer["sessions"])
+        """End sessions by `ids`, by `match` (a dict as for `sessions`) or by `share`.
+
+        Returns how many were ended.
+        """
+        return int(self.end_sessions(notify=notify, **which)["sessions"])
+
+    def end_sessions(self, *, notify: str = "silent", **which: Any) -> Answer:
+        """The same as `kill`; returns also which of `ids` were `missing`."""
+        return dict(self._ask("POST", "/sessions/kill", {"notify": notify, **which}))
 
     def events(self, *, after: int = 0, follow: bool = False) -> Iterator[dict[str, Any]]:
         """The log from an event's number on; with `follow` it goes on until the firewall ends."""
@@ -135,7 +142,7 @@ class Client:
             self._explained(),
             self._http.stream("GET", path, params=query, timeout=None) as response,
         ):
-            yield from response.iter_lines()
+            yield from _lines(response.iter_text())
 
     def _ask(
         self,
@@ -148,7 +155,12 @@ class Client:
     ) -> Any:
         with self._explained():
             response = self._http.request(
-                method, path, json=body, params=query, timeout=None if is_slow else self._seconds
+                method,
+                path,
+                content=None if body is None else json.dumps(body),  # whatever text is in it
+                headers=None if body is None else {"Content-Type": "application/json"},
+                params=None if query is None else {key: _text(item) for key, item in query.items()},
+                timeout=None if is_slow else self._seconds,
             )
         if response.status_code == 200:
             return orjson.loads(response.content)
@@ -168,6 +180,20 @@ class Client:
             raise ControlError(f"{self.control}: no answer within {self._seconds:g} s") from error
         except httpx.TransportError as error:
             raise ControlError(f"{self.control}: the firewall has ended") from error
+
+
+def _text(item: object) -> str:
+    return str(item).encode(errors="backslashreplace").decode()
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    """Lines end at line feeds only: a setting may carry whatever else Unicode ends lines with."""
+    rest = ""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split("\n")
+        yield from whole
+    if rest:
+        yield rest
 
 
 def nobody_answers(control: Path) -> ControlError:

@@ -124,8 +124,13 @@ curl --unix-socket $S http://fwemu/sessions/kill \\
 ```
 
 A request that is wrong is answered with status 400 and `{"error": "..."}`, one line that says what
-to write instead; a firewall that is ending answers with 503. `total` is the number of sessions in
-the whole table, whatever was asked for; the log is one JSON object a line.
+to write instead; a firewall that is ending answers with 503, an error in fwemu with 500 (the
+firewall goes on, and the log of its process has the traceback). `total` is the number of sessions
+in the whole table, whatever was asked for; the log is one JSON object a line.
+
+The head of a request must come within 10 seconds, its body within 30 (408), and a body has 1 MiB at
+most (413). There are 128 connections to each socket: when one more comes, the one that has been
+idle for the longest time is closed; if all have requests under way the new one gets 503.
 """
 
 _METRICS_HEAD: Final = """

@@ -8,8 +8,9 @@ import click
 
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json, given, which_firewall, which_sessions
-from fwemu.cli.output import counted, emit, say
+from fwemu.cli.output import counted, emit
 from fwemu.cli.target import connect
+from fwemu.errors import FwemuError
 
 
 def _share(ctx: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
@@ -52,7 +53,9 @@ def command(
 ) -> None:
     """End sessions: by number, by what they share, or by chance.
 
-    `fwemu sessions` shows the numbers."""
+    `fwemu sessions` shows the numbers.  A number of which there is no session is an error; the
+    others are ended all the same.
+    """
     match = given(protocol=protocol, state=state, host=host, port=port)
     which = given(ids=list(ids) or None, match=match or None, share=share)
     if len(which) != 1:
@@ -62,10 +65,11 @@ def command(
             else "give numbers, or what sessions have in common, or --share: one of these"
         )
     with connect(name, control) as client:
-        count = client.kill(notify=notify, **which)
+        done = client.end_sessions(notify=notify, **which)
     if as_json:
-        emit({"sessions": count})
+        emit(done)
     else:
-        print(f"{counted(count, 'session')} killed")
-    if count < len(set(ids)):
-        say(f"{len(set(ids)) - count} of these numbers are not in the table (any more)")
+        print(f"{counted(done['sessions'], 'session')} killed")
+    if done["missing"]:
+        numbers = ", ".join(map(str, done["missing"]))
+        raise FwemuError(f"kill: no session {numbers} (ended already? `fwemu sessions` lists them)")

@@ -91,6 +91,13 @@ class Kill(BaseModel, extra="forbid"):
     notify: Notify = Field("silent", description="which ends get a RST")
 
 
+class Killed(BaseModel):
+    """What became of the sessions that were to be ended."""
+
+    sessions: int = Field(description="how many were ended")
+    missing: list[int] = Field(description="those of `ids` of which there was no session")
+
+
 class Count(BaseModel):
     """How many sessions it was."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ from fwemu.daemon.browser_guard import is_loopback, reject_cross_site
 from fwemu.daemon.control import application, metrics_application
 from fwemu.daemon.fast_forward import FastForwarderFactory
 from fwemu.daemon.hook_watch import HookWatch
+from fwemu.daemon.http_limits import AT_ONCE, WAITING, BoundedConnection, bounded_body, explained
 from fwemu.daemon.losses import Losses
 from fwemu.daemon.pace import Pace
+from fwemu.daemon.process_log import OnceHandler, ProcessLog
 from fwemu.daemon.requests import AnswerT, Asking, Note, Reply
 from fwemu.daemon.rundir import About
 from fwemu.errors import ControlError, EngineError
@@ -71,6 +74,8 @@ def serve(
     losses = Losses("metrics")
     forwarder = None if fast_forwarder is None else fast_forwarder(engine)
     app = application(about, config, engine, forwarder, pace, losses, watch)
+    log = ProcessLog()
+    logging.getLogger().addHandler(OnceHandler(log))
     servers: list[tuple[ASGIApp, socket.socket]] = [(app, control)]
     if api is not None:
         servers.append((reject_cross_site(app, is_local=is_loopback(api.getsockname()[0])), api))
@@ -85,24 +90,46 @@ def serve(
             undo.enter_context(watch.watching(note))
         if pace is not None:
             undo.enter_context(pace.watched_sockets(note))
-        asyncio.run(_serve_all(servers, parent_alive))
+        asyncio.run(
+            _serve_all(
+                [(bounded_body(explained(app, log)), listener) for app, listener in servers],
+                parent_alive,
+            )
+        )
 
 
 class _Server(uvicorn.Server):
     """Leaves signals alone: the firewall's process takes them and ends this one."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(WAITING)  # asyncio has one number for this and for `AT_ONCE`
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
+def configured(app: ASGIApp) -> uvicorn.Server:
+    """A server of this application, within the limits of `http_limits`."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            http=BoundedConnection,
+            lifespan="off",
+            backlog=AT_ONCE,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
 async def _serve_all(served: list[tuple[ASGIApp, socket.socket]], parent_alive: int) -> None:
     servers = []
     for app, _ in served:
-        config = uvicorn.Config(
-            app, lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=1
-        )
-        servers.append(_Server(config))
+        servers.append(configured(app))
 
     def end() -> None:
         for server in servers:

@@ -38,6 +38,7 @@ from fwemu.daemon.requests import (
     FailOver,
     Flush,
     Kill,
+    Killed,
     KillRandom,
     ListSessions,
     Note,
@@ -189,13 +190,18 @@ class EngineRequests:
         self._datapath.carry_out(self._firewall.flush(self._clock.now()))
         return count
 
-    def _kill(self, numbers: tuple[int, ...], notify: AtExpiry) -> int:
-        """End these sessions; returns how many of them there were."""
-        before = len(self._firewall.table)
-        self._datapath.carry_out(self._firewall.kill(numbers, self._clock.now(), notify))
-        return before - len(self._firewall.table)
+    def _kill(self, numbers: tuple[int, ...], notify: AtExpiry) -> Killed:
+        effects = self._firewall.kill(numbers, self._clock.now(), notify)
+        self._datapath.carry_out(effects)
+        killed = {
+            effect.id
+            for effect in effects
+            if type(effect) is SessionEnded and effect.reason is EndReason.KILLED
+        }
+        missing = dict.fromkeys(number for number in numbers if number not in killed)
+        return Killed(len(killed), tuple(missing))
 
-    def _kill_random(self, share: float, notify: AtExpiry) -> int:
+    def _kill_random(self, share: float, notify: AtExpiry) -> Killed:
         """End this share (0 to 1) of all sessions, chosen by chance."""
         numbers = [session.id for session in self._firewall.table]
         chosen = self._chance.sample(numbers, round(len(numbers) * share))

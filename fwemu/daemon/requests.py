@@ -84,17 +84,26 @@ class Flush(Asking[int]):
     """Empty the table; the answer is how many sessions that were."""
 
 
+class Killed(NamedTuple):
+    """What became of the sessions that were to be ended."""
+
+    killed: int
+    """How many were ended."""
+    missing: tuple[int, ...]
+    """Numbers of which there was no session."""
+
+
 @dataclass(frozen=True)
-class Kill(Asking[int]):
-    """End these sessions; the answer is how many of them there were."""
+class Kill(Asking[Killed]):
+    """End these sessions."""
 
     numbers: tuple[int, ...]
     notify: AtExpiry
 
 
 @dataclass(frozen=True)
-class KillRandom(Asking[int]):
-    """End this share (0 to 1) of all sessions, chosen by chance; the answer is how many."""
+class KillRandom(Asking[Killed]):
+    """End this share (0 to 1) of all sessions, chosen by chance."""
 
     share: float
     notify: AtExpiry

@@ -92,15 +92,17 @@ def test_flush_forgets_everything_and_tells_nobody(lab):
 
 
 def test_kill_takes_numbers(lab):
-    """The others live on; numbers that are gone are named in a comment."""
+    """The others live on; numbers that are gone are an error, but no reason to do nothing."""
     with connected(lab), connected(lab):
         first, second = (session["id"] for session in fwemu("sessions", "--json").json)
-        done = fwemu("kill", str(first), str(second + 1000))
+        gone = second + 1000
+        done = fwemu("kill", str(first), str(gone))
+        data = fwemu("kill", str(gone), "--json")
         left = [session["id"] for session in fwemu("sessions", "--json").json]
 
-    assert done.code == 0
-    assert done.out == "1 session killed\n"
-    assert done.err == "1 of these numbers are not in the table (any more)\n"
+    problem = f"fwemu: kill: no session {gone} (ended already? `fwemu sessions` lists them)\n"
+    assert (done.code, done.out, done.err) == (1, "1 session killed\n", problem)
+    assert (data.code, data.json, data.err) == (1, [{"sessions": 0, "missing": [gone]}], problem)
     assert left == [second]
 
 
@@ -109,7 +111,7 @@ def test_kill_takes_what_sessions_have_in_common(lab):
     with connected(lab) as gone, connected(lab) as left:
         done = fwemu("kill", "--port", str(gone.port), "--notify", "reset-both", "--json")
 
-        assert done.json == [{"sessions": 1}]
+        assert done.json == [{"sessions": 1, "missing": []}]
         assert what_comes(gone.client) == "ECONNRESET"
         assert what_comes(gone.server) == "ECONNRESET"
         say(left.client, left.server)

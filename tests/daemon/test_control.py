@@ -1,6 +1,7 @@
 """The control API over a real engine that no packet reaches, without sockets or processes."""
 
 import asyncio
+import json
 import pickle
 import random
 from collections.abc import Callable
@@ -13,16 +14,19 @@ import orjson
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
 
 from fwemu.config import Config, load, policy
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, UDP, Zone
 from fwemu.core.instants import SECOND
+from fwemu.daemon import control_routes
 from fwemu.daemon.control import application, metrics_application
 from fwemu.daemon.control_process import Engine, answer_of
 from fwemu.daemon.datapath import Datapath
 from fwemu.daemon.device_log import DeviceLog
 from fwemu.daemon.engine_settings import Flushes, Pair, flushes, logged, pair
+from fwemu.daemon.http_limits import explained
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.operations import PAGE, EngineRequests
 from fwemu.daemon.process_log import ProcessLog
@@ -144,13 +148,17 @@ class World:
         self.handler._queue.close()
 
 
-def ask(app: FastAPI, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
+def ask(app: ASGIApp, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
     """One request, straight into the application."""
 
     async def one() -> httpx.Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://fwemu") as client:
-            return await client.request(method, path, json=body, params=query)
+            content = None if body is None else json.dumps(body)  # half a character included
+            headers = {} if body is None else {"Content-Type": "application/json"}
+            return await client.request(
+                method, path, content=content, headers=headers, params=query
+            )
 
     return asyncio.run(one())
 
@@ -328,6 +336,18 @@ def test_the_device_log_begins_with_the_setting_and_knows_who_is_there(world: Wo
         ("POST", "/sessions/kill", {"share": 1.5}, {}, "share"),
         ("POST", "/sessions/kill", {"ids": [1], "notify": "loudly"}, {}, "notify"),
         ("POST", "/sessions/kill", {"match": {"colour": "red"}}, {}, "colour"),
+        ("POST", "/sessions/kill", "\ud800", {}, "body: '\\ud800' is not an object"),
+        ("POST", "/sessions/kill", {"ids": ["\ud800"]}, {}, "ids.0: is not text"),
+        ("POST", "/sessions/kill", {"\ud800": 1}, {}, "body: is not text"),
+        ("POST", "/sessions/kill", {"ids": [1], "notify": "\x1b[2J\n"}, {}, "notify: '\\x1b[2J"),
+        ("POST", "/failover", {"state": "\ud800"}, {}, "state: is not text"),
+        ("POST", "/reboot", {"outage": "\ud800"}, {}, "'\\ud800' is not a duration"),
+        ("PATCH", "/config", {"settings": ["rules=[ #\ud800\n]"]}, {}, "rules: is not text"),
+        ("PATCH", "/config", {"settings": ["\ud800"]}, {}, "is not text"),
+        ("PATCH", "/config", {"settings": ['profile="\\ud800"']}, {}, "is not text"),
+        ("PATCH", "/config", {"settings": [f"rules={'[' * 20_000}"]}, {}, "nests too deep"),
+        ("PATCH", "/config", {"settings": [f"capacity={'9' * 5000}"]}, {}, "too large"),
+        ("PATCH", "/config", {"settings": [{}]}, {}, "settings.0: a table is not text"),
     ],
 )
 def test_a_wrong_request_gets_one_line_that_names_what_is_wrong(
@@ -344,6 +364,93 @@ def test_a_wrong_request_gets_one_line_that_names_what_is_wrong(
     assert "Traceback" not in error
     assert world.ask("GET", "/config").json() == before
     assert listed(world) == [1, 2, 3]
+
+
+RAW = [
+    (b"[" * 20_000, "application/json", "body"),
+    (b'{"ids":[' + b"9" * 5000 + b"]}", "application/json", "body"),
+    (b'{"ids":[1', "application/json", "body: is not JSON ("),
+    (b'{"ids":["\\ud800"]}', "application/json", "ids.0: is not text"),
+    (b'"\\ud800"', "application/json", "'\\ud800' is not an object"),
+    (b"\xff\xfe", "application/json", "body"),
+    (b"", "application/json", "body: missing"),
+    (b'{"ids":[1]}', "application/x-www-form-urlencoded", "send the header Content-Type: appl"),
+    (b'{"ids":[1]}', None, "send the header Content-Type: application/json, as `curl --json`"),
+]
+
+
+@pytest.mark.parametrize(("body", "media_type", "says"), RAW)
+def test_a_body_that_is_none_gets_one_line_too(
+    world: World, body: bytes, media_type: str | None, says: str
+) -> None:
+    """`curl -d` sends a form, unless it is told otherwise."""
+    headers = {} if media_type is None else {"content-type": media_type}
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(world.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://fwemu") as client:
+            return await client.post("/sessions/kill", content=body, headers=headers)
+
+    answer = asyncio.run(send())
+    assert answer.status_code == 400
+    (error,) = answer.json().values()
+    assert says in error
+    assert "\n" not in error
+    assert len(error) < 500
+
+
+def test_a_request_with_many_mistakes_gets_a_line_and_not_a_page(world: World) -> None:
+    """One mistake, made in a thousand places."""
+    answer = world.ask("POST", "/sessions/kill", {"ids": ["x"] * 1000})
+    assert answer.status_code == 400
+    assert "and 990 problems more" in answer.json()["error"]
+
+
+def test_the_words_of_pydantic_reach_nobody(world: World) -> None:
+    """A message names what is wrong in the words of the rest."""
+    for body in (
+        {"ids": "x"}, {"ids": [1.5]}, {"ids": [None]}, {"match": 5}, {"share": "much"},
+        {"share": 0}, {"share": 2}, {"ids": [1], "notify": 5}, {"ids": [1], "notify": "loudly"},
+        {"ids": {}}, {"match": {"port": "x"}}, {"match": {"port": 10**30}}, {"match": {"state": 5}},
+        [], 5, None, True,
+    ):  # fmt: skip
+        error = world.ask("POST", "/sessions/kill", body).json()["error"]
+        for word in ("Input", "should", "valid", "Extra", "permitted", "type", "does not fit"):
+            assert word not in error.partition("(docs/")[0], error
+    for body in ({"state": "all"}, {"state": 5}, {"lag": []}, {"lag": "never"}, {"colour": 1}):
+        error = world.ask("POST", "/failover", body).json()["error"]
+        assert "Input" not in error, error
+    answer = world.ask("POST", "/failover", {"state": "all"}).json()["error"]
+    assert answer.startswith("state: 'all' is not none or synchronised (docs/")
+
+
+def test_the_description_has_the_errors_that_there_are(world: World) -> None:
+    """A client that is made from it expects 400 where 400 comes."""
+    document = world.ask("GET", "/openapi.json").json()
+    assert "422" not in str(document)
+    assert "ValidationError" not in str(document)
+    responses = document["paths"]["/sessions/kill"]["post"]["responses"]
+    assert set(responses) == {"200", "400", "408", "413", "500", "503"}
+    schema = responses["400"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/Error"}
+    assert set(document["paths"]["/status"]["get"]["responses"]) == {"200", "500", "503"}
+
+
+def test_an_error_of_ours_in_the_api_is_one_line_as_well(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its traceback is for the log of the process, once."""
+
+    def fail(*arguments: Any) -> Any:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(control_routes, "to_settings", fail)
+    app = explained(world.app, ProcessLog())
+    for _ in range(3):
+        answer = ask(app, "GET", "/config")
+        assert answer.status_code == 500
+        assert answer.json()["error"].startswith("GET /config: failed (ZeroDivisionError): see")
+    assert capfd.readouterr().err.count("Traceback") == 1
 
 
 def test_a_firewall_that_is_ending_says_so(world: World) -> None:
@@ -639,6 +746,16 @@ def test_sessions_are_killed_by_number_by_match_and_by_share(world: World) -> No
     assert kill(share=0.5) == 4  # of seven; half of an odd one is rounded to even
     assert kill(match={}) == 3
     assert listed(world) == []
+
+
+def test_numbers_of_which_there_is_no_session_are_named(world: World) -> None:
+    """A script that kills session 999 must not believe that it has."""
+    world.open_udp(range(1, 4))
+    answer = world.ask("POST", "/sessions/kill", {"ids": [2, 999, 2, 998]}).json()
+    assert answer == {"sessions": 1, "missing": [999, 998]}
+    assert world.ask("POST", "/sessions/kill", {"match": {"port": 9}}).json() == {
+        "sessions": 0, "missing": [],
+    }  # fmt: skip
 
 
 def test_the_log_is_served_line_by_line(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 from netns import Network
 from tests.kit.command import fwemu
 from tests.kit.ground import Daemon, Ground
-from tests.kit.labs import connected, eventually, say
+from tests.kit.labs import connected, eventually, say, unique
 
 pytestmark = pytest.mark.kernel
 
@@ -127,7 +127,7 @@ def test_what_cannot_begin_there_leaves_nothing_and_says_so_in_one_line(
     ballast = fill(tiny)
     with ballast.open("r+b") as file:
         file.truncate(ballast.stat().st_size - room)
-    up = fwemu("up")
+    up = fwemu("up", "--name", unique("full"))
     if up.code == 0:
         assert room == 12288
         assert fwemu("down", "--all").code == 0

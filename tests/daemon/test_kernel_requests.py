@@ -1,9 +1,13 @@
 """The control API at work while packets flow: nobody's traffic suffers from being looked at."""
 
 import itertools
+import resource
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -252,3 +256,26 @@ def test_twenty_thousand_sessions_are_listed_completely_while_traffic_flows(
     assert len(scraped) > 1
     assert all(f"{name} {float(SESSIONS)}" in text for text in scraped[1:])
     assert lab.firewall.statistics()["queue"]["lost_queue_full"] == 0
+
+
+def test_a_thousand_connections_that_say_nothing_hold_up_nobody(lab: Lab) -> None:
+    """A monitor that leaks them, or somebody who means it: the next one is answered.
+
+    And the log of the process, which is on the same small disk, does not grow by it.
+    """
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, before[1]), before[1]))
+    output = Path(lab.about.events).with_name("output.log")
+    size = output.stat().st_size
+    try:
+        with ExitStack() as undo:
+            for _ in range(1100):
+                idle = undo.enter_context(socket.socket(socket.AF_UNIX))
+                idle.connect(lab.about.control)
+            began = time.monotonic()
+            with Client(Path(lab.about.control)) as client:
+                client.statistics()
+            assert time.monotonic() - began < 5
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert output.stat().st_size - size < 1000
