@@ -47,7 +47,7 @@ class End(NamedTuple):
 
 @dataclass(frozen=True)
 class Connection:
-    """One end of a TCP connection, as the kernel of the namespace has it."""
+    """A TCP connection in the kernel of the namespace, seen from its local end."""
 
     local: End
     remote: End
@@ -115,7 +115,7 @@ class Connections:
 
 
 def holders(inodes: Collection[int]) -> dict[int, list[Holder]]:
-    """Which processes hold these sockets; several may share one, as after a fork.
+    """The processes that hold these sockets; several may share one, as after a fork.
 
     Only processes that we may look into are found: all of them for root.
     """
@@ -164,7 +164,7 @@ def cookie_of(end: socket.socket) -> int:
 
 
 def _connection(message: bytes) -> Connection:
-    """What a struct inet_diag_msg says (include/uapi/linux/inet_diag.h)."""
+    """Decode a struct inet_diag_msg (include/uapi/linux/inet_diag.h)."""
     family, state = message[0], message[1]
     size = 4 if family == socket.AF_INET else 16
     port, peer_port = struct.unpack_from("!HH", message, 4)

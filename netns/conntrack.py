@@ -61,7 +61,7 @@ class Tuple(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the kernel says of a connection."""
+    """An entry of the kernel's connection table."""
 
     original: Tuple
     """As its first packet went."""
@@ -89,7 +89,7 @@ class Conntrack:
             return next(self._answers(), None)
 
     def entries(self) -> list[Entry]:
-        """All of them, IPv4 and IPv6."""
+        """All entries, IPv4 and IPv6."""
         with translated("list the connections", LinkError):
             self._send(_GET, _DUMP, b"", 0)
             return list(self._answers())
@@ -154,7 +154,7 @@ class Conntrack:
 
 
 def _is_question(error: bytes) -> bool:
-    """Was it a question that is refused?  (The error quotes the header of the request.)"""
+    """True if the error is about a query (it quotes the header of the request)."""
     return bool(unpack_from("=H", error, 8)[0] == _GET)
 
 

@@ -163,5 +163,5 @@ def _wanted(attribute: int | None) -> int:
 
 
 def aligned(length: int) -> int:
-    """Where the next one begins: netlink pads to four octets."""
+    """Round up to four octets, as netlink pads."""
     return (length + 3) & ~3

@@ -49,7 +49,7 @@ class ToolMissing(NetnsError):  # noqa: N818 - as NoSuchNamespace
 
 
 class ToolFailed(NetnsError):  # noqa: N818 - as NoSuchNamespace
-    """A tool of the system refused what it was told; the text is the first line it said."""
+    """A tool of the system failed; the text is the first line of its message."""
 
 
 class ProcessError(NetnsError):
@@ -57,11 +57,11 @@ class ProcessError(NetnsError):
 
 
 class WaitTimeout(ProcessError):  # noqa: N818 - as NoSuchNamespace
-    """What was awaited did not happen within the time given."""
+    """An awaited event did not happen within the time given."""
 
 
 class CleanupError(NetnsError):
-    """Some of what had to be removed could not be; the rest was removed all the same."""
+    """Parts could not be removed; all the others were removed."""
 
     def __init__(self, errors: Sequence[BaseException]) -> None:
         self.errors = tuple(errors)

@@ -47,7 +47,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Interface:
-    """One interface as the kernel describes it."""
+    """An interface as the kernel describes it."""
 
     index: int
     name: str
@@ -69,7 +69,7 @@ def veth(
     *,
     on_made: Callable[[], object] = _nothing,
 ) -> None:
-    """A cable: what goes into one end comes out of the other.  Both ends are still down.
+    """Make a veth pair: packets into one end come out of the other.  Both ends are down.
 
     IPv6 addresses on it skip duplicate address detection, for nobody is there to clash with.
     `a` and `b` may be the same namespace.  The pair goes when either end is deleted or either
@@ -296,7 +296,7 @@ def default_route_interfaces(ns: Namespace) -> list[str]:
 
 
 def sysctl(ns: Namespace, name: str, value: str | int | None = None) -> str:
-    """What a setting such as "net.ipv4.ip_forward" says; with a value, after writing it.
+    """Read a sysctl such as "net.ipv4.ip_forward"; with a value, write it first.
 
     Only `net.*` settings, for no other belongs to a network namespace.  Where an interface name
     has a dot, separate with slashes instead: "net/ipv4/conf/eth0.5/forwarding".
@@ -340,7 +340,7 @@ def _skip_duplicate_address_detection(ifname: str) -> None:
 
 
 def _process_carrier_changes() -> None:
-    """Make the kernel handle what it knows about carriers now (linkwatch_sync_dev).
+    """Make the kernel handle pending carrier events now (linkwatch_sync_dev).
 
     Asking for the link state does that; otherwise a work queue does, a little later.
     """

@@ -1,4 +1,4 @@
-"""Which sockets of a namespace listen, and waiting until one does.
+"""The listening sockets of a namespace, and waiting for one.
 
 The kernel is asked (see `diag.py`), so no connection is made and the server sees nothing.
 """
@@ -40,7 +40,7 @@ class Listener:
     """Whether "::" does not mean IPv4 as well."""
 
     def accepts(self, host: str) -> bool:
-        """Whether what is sent to this address reaches it."""
+        """True if packets to this address reach the socket."""
         if ":" in host:
             return self.host in (host, "::")
         if self.host in (host, f"::ffff:{host}", "0.0.0.0"):

@@ -160,7 +160,7 @@ class Namespace:
         return Entered(self)
 
     def run(self, work: Callable[[], T]) -> T:
-        """What `work()` returns or raises, called inside in a thread of its own.
+        """Call `work()` inside, in its own thread; the result or exception is passed on.
 
         The calling thread waits but does not move, so this is safe under a running event loop.
         A Ctrl-C meanwhile lets `work` finish first, so that nothing is left half done: keep it
@@ -240,13 +240,13 @@ class Creation:
         return self.namespace
 
     def undo(self) -> None:
-        """Remove what this object made, if it is there still, and nothing else."""
+        """Remove the namespace that this object made, if it still exists, and no other."""
         if self.is_standing() or self._is_half_made():
             remove(self.namespace.name, missing_ok=True)
         self._has_name = False
 
     def is_standing(self) -> bool:
-        """Whether the name still means the namespace that this object made."""
+        """True if the name still belongs to the namespace that this object made."""
         self._worker.settle()
         try:
             return self._has_name and self.namespace.identity == self.identity
@@ -254,7 +254,7 @@ class Creation:
             return False
 
     def _is_half_made(self) -> bool:
-        """Whether the name was taken, but making the namespace failed afterwards."""
+        """True if the name was created, but the namespace failed afterwards."""
         return self._has_name and self.identity is None
 
     def _work(self) -> None:
@@ -314,12 +314,12 @@ def remove(name: str, *, missing_ok: bool = False) -> None:
 
 
 def exists(name: str) -> bool:
-    """Whether the name is taken."""
+    """True if a namespace of this name exists."""
     return os.path.lexists(_path_of(name))
 
 
 def names() -> list[str]:
-    """Every name that is taken, sorted: what `ip netns list` shows."""
+    """The names of all namespaces, sorted, as `ip netns list` shows them."""
     try:
         return sorted(os.listdir(DIRECTORY))
     except FileNotFoundError:

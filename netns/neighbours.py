@@ -34,7 +34,7 @@ def add_neighbour(ns: Namespace, ifname: str, address: str, hardware: str) -> No
 
 
 def hardware_address(ns: Namespace, ifname: str) -> str:
-    """Its own hardware address.  Raises OSError where there is no such interface."""
+    """The hardware address of an interface.  Raises OSError if there is none of that name."""
     with ns.enter(), socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as packets:
         packets.bind((ifname, 0))
         address: bytes = packets.getsockname()[4]

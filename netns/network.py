@@ -111,7 +111,7 @@ class Network:
         )
 
     def on_close(self, undo: Callable[[], object]) -> None:
-        """Call this when the network closes, before what was made until now is removed.
+        """Register a call for closing time, before anything made until now is removed.
 
         It is called in a thread of its own, where Ctrl-C does not reach it.
         """
@@ -181,7 +181,7 @@ def _stop(started: list[Process], grace: float) -> None:
 
 
 def _unwind(undo: list[Callable[[], object]]) -> None:
-    """Call all from last to first and empty the list; what they raise comes at the end."""
+    """Call all from last to first and empty the list; exceptions are raised at the end."""
     errors: list[Exception] = []
     while undo:
         try:

@@ -55,17 +55,17 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id, which is that of its process group and session too."""
+        """The process id, also of its process group and session."""
         return self._popen.pid
 
     @property
     def stdin(self) -> IO[bytes] | None:
-        """Its input, if it was started with `stdin=subprocess.PIPE`."""
+        """The input, if the process was started with `stdin=subprocess.PIPE`."""
         return self._popen.stdin
 
     @property
     def is_running(self) -> bool:
-        """Whether the program itself (not something it started) still runs."""
+        """True while the program itself runs (not counting its children)."""
         return not self.ends_within(0)
 
     @property
@@ -93,13 +93,13 @@ class Process:
         return self._errors.text()
 
     def ends_within(self, timeout: float) -> bool:
-        """Whether it has ended, waiting for that at most so many seconds."""
+        """Wait at most so many seconds for the end; True if the process has ended."""
         poll = select.poll()
         poll.register(self._pidfd.descriptor, select.POLLIN)
         return bool(poll.poll(max(0.0, timeout) * 1000))
 
     def wait(self, timeout: float) -> int:
-        """Its exit code (negative for a signal), within so many seconds; else WaitTimeout."""
+        """Wait for the end; the exit code (negative for a signal).  Raises WaitTimeout."""
         if not self.ends_within(timeout):
             raise WaitTimeout(f"{self} still runs after {timeout:g} s{self.last_words()}")
         code = self.returncode
@@ -108,7 +108,7 @@ class Process:
         return code
 
     def stop(self, grace: float = GRACE) -> int:
-        """End it and what it started: TERM, and KILL after `grace` seconds.  Its exit code.
+        """End the process and its children: TERM, and KILL after `grace` seconds.  The exit code.
 
         Does nothing more once that is done.  Raises ProcessError if something survives KILL.
         """
@@ -127,7 +127,7 @@ class Process:
         return self._popen.returncode
 
     def last_words(self) -> str:
-        """What it said last, as the tail of an error message; "" if it said nothing."""
+        """The last output, as the tail of an error message; "" if there was none."""
         said = (self.errors().strip() or self.output().strip())[-TAIL:]
         return f"; it said: {said}" if said else "; it said nothing"
 
@@ -227,7 +227,7 @@ def spawn(
 
 
 class _Output:
-    """Where a stream goes, and a way to read it back.
+    """The target of an output stream, and a way to read it back.
 
     A file and not a pipe: the program can write as much as it likes at its own speed, nothing is
     lost when it dies, and no thread is needed.

@@ -1,4 +1,4 @@
-"""What /proc says about processes: which there are, in which namespace, and since when."""
+"""Processes in /proc: their ids, namespaces and start times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNKNOWN: Final = "?"
 
 @dataclass(frozen=True)
 class Stat:
-    """What /proc/PID/stat says, as far as it matters here; see proc_pid_stat(5)."""
+    """The needed fields of /proc/PID/stat; see proc_pid_stat(5)."""
 
     state: str
     parent: int
@@ -46,7 +46,7 @@ def start_time(pid: int) -> int | None:
 
 
 def owner_of(pid: int) -> int | None:
-    """The user that it runs as; None if it has ended."""
+    """The user of a process; None if it has ended."""
     try:
         return os.stat(f"/proc/{pid}").st_uid
     except (FileNotFoundError, ProcessLookupError):
@@ -75,7 +75,7 @@ def is_in(pid: int, identity: tuple[int, int]) -> bool:
 
 
 def command_of(pid: int) -> str:
-    """Its program and arguments; UNKNOWN when it is about to end."""
+    """Program and arguments of a process; UNKNOWN while it is ending."""
     return os.fsencode(" ".join(words_of(pid))).decode(errors="replace") or UNKNOWN
 
 
@@ -99,18 +99,18 @@ class PinnedProcess:
         return process
 
     def send(self, number: signal.Signals) -> None:
-        """Signal it, unless it has ended."""
+        """Send a signal, unless the process has ended."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, number)
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait for its end; False if it still runs."""
+        """Wait for the end; False if the process still runs."""
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
 
     def stop(self, grace: float) -> bool:
-        """TERM, and KILL if it has not ended after `grace` seconds.  Has it ended?"""
+        """TERM, and KILL if it has not ended after `grace` seconds; True if it has ended then."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.send(number)
             if self.ends_within(grace):
@@ -118,7 +118,7 @@ class PinnedProcess:
         return False
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the descriptor."""
         os.close(self._pidfd)
 
     def __enter__(self) -> PinnedProcess:

@@ -26,7 +26,7 @@ DUMP_ATTEMPTS = 10  # a listing is torn when someone changes interfaces meanwhil
 
 
 def with_route_socket(namespace: Namespace, action: str, work: Callable[[Any], T]) -> T:
-    """What `work(iproute)` returns, inside the namespace.
+    """Call `work(iproute)` inside the namespace; the result.
 
     Raises LinkError or NotPermitted, "cannot `action` in namespace ...".
     """
@@ -39,7 +39,7 @@ def with_route_socket(namespace: Namespace, action: str, work: Callable[[Any], T
 
 
 def listed(namespace: Namespace, action: str, work: Callable[[Any], T]) -> T:
-    """As `with_route_socket`, and again when the kernel says that the listing was torn."""
+    """As `with_route_socket`; repeated if the kernel reports an inconsistent listing."""
     from pyroute2.netlink.exceptions import NetlinkDumpInterrupted
 
     def untorn(iproute: Any) -> T:
@@ -54,7 +54,7 @@ def listed(namespace: Namespace, action: str, work: Callable[[Any], T]) -> T:
 
 
 def refusal(ask: Callable[[], object]) -> int:
-    """The error number with which the kernel refuses what is asked within, or 0."""
+    """The error number if the kernel refuses the request within, else 0."""
     from pyroute2.netlink.exceptions import NetlinkError
 
     try:

@@ -1,4 +1,4 @@
-"""Who lives in a namespace, and ending them all: for cleaning up after anybody.
+"""The processes in a namespace, and ending all of them, whoever started them.
 
 Works on processes that nobody here started.  Those started by `spawn` know how to stop; see
 `process.py`.

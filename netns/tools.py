@@ -27,7 +27,7 @@ def find_tool(name: str) -> str | None:
 
 
 def run_tool(ns: Namespace, command: Sequence[str], text: str | None = None) -> str:
-    """What the command prints, run inside with `text` on its input.
+    """Run a command inside with `text` as its input; the output.
 
     Raises ToolMissing, or ToolFailed with the first line of its complaint.
     """

@@ -32,7 +32,7 @@ _NO_LINK_LOCAL: Final = 1  # IN6_ADDR_GEN_MODE_NONE, include/uapi/linux/if_link.
 
 
 class Tun:
-    """One end is the interface `name` of a namespace, the other this object.
+    """A TUN device `name` in a namespace; this object reads and writes its packets.
 
     The interface is up, takes the largest packets, has the addresses given and no link-local one,
     so that the kernel itself says little on it.  It goes when the object is closed.  Raises

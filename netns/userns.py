@@ -61,7 +61,7 @@ def is_inside() -> bool:
 
 
 def refusal(remedy_for_threads: str = _FRESH) -> Refusal | None:
-    """Why `enter` would fail here; None if it would not.  A child process tries it.
+    """The reason why `enter` would fail here; None if it would not.  A child process tries it.
 
     `remedy_for_threads` is the way out to name where this process has several threads.
     """

@@ -1,4 +1,4 @@
-"""Makes every TCP socket of a namespace vanish at once (SOCK_DESTROY), whoever holds it.
+"""Destroys every TCP socket of a namespace (SOCK_DESTROY), whichever process holds it.
 
 For a host that loses its power: with its cable out, nobody hears the RSTs that the kernel says
 meanwhile.
@@ -21,7 +21,7 @@ _ROUNDS: Final = 5
 
 
 def can_vanish(ns: Namespace) -> bool:
-    """Can this kernel do it (CONFIG_INET_DIAG_DESTROY)?"""
+    """True if this kernel can destroy sockets (CONFIG_INET_DIAG_DESTROY)."""
     nobody = struct.pack("=BBxxHH32xIII", socket.AF_INET, 0, 0, 0, 0, ~0 & 0xFFFFFFFF, 0)
     with Diag(ns, socket.IPPROTO_TCP) as diag:
         return diag.destroy(nobody) != errno.EOPNOTSUPP

@@ -1,4 +1,4 @@
-"""One call in a thread of its own, which Ctrl-C cannot cut in half.
+"""Runs one call in its own thread, where Ctrl-C cannot interrupt it.
 
 Python raises KeyboardInterrupt in the main thread only.  So work that must not stop half way
 runs in another thread, and the one that waits for it puts Ctrl-C off until it is over.  Should
@@ -36,7 +36,7 @@ class Worker(Generic[T]):
         self._failure: list[BaseException] = []
 
     def run(self) -> T:
-        """What `work` returns or raises.
+        """Call `work`; the result or exception is passed on.
 
         After Ctrl-C meanwhile, raises KeyboardInterrupt when `work` is over; a second Ctrl-C
         does so at once, while it goes on.

@@ -159,7 +159,7 @@ def _row(metric: MetricKind) -> str:
 
 
 def _labels() -> dict[tuple[str, tuple[str, ...]], list[str]]:
-    """Which metrics have a label with these values."""
+    """The metrics that have a label with these values."""
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for metric in METRICS:
         for label in metric.labels:

@@ -18,7 +18,7 @@ CHECKOUT: Final = Path(__file__).parents[1]
 
 
 def stale(pages: Pages, checkout: Path) -> list[str]:
-    """The pages that do not say what the code says."""
+    """The pages that differ from the code."""
     return [
         name
         for name, page in pages.items()

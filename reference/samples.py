@@ -47,7 +47,7 @@ _TELNET: Final = _flow(TCP, "10.0.2.10", 41002, "10.0.1.10", 23)
 
 
 class Sample(NamedTuple):
-    """Something that happens, and what the firewall's core says of it."""
+    """An event in words, and its effects."""
 
     sentence: str
     effects: tuple[Effect, ...]
@@ -58,7 +58,7 @@ def _opened(number: int, flow: Flow, state: State, rule: int | None = _WEB) -> S
 
 
 def _moved(number: int, second: float, *steps: tuple[State, Direction]) -> Iterator[StateChanged]:
-    """From state to state, a millisecond apart; the first step says where it begins."""
+    """Changes from state to state, a millisecond apart; the first step is where they begin."""
     (before, _), *following = steps
     for index, (after, direction) in enumerate(following, start=1):
         at = round((second + index / 1000) * SECOND)

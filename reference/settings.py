@@ -117,7 +117,7 @@ keeps its default, or the value of the profile.
 
 
 def _groups() -> Iterator[tuple[str, str, list[Setting]]]:
-    """Settings by table: its heading, what it is for, its settings."""
+    """Settings by table: heading, purpose, settings."""
     plain = [setting for setting in catalogue.settings() if len(setting.path) == 1]
     scalars = [setting for setting in plain if not catalogue.names_at(setting.path)]
     yield "At the top", "These stand above the first table.", scalars

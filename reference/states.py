@@ -98,7 +98,7 @@ Each state has a timer, which packets of the session restart ([refresh](settings
 
 
 def _diagram() -> Iterator[str]:
-    """The moves from one state to another; what stays, is ignored or refused is not drawn."""
+    """The transitions to another state; ignored and refused segments are not drawn."""
     yield "```mermaid"
     yield "stateDiagram-v2"
     edges: dict[tuple[State, State], list[str]] = {}
@@ -117,7 +117,7 @@ def _diagram() -> Iterator[str]:
 
 
 def _merged(labels: list[str]) -> str:
-    """The same segment in both directions is said once."""
+    """Merge the same segment in both directions into one."""
     segments = dict.fromkeys(label[2:] for label in labels)
     return ", ".join(
         f"<> {segment}"

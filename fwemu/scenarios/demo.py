@@ -70,7 +70,7 @@ LANES: Final = (
 
 @dataclass
 class LaneRun:
-    """What has happened in one lane so far; its own thread writes it, the display reads it."""
+    """The events of one lane so far; its own thread writes them, the display reads them."""
 
     lane: Lane
     steps: list[tuple[float, str]] = field(default_factory=list)
@@ -89,7 +89,7 @@ class LaneRun:
 
     @property
     def reset_by(self) -> str | None:
-        """Who sent the RST, as counted at both places; None if nobody did."""
+        """The sender of the RST, `firewall` or `server`, by the counters; None without a RST."""
         if self.outcome != "reset":
             return None
         return "firewall" if self.resets_by_server == 0 and self.resets_by_firewall else "server"
@@ -185,7 +185,7 @@ def run_lane(run: LaneRun, lab: Lab, started: float, stop: threading.Event) -> N
 def _await_answer(
     run: LaneRun, connection: socket.socket, tell: Callable[[str], None], stop: threading.Event
 ) -> None:
-    """Wait as an application without a timeout of its own does; count what the kernel repeats."""
+    """Wait for the answer without a timeout; count the kernel's retransmissions."""
     while not select.select([connection], [], [], 0.02)[0]:
         if stop.is_set():
             raise Interrupted
@@ -208,7 +208,7 @@ _MINUTES: Final = "15 minutes 24 seconds"
 
 
 def explain(run: LaneRun) -> str:
-    """What happened in a lane and why, in plain words."""
+    """Explain the result of a lane in plain words."""
     wait = f"{run.detected_after:.1f} s" if run.detected_after is not None else "-"
     return {
         "router-acl": (

@@ -103,7 +103,7 @@ def icmp(
 
 
 def quotation(packet: bytes) -> bytes:
-    """As much of a plain packet as an error must quote: its header and eight octets (RFC 792)."""
+    """The part of a packet that an ICMP error must quote: header and eight octets (RFC 792)."""
     return packet[: (40 if packet[0] >> 4 == 6 else 20) + 8]
 
 

@@ -125,7 +125,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Story:
-    """One file."""
+    """A story file."""
 
     path: str
     lines: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Calling the commands, in this process or in one of their own, and comparing what they say."""
+"""Runs commands, in this process or their own, and compares their output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOBODY: Final = (
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -39,7 +39,7 @@ class Done:
 
     @property
     def json(self) -> list[Any]:
-        """Its answer, an object a line."""
+        """The answer as JSON, one object for each line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
@@ -96,7 +96,7 @@ _CHANGING: Final = (
 
 
 def masked(text: str, lab: Lab | str | None = None) -> str:
-    """The text without what differs from run to run; columns are two blanks apart."""
+    """A text without the parts that differ from run to run; columns are two blanks apart."""
     name = lab.name if isinstance(lab, Lab) else lab
     if name is not None:
         text = text.replace(name, "LAB")

@@ -45,7 +45,7 @@ TELLING = (
 
 @dataclass
 class End:
-    """What the helpers of `kit` need of a host."""
+    """The attributes of a host that the helpers of `kit` use."""
 
     namespace: Namespace
     ipv4: str
@@ -121,7 +121,7 @@ class Daemon:
         return self.process.errors()
 
     def ends(self) -> int:
-        """Its exit code, once it has ended."""
+        """Wait for the end; the exit code."""
         return self.process.wait(PATIENCE)
 
     def client(self) -> Client:
@@ -129,7 +129,7 @@ class Daemon:
         return Client(self.directory.control)
 
     def family(self) -> list[int]:
-        """Its processes: itself and its control process, as long as they live."""
+        """Ids of the daemon and its control process, as long as they live."""
         found = []
         for pid in pids():
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What tests on the real kernel share: labs, conversations through them, and who heard what.
+"""Helpers of tests on the real kernel: labs, connections through them, packets on their cables.
 
 Every lab is named after this process and lives in a run directory of its own, so that tests run
 beside each other and beside whatever else uses the machine.
@@ -176,7 +176,7 @@ def say(sender: socket.socket, receiver: socket.socket, text: bytes = b"hello") 
 
 
 def receive(receiver: socket.socket, size: int) -> bytes:
-    """That many octets, or fewer if the other end closes."""
+    """Receive that many octets, or fewer if the other end closes."""
     data = b""
     while len(data) < size and (part := receiver.recv(size - len(data))):
         data += part
@@ -184,7 +184,7 @@ def receive(receiver: socket.socket, size: int) -> bytes:
 
 
 def what_comes(end: socket.socket, *, within: float = PATIENCE) -> str:
-    """What an end hears: the name of an errno, `end` for a FIN, `data`, or `nothing`."""
+    """The next event at an end: the name of an errno, `end` for a FIN, `data`, or `nothing`."""
     end.settimeout(within)
     try:
         return "data" if end.recv(1) else "end"
@@ -221,7 +221,7 @@ def deaf(host: Host) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Frame:
-    """One IP packet on the cable of a host."""
+    """An IP packet on the cable of a host."""
 
     outgoing: bool
     version: int
@@ -241,23 +241,23 @@ class Frame:
 
     @property
     def is_rst(self) -> bool:
-        """Is it a TCP RST?"""
+        """True for a TCP RST."""
         return self.protocol == socket.IPPROTO_TCP and bool(self.more[2] & 4)
 
     @property
     def is_housekeeping(self) -> bool:
-        """Does an IPv6 host say this by itself, about routers, neighbours and groups?"""
+        """True for what an IPv6 host sends by itself, about routers, neighbours and groups."""
         is_hop_by_hop = self.version == 6 and self.protocol == 0  # as group reports are
         return is_hop_by_hop or (self.protocol == 58 and self.more[0] >= 130)
 
     @property
     def is_icmp(self) -> bool:
-        """Is it ICMP of either version?"""
+        """True for ICMP of either version."""
         return self.protocol in (1, 58)
 
 
 class Wire:
-    """What crosses the cable of a host, both ways, while the block lasts; no housekeeping."""
+    """Capture the packets on the cable of a host while the block lasts, without housekeeping."""
 
     def __init__(self, host: Host) -> None:
         with host.namespace.enter():
@@ -269,7 +269,7 @@ class Wire:
 
     @property
     def frames(self) -> list[Frame]:
-        """What has been seen until now."""
+        """The packets seen until now."""
         with suppress(BlockingIOError):
             while True:
                 data, ((_, _, stamp),), _, origin = self._socket.recvmsg(256, 64)
@@ -327,7 +327,7 @@ def _frame(data: bytes, outgoing: bool, at: int) -> Frame | None:
 
 
 def resets_sent_by_kernel(host: Host) -> int:
-    """How many RSTs the TCP of this host has sent (TcpOutRsts; both IP versions)."""
+    """The number of RSTs that this host has sent (TcpOutRsts; both IP versions)."""
     with host.namespace.enter():
         lines = Path("/proc/thread-self/net/snmp").read_text().splitlines()
     names, values = (line.split() for line in lines if line.startswith("Tcp:"))
@@ -349,7 +349,7 @@ class Log:
             self.after = json.loads(file.read().splitlines()[-1])["number"]
 
     def __call__(self, event: str | None = None, **fields: Any) -> list[dict[str, Any]]:
-        """The events of that kind whose fields have these values."""
+        """The events of a kind with these values."""
         return [
             found
             for found in self.lab.firewall.events(after=self.after)

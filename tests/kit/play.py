@@ -1,4 +1,4 @@
-"""Stories: a client inside, a server outside, the firewall between them, and a clock of our own.
+"""Stories in Python: client, firewall and server in virtual time, without any namespace.
 
     play.client("S").opens("SYN_SENT")
     play.wait("29.9s").nothing_ends()
@@ -182,7 +182,7 @@ def remembered(thing: object) -> dict[str, object]:
 
 
 class Play:
-    """One firewall, its time, and the conversations that cross it."""
+    """A firewall, its time, and the conversations through it."""
 
     def __init__(self, version: int = 4) -> None:
         self.version = version
@@ -304,7 +304,7 @@ class Play:
     def _tell(
         self, line: str, effects: tuple[Effect, ...], decision: Decision | None = None
     ) -> None:
-        """Write a line of the story, and check what holds after each of them."""
+        """Write a line of the story, and check the invariants that hold after each line."""
         verdict = f"{decision.verdict.word} {decision.reason.word}" if decision else ""
         self.story.append(f"  {line:<34} {verdict}")
         self.story.extend(f"      {effect!r}" for effect in effects)
@@ -338,7 +338,7 @@ class Play:
 
 
 class Aftermath:
-    """The effects of a step, and what a story may expect of them."""
+    """The effects of a step, with the expectations of a story as methods."""
 
     def __init__(self, play: Play, effects: tuple[Effect, ...], conversation: Conversation) -> None:
         self.play = play
@@ -460,7 +460,7 @@ class Aftermath:
 
 
 class Outcome(Aftermath):
-    """What became of one packet."""
+    """The result of one packet, with the expectations of a story as methods."""
 
     def __init__(
         self,
@@ -475,14 +475,14 @@ class Outcome(Aftermath):
         self.before = before
 
     def accepted(self, reason: str) -> Self:
-        """It passed, for this reason."""
+        """Expect that the packet passed, for this reason."""
         __tracebackhide__ = True
         got = self.decision.verdict.word, self.decision.reason.word
         self.play.expect(got == ("accept", reason), f"accept {reason}", got)
         return self
 
     def opens(self, state: str) -> Self:
-        """It opened a session in this state."""
+        """Expect that the packet opened a session in this state."""
         __tracebackhide__ = True
         self.accepted("opened")
         got = [(effect.state.name, effect.picked_up) for effect in self.all(SessionOpened)]
@@ -490,7 +490,7 @@ class Outcome(Aftermath):
         return self
 
     def picked_up(self) -> Self:
-        """It opened an established session from the middle of a conversation."""
+        """Expect that the packet opened an established session in mid-stream."""
         __tracebackhide__ = True
         self.accepted("picked_up")
         got = [(effect.state.name, effect.picked_up) for effect in self.all(SessionOpened)]
@@ -498,7 +498,7 @@ class Outcome(Aftermath):
         return self
 
     def moves_to(self, state: str) -> Self:
-        """It belonged to a session and put it into another state."""
+        """Expect that the packet moved its session to this state."""
         __tracebackhide__ = True
         self.accepted("session")
         got = [effect.after.name for effect in self.all(StateChanged)]
@@ -506,7 +506,7 @@ class Outcome(Aftermath):
         return self
 
     def stays(self, state: str) -> Self:
-        """It belonged to a session, which stays in this state; nothing else happened."""
+        """Expect that the packet left its session in this state, without effects."""
         __tracebackhide__ = True
         self.accepted("session")
         self.play.expect(self.effects == (), "no effects", self.effects)
@@ -516,14 +516,14 @@ class Outcome(Aftermath):
         return self
 
     def probes(self) -> Self:
-        """It was a keepalive probe."""
+        """Expect that the packet was a keepalive probe."""
         __tracebackhide__ = True
         self.accepted("session")
         self.play.expect(len(self.all(KeepaliveSeen)) == 1, "a keepalive probe", self.effects)
         return self
 
     def held(self) -> Self:
-        """It has to wait for its verdict, and nothing else happened."""
+        """Expect that the packet is held, without effects."""
         __tracebackhide__ = True
         got = self.decision.verdict.word, self.decision.reason.word
         self.play.expect(got == ("hold", "held"), "to be held", got)
@@ -531,21 +531,21 @@ class Outcome(Aftermath):
         return self
 
     def held_after(self, reason: str, *others: Outcome) -> Self:
-        """It has to wait, and others that waited got their verdict."""
+        """Expect that the packet is held, and that others were released."""
         __tracebackhide__ = True
         got = self.decision.verdict.word, self.decision.reason.word
         self.play.expect(got == ("hold", "held"), "to be held", got)
         return self.releases(reason, *others)
 
     def is_ignored(self) -> Self:
-        """It passed without touching its session."""
+        """Expect that the packet passed without changing its session."""
         __tracebackhide__ = True
         self.accepted("ignored")
         self.play.expect(self.effects == (), "no effects", self.effects)
         return self
 
     def dropped(self, reason: str, answer: str = "drop") -> Self:
-        """It was refused, for this reason, with this answer."""
+        """Expect that the packet was refused, for this reason, with this answer."""
         __tracebackhide__ = True
         got = [
             (effect.reason.word, effect.answer.word)
@@ -560,7 +560,7 @@ class Outcome(Aftermath):
         return self
 
     def changes_nothing(self) -> Self:
-        """No session differs from what it was, but for those that were reported as ended."""
+        """Expect that no session changed, except those that were reported as ended."""
         __tracebackhide__ = True
         ended = {effect.id for effect in self.all(SessionEnded)}
         wanted = {number: what for number, what in self.before.items() if number not in ended}
@@ -595,7 +595,7 @@ class Conversation:
         return self.send(OUTSIDE, *arguments, **named)
 
     def send(self, end: Zone, *arguments: Any, **named: Any) -> Outcome:
-        """One end sends a packet."""
+        """Send a packet from one end."""
         raise NotImplementedError
 
     def packet(self, end: Zone, body: bytes, **options: Any) -> bytes:
@@ -603,7 +603,7 @@ class Conversation:
         return wire.ip(self.address[end], self.address[end.other], self.protocol, body, **options)
 
     def flow_of(self, end: Zone) -> tuple[int, bytes, int, bytes, int]:
-        """The flow of what this end sends, as the firewall writes it."""
+        """The flow of this end's packets, as the firewall writes it."""
         peer = end.other
         return (
             self.protocol,
@@ -615,13 +615,13 @@ class Conversation:
 
     @property
     def session(self) -> Session:
-        """Its session in the table."""
+        """The session of the conversation."""
         session = self.find()
         assert session is not None
         return session
 
     def find(self) -> Session | None:
-        """Its session, whoever opened it; None if it has none."""
+        """The session of the conversation, whichever end opened it; None if there is none."""
         flows = self.flow_of(INSIDE), self.flow_of(OUTSIDE)
         return next((each for each in self.play.firewall.table if tuple(each.flow) in flows), None)
 
@@ -674,7 +674,7 @@ class Tcp(Conversation):
         sack: Sequence[tuple[int, int]] = (),
         options: bytes = b"",
     ) -> Outcome:
-        """One end sends a segment; numbers it does not name follow from what was said and heard."""
+        """Send a segment; numbers that are not given follow from the packets so far."""
         seq = self.next[end] if seq is None else seq
         ack = self.heard[end] if ack is None else ack
         last = seq + data + ("S" in flags) + ("F" in flags)
@@ -722,7 +722,7 @@ class Udp(Conversation):
         self.ports = {INSIDE: port, OUTSIDE: to_port}
 
     def send(self, end: Zone, octets: int = 10) -> Outcome:
-        """One end sends a datagram."""
+        """Send a datagram from one end."""
         body = wire.udp(self.ports[end], self.ports[end.other], bytes(octets))
         return self.play.receives(self.packet(end, body), end, f"udp {octets}", self)
 
@@ -738,7 +738,7 @@ class Ping(Conversation):
         self.ports = {INSIDE: identifier, OUTSIDE: self.query}
 
     def send(self, end: Zone, word: str, identifier: int | None = None) -> Outcome:
-        """One end sends an `echo` or an `answer`."""
+        """Send an `echo` or an `answer` from one end."""
         number = {"echo": self.query, "answer": self.response}[word]
         body = wire.icmp(number, self.identifier if identifier is None else identifier)
         return self.play.receives(self.packet(end, body), end, f"ping {word}", self)
@@ -755,6 +755,6 @@ class Ping(Conversation):
 
 
 def reason_of(data: bytes) -> Reason | None:
-    """Why these bytes are no packet; None if they are one."""
+    """The reason why these bytes are malformed; None if they are a packet."""
     packet = parse(data)
     return packet.reason if isinstance(packet, Malformed) else None

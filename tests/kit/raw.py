@@ -1,4 +1,4 @@
-"""Packets that no kernel would make by itself, sent from a host, and what the other end hears."""
+"""Sends packets from a host that its kernel would not make, and receives at the other end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def checksum(covered: bytes) -> bytes:
 
 
 def pseudo_header(ends: tuple[bytes, bytes], protocol: int, body: bytes) -> bytes:
-    """What UDP and ICMPv6 cover beside themselves (RFC 8200 section 8.1)."""
+    """The pseudo-header of UDP and ICMPv6 (RFC 8200 section 8.1)."""
     return b"".join(ends) + struct.pack("!II", len(body), protocol)
 
 
@@ -61,7 +61,7 @@ def fragments(
 
 
 def too_big(ends: tuple[bytes, bytes], mtu: int, about: bytes) -> bytes:
-    """What a router says of a packet that does not fit (RFC 1191, RFC 8201), with its checksum."""
+    """The ICMP error of a router about a packet that does not fit (RFC 1191, RFC 8201)."""
     if len(ends[0]) == 4:
         message = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + about
         return wire.ip(*ends, ICMP, message[:2] + checksum(message) + message[4:])

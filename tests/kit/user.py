@@ -1,4 +1,4 @@
-"""What an ordinary user of this machine does: processes without any privilege."""
+"""An ordinary user of this machine: runs processes without any privilege."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class OrdinaryUser:
         }
 
     def _runtime(self) -> list[str]:
-        """Shell commands that make what a login makes: a place below /run that is the user's."""
+        """Shell commands that make the user's directory below /run, as a login does."""
         return [
             "mount -t tmpfs -o mode=755 none /run",
             f"mkdir -p {self._run}",
@@ -87,7 +87,7 @@ class OrdinaryUser:
         return self.run(sys.executable, "-c", script)
 
     def processes(self) -> dict[int, str]:
-        """Whatever of this user's runs, zombies apart: ids and command lines."""
+        """The processes of this user, without zombies: ids and command lines."""
         found = {}
         for path in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
@@ -104,7 +104,7 @@ def _is_of(process: Path, uid: int) -> bool:
 
 
 def _walls() -> dict[Path, list[Path]]:
-    """Directories that only their owner may pass, and what is needed behind each."""
+    """Directories that only their owner may enter, with the needed paths below each."""
     walls: dict[Path, list[Path]] = {}
     needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), ROOT}
     for path in sorted(needed):
@@ -115,7 +115,7 @@ def _walls() -> dict[Path, list[Path]]:
 
 
 def _opened(wall: Path, behind: list[Path]) -> list[str]:
-    """Shell commands that put an open directory in its place, with what is needed bound in."""
+    """Shell commands that replace the directory by an open one, with the needed paths bound."""
     held = dict(enumerate(behind, 3))
     lines = [f"exec {number}<{shlex.quote(str(path))}" for number, path in held.items()]
     lines.append(f"mount -t tmpfs -o mode=755 none {shlex.quote(str(wall))}")

@@ -40,7 +40,7 @@ MSS: Final = b"\x02\x04\x05\xb4"
 
 
 def icmp_error(source: bytes, destination: bytes, about: bytes, code: int = 1) -> bytes:
-    """Destination unreachable, about a packet of which it quotes what it is given."""
+    """The ICMP error "destination unreachable" with this quotation."""
     if len(source) == 4:
         return ip(source, destination, ICMP, icmp(3, payload=about, code=code))
     return ip(source, destination, ICMPV6, icmp(1, payload=about, code=code))

@@ -1,4 +1,4 @@
-"""How real devices write their logs: one module a device, pure, from an effect to a line."""
+"""Log formats of real devices: pure functions from an effect to a line, one module each."""
 
 from __future__ import annotations
 

@@ -7,10 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from fwemu.core.effects import (
-    KeepaliveSeen,
-    PacketInjected,
     PacketRefused,
-    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -32,7 +29,7 @@ _FLAGS: Final = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 
 
 def _message(device: Device, time: datetime, severity: int, number: int, words: str) -> str:
-    """With PRI, time stamp (`logging timestamp`) and device id (`logging device-id`)."""
+    """A line with PRI, time stamp (`logging timestamp`) and device id (`logging device-id`)."""
     stamp = f"{MONTHS[time.month - 1]} {time:%d %Y %H:%M:%S}"
     head = f"<{_LOCAL4 + severity}>{stamp} {device.name} : "
     return f"{head}%ASA-{severity}-{number}: {words}"
@@ -203,7 +200,7 @@ REFUSALS: Final[Mapping[Reason, Refuses]] = {
 FORMAT: Final = Format(
     title="Cisco ASA",
     lines={SessionOpened: _built, SessionEnded: _torn_down, PacketRefused: _denied},
-    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected, PacketReleased}),
+    silent=frozenset({StateChanged}),
     notes=(
         "Header as with `logging timestamp` and `logging device-id hostname`; facility local4.",
         "302013 to 302016, 302020 and 302021 for sessions; 106015 for a TCP packet without one, "

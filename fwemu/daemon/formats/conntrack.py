@@ -7,10 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from fwemu.core.effects import (
-    KeepaliveSeen,
-    PacketInjected,
     PacketRefused,
-    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -132,7 +129,7 @@ def _destroy(device: Device, effect: SessionEnded, time: datetime) -> str:
 FORMAT: Final = Format(
     title="Linux conntrack",
     lines={SessionOpened: _new, StateChanged: _update, SessionEnded: _destroy},
-    silent=frozenset({PacketRefused, KeepaliveSeen, PacketInjected, PacketReleased}),
+    silent=frozenset({PacketRefused}),
     notes=(
         "Events NEW, UPDATE (each change of state) and DESTROY, with the time stamp of "
         "`-o timestamp`; `id` is the number of the session. IPv4 and IPv6 stand in one file, where "

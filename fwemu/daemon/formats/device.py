@@ -1,4 +1,4 @@
-"""What a format knows beside the effect that it tells: the device, and its open sessions."""
+"""The parts that all formats share: the device, its open sessions, and `Format` itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from fwemu.core.effects import Effect, SessionEnded, SessionOpened, StateChanged
+from fwemu.core.effects import (
+    Effect,
+    KeepaliveSeen,
+    PacketInjected,
+    PacketReleased,
+    SessionEnded,
+    SessionOpened,
+    StateChanged,
+)
 from fwemu.core.endpoint import TcpEndpoint
 from fwemu.core.flow import Direction, Flow
 from fwemu.core.instants import SECOND
@@ -33,6 +41,9 @@ LONGEST: Final = 2**32 - 1
 
 UNTOLD: Final = frozenset({EndReason.FAILED_OVER, EndReason.REBOOTED})
 """Ends that no device logs: it went down, and its peer does not know what is lost."""
+
+SILENT: Final[frozenset[type]] = frozenset({KeepaliveSeen, PacketInjected, PacketReleased})
+"""Kinds of effects that no device here logs; `Format.silent` has those of one device."""
 
 UNLOGGED: Final = frozenset(
     {
@@ -60,7 +71,7 @@ _BEGIN_TO_CLOSE: Final = frozenset({State.FIN_WAIT, State.CLOSE})
 
 @dataclass(slots=True)
 class Known:
-    """What the effects so far have told of a session, as far as any device prints it."""
+    """The facts about a session, learned from effects, that some device prints."""
 
     flow: Flow | None = None
     """None for a session that nobody has introduced."""
@@ -72,7 +83,7 @@ class Known:
 
 
 class Device:
-    """One device that tells what happens.
+    """A device that writes a log.
 
     It remembers each session from its beginning to its end: no more of them than the table holds.
     """
@@ -85,7 +96,7 @@ class Device:
         self._known: dict[int, Known] = {}
 
     def known(self, session: int) -> Known:
-        """What is known of a session."""
+        """The facts known about a session; empty ones for an unknown number."""
         return self._known.get(session) or Known()
 
     def meet(self, session: Session) -> None:
@@ -106,7 +117,7 @@ class Device:
         )
 
     def learn(self, effect: Effect) -> None:
-        """Remember what later lines need; to be called before the effect is told."""
+        """Remember the facts that later lines need; call it before the line is made."""
         if isinstance(effect, SessionOpened):
             resumes = effect.state in ASSURED_STATES and not effect.picked_up  # after a failover
             self._known[effect.id] = Known(effect.flow, effect.rule, None, resumes, resumes)
@@ -138,7 +149,7 @@ class Device:
         return name if name.isprintable() else _UNPRINTABLE.sub(" ", name)
 
     def timeout(self, rule: int | None, state: State) -> int:
-        """How long a session may be quiet in a state, as configured: whole seconds."""
+        """The configured timeout of a state, in whole seconds."""
         lifetimes, rules = self.policy.lifetimes, self.policy.rules
         if rule is not None and rule < len(rules):
             idle_timeout = rules[rule].idle_timeout
@@ -153,13 +164,13 @@ Tells = Callable[[Device, Any, datetime], str | None]
 
 @dataclass(frozen=True)
 class Format:
-    """How one kind of device writes its log."""
+    """The log format of one kind of device."""
 
     title: str
     lines: Mapping[type, Tells]
     """By kind of effect."""
     silent: frozenset[type]
-    """The kinds of effects that the device logs nothing of."""
+    """The kinds of effects that this device does not log, beside those in `SILENT`."""
     notes: tuple[str, ...]
     """What the lines have, and what they have not."""
     sources: tuple[str, ...]
@@ -176,7 +187,7 @@ class Format:
 
 
 def _is_untold(effect: Effect) -> bool:
-    """Is it something that no device logs?  A remembered denial was told when it was made."""
+    """True for an effect that no device logs; a remembered denial was logged when it was made."""
     if isinstance(effect, SessionEnded):
         return effect.reason in UNTOLD or effect.state in DISCARDED_STATES
     return isinstance(effect, SessionOpened) and effect.state in DISCARDED_STATES

@@ -7,10 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from fwemu.core.effects import (
-    KeepaliveSeen,
-    PacketInjected,
     PacketRefused,
-    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -201,7 +198,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="FortiGate",
     lines={SessionOpened: _started, SessionEnded: _ended, PacketRefused: _denied},
-    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected, PacketReleased}),
+    silent=frozenset({StateChanged}),
     notes=(
         'type="traffic" subtype="forward": logid 0000000015 for the start of a session, which '
         "devices log only if asked to, 0000000013 for its end and for what is denied.",

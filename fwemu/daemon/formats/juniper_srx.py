@@ -7,10 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from fwemu.core.effects import (
-    KeepaliveSeen,
-    PacketInjected,
     PacketRefused,
-    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -136,7 +133,7 @@ _REASONS: Final[Mapping[EndReason, str]] = {
 
 
 def reason(ended: EndReason, closer: Direction | None) -> str:
-    """Why a session was closed."""
+    """The reason of a close."""
     return RESETS[closer] if ended is EndReason.CLOSED_BY_RST else _REASONS[ended]
 
 
@@ -200,7 +197,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="Juniper SRX",
     lines={SessionOpened: _created, SessionEnded: _closed, PacketRefused: _denied},
-    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected, PacketReleased}),
+    silent=frozenset({StateChanged}),
     notes=(
         "RT_FLOW_SESSION_CREATE, _CLOSE and _DENY as structured data, with the fields of Junos 19. "
         "Client is who opened the session, server the other end.",

@@ -7,10 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from fwemu.core.effects import (
-    KeepaliveSeen,
-    PacketInjected,
     PacketRefused,
-    PacketReleased,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -141,7 +138,7 @@ def _stamp(time: datetime) -> str:
 
 
 def _quoted(value: str) -> str:
-    """Only what would break the line: names of rules may hold anything."""
+    """Quote a value if it would break the line: names of rules may hold anything."""
     if "," in value or '"' in value:
         return '"' + value.replace('"', '""') + '"'
     return value
@@ -156,14 +153,14 @@ _APPLICATIONS: Final = {
 
 
 def _application(flow: Flow, has_data: bool) -> str:
-    """What App-ID says where it does not know better; TCP without data is never more."""
+    """The generic App-ID of a flow; TCP without data is `incomplete`."""
     if flow.protocol == TCP and not has_data:
         return "incomplete"
     return _APPLICATIONS.get(flow.protocol, "unknown-p2p")
 
 
 def _has_data(flow: Flow, traffic: Traffic) -> bool:
-    """Has a TCP session more octets than its headers?
+    """True if a TCP session has more octets than its headers.
 
     Segments with time stamps and nothing else, and 8 octets more for either SYN.
     """
@@ -287,7 +284,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="Palo Alto PAN-OS",
     lines={SessionOpened: _started, SessionEnded: _ended, PacketRefused: _denied},
-    silent=frozenset({StateChanged, KeepaliveSeen, PacketInjected, PacketReleased}),
+    silent=frozenset({StateChanged}),
     notes=(
         "TRAFFIC with subtypes start, end and drop; 75 fields in the order of PAN-OS 9.1. Devices "
         "log the start of a session only where a rule asks for it.",
