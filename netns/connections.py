@@ -35,7 +35,7 @@ _SYS_PIDFD_GETFD: Final = 438  # the same number on every architecture, as all s
 _libc = ctypes.PyDLL(None, use_errno=True)  # no other thread runs between two calls
 
 
-class End(NamedTuple):
+class SocketAddress(NamedTuple):
     """An address and a port."""
 
     host: str
@@ -49,8 +49,8 @@ class End(NamedTuple):
 class Connection:
     """A TCP connection in the kernel of the namespace, seen from its local end."""
 
-    local: End
-    remote: End
+    local: SocketAddress
+    remote: SocketAddress
     state: str
     inode: int
     """What its descriptors in /proc point to; 0 if no process holds it any more."""
@@ -173,7 +173,8 @@ def _connection(message: bytes) -> Connection:
     (cookie,) = struct.unpack_from("=Q", message, 44)
     left, unread, unacknowledged, _, inode = struct.unpack_from("=IIIII", message, 52)
     return Connection(
-        End(_plain(host), port), End(_plain(peer), peer_port), STATES.get(state, str(state)),
+        SocketAddress(_plain(host), port), SocketAddress(_plain(peer), peer_port),
+        STATES.get(state, str(state)),
         inode, cookie, unread, unacknowledged, TIMERS.get(message[2]), left / 1000,
         attribute_of(message, INFO) or b"", message,
     )  # fmt: skip

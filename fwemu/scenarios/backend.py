@@ -39,7 +39,7 @@ class PacketOutcome(NamedTuple):
     """Packets that the firewall sent itself, each with the zone that it was sent to."""
 
 
-class Ended(NamedTuple):
+class EndedSession(NamedTuple):
     """A session that ended."""
 
     reason: str
@@ -49,7 +49,7 @@ class Ended(NamedTuple):
     flow: Flow
 
 
-class Released(NamedTuple):
+class ReleasedPacket(NamedTuple):
     """A packet that was held and has its final verdict now."""
 
     packet: bytes
@@ -66,10 +66,10 @@ class WaitOutcome(NamedTuple):
 
     injected: tuple[tuple[Zone, bytes], ...]
     """Packets that the firewall sent itself, each with the zone that it was sent to."""
-    ended: tuple[Ended, ...] | None
+    ended: tuple[EndedSession, ...] | None
     """The sessions that ended since the last call, also those that packets ended; None where the
     backend cannot know."""
-    released: tuple[Released, ...] = ()
+    released: tuple[ReleasedPacket, ...] = ()
     """The held packets that got their final verdict since the last call."""
 
 
@@ -161,10 +161,10 @@ def state_of(firewall: Firewall, packet: bytes) -> str | None:
     return None if session is None else session.state.name
 
 
-def endings(effects: Sequence[Effect]) -> list[Ended]:
+def endings(effects: Sequence[Effect]) -> list[EndedSession]:
     """The ends of sessions among some effects."""
     return [
-        Ended(effect.reason.word, effect.state.name, effect.flow)
+        EndedSession(effect.reason.word, effect.state.name, effect.flow)
         for effect in effects
         if isinstance(effect, SessionEnded)
     ]
@@ -212,7 +212,7 @@ class EngineBackend:
         )
         told, self._untold = self._untold + said, []
         released = tuple(
-            Released(*self._held.pop(effect.ticket), is_accepted(effect), effect.reason.word)
+            ReleasedPacket(*self._held.pop(effect.ticket), is_accepted(effect), effect.reason.word)
             for effect in told
             if isinstance(effect, PacketReleased)
         )

@@ -98,7 +98,7 @@ class KernelBackend:
                 else:
                     injected.append((zone, sent))
         entry = self.entry_of(packet)
-        return PacketOutcome(passed, None, state_of(entry), tuple(injected))
+        return PacketOutcome(passed, None, state_of_entry(entry), tuple(injected))
 
     def wait(self, nanoseconds: int) -> WaitOutcome:
         """Let time pass, in whole seconds: ctnetlink has no smaller unit for timers."""
@@ -133,7 +133,7 @@ class KernelBackend:
         return self.table.get(name)
 
 
-def state_of(entry: Entry | None) -> str | None:
+def state_of_entry(entry: Entry | None) -> str | None:
     """The name of the state of an entry in the words of the core."""
     if entry is None:
         return None

@@ -26,7 +26,14 @@ from fwemu.scenarios.packet_notation import (
     packet,
     whole,
 )
-from fwemu.scenarios.story import Ending, Expected, Packet, Release, Step, Story
+from fwemu.scenarios.story import (
+    ExpectedEnd,
+    ExpectedRelease,
+    ExpectedVerdict,
+    Step,
+    Story,
+    StoryPacket,
+)
 
 Named = TypeVar("Named", Reason, EndReason, State)
 
@@ -103,7 +110,7 @@ def _step(content: str, line: int, steps: list[Step]) -> None:
         ending = _ending(words)
         steps[-1] = replace(step, endings=(*step.endings, (line, ending)))
     elif first == "release":
-        release = Release(*_judged(next(words, ""), words))
+        release = ExpectedRelease(*_judged(next(words, ""), words))
         steps[-1] = replace(step, releases=(*step.releases, (line, release)))
     else:
         said = packet(*arrow(first, by_firewall=True), words)
@@ -123,7 +130,7 @@ def _beginning(time: str, words: Iterator[str], line: int) -> Step:
     return Step(line, pause, *_judged(direction, words))
 
 
-def _judged(direction: str, words: Iterator[str]) -> tuple[Packet, Expected]:
+def _judged(direction: str, words: Iterator[str]) -> tuple[StoryPacket, ExpectedVerdict]:
     """Parse a packet and its expected verdict."""
     origin, conversation = arrow(direction, by_firewall=False)
     rest = list(words)
@@ -134,7 +141,7 @@ def _judged(direction: str, words: Iterator[str]) -> tuple[Packet, Expected]:
     return sent, _expected(_VERDICTS[rest[at]], rest[at + 1 :])
 
 
-def _expected(verdict: Verdict, words: Iterable[str]) -> Expected:
+def _expected(verdict: Verdict, words: Iterable[str]) -> ExpectedVerdict:
     reason: Reason | None = None
     state: State | None = None
     for word in words:
@@ -148,13 +155,13 @@ def _expected(verdict: Verdict, words: Iterable[str]) -> Expected:
         raise Problem("a drop has a reason (write drop unknown_packet, for one)")
     if verdict is Verdict.HOLD:
         reason = Reason.HELD
-    return Expected(verdict, reason, state)
+    return ExpectedVerdict(verdict, reason, state)
 
 
-def _ending(words: Iterator[str]) -> Ending:
+def _ending(words: Iterator[str]) -> ExpectedEnd:
     reason = _named(EndReason, next(words, ""), "reason to end")
     state = _named(State, next(words, ""), "state")
-    return Ending(reason, state, whole(next(words, "1"), "a conversation", MOST_CONVERSATIONS))
+    return ExpectedEnd(reason, state, whole(next(words, "1"), "a conversation", MOST_CONVERSATIONS))
 
 
 def _named(kind: type[Named], word: str, what: str) -> Named:

@@ -12,7 +12,7 @@ from typing import Final
 from fwemu.core.flow import Zone
 from fwemu.scenarios import segments
 from fwemu.scenarios.participants import MESSAGES
-from fwemu.scenarios.story import Cut, Icmp, Number, Other, Packet, Tcp, Udp
+from fwemu.scenarios.story import Cut, Icmp, Number, Other, StoryPacket, Tcp, Udp
 
 WORD: Final = re.compile(r"\[[^\]]*\]|<(?=[a-zA-Z])[^>]*>|\S+")
 """One word of a line; a quoted packet or a list of options counts as one word."""
@@ -43,7 +43,7 @@ def arrow(word: str, *, by_firewall: bool) -> tuple[Zone, int]:
     return _ZONES[found[2]], whole(found[3] or "1", "a conversation", MOST_CONVERSATIONS)
 
 
-def packet(origin: Zone, conversation: int, words: Iterator[str]) -> Packet:
+def packet(origin: Zone, conversation: int, words: Iterator[str]) -> StoryPacket:
     """Parse a packet; all of the words must belong to it."""
     first = next(words, "")
     body: Tcp | Udp | Icmp | Other
@@ -60,7 +60,7 @@ def packet(origin: Zone, conversation: int, words: Iterator[str]) -> Packet:
             raise Problem("frag wants octets, the first by eights (write frag 1480:2960)")
         cut = Cut(int(span[1]), int(span[2]), _take(rest, "id", "an identification") or 1)
     nothing_more(rest)
-    return Packet(origin, conversation, body, ttl, cut)
+    return StoryPacket(origin, conversation, body, ttl, cut)
 
 
 def _tcp(flags: str, words: Iterator[str]) -> tuple[Tcp, list[str]]:

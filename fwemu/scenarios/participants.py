@@ -14,7 +14,7 @@ from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Flow, Zone
 from fwemu.core.packet import Malformed, locate
 from fwemu.scenarios import segments
 from fwemu.scenarios.segments import address
-from fwemu.scenarios.story import Icmp, Number, Other, Packet, Tcp, Udp
+from fwemu.scenarios.story import Icmp, Number, Other, StoryPacket, Tcp, Udp
 
 INSIDE, OUTSIDE = Zone.INSIDE, Zone.OUTSIDE
 
@@ -63,7 +63,7 @@ MESSAGES: Final[dict[str, Message]] = {
 """The messages of stories, by name (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443)."""
 
 
-def bytes_of(packet: Packet, version: int, *, by_firewall: bool = False) -> bytes:
+def bytes_of(packet: StoryPacket, version: int, *, by_firewall: bool = False) -> bytes:
     """A packet of a story as a whole IP packet with checksums.
 
     `by_firewall`: an ICMP error comes from the firewall's address and quotes as much as it can.
@@ -87,7 +87,7 @@ def bytes_of(packet: Packet, version: int, *, by_firewall: bool = False) -> byte
     )
 
 
-def _body(packet: Packet, version: int, by_firewall: bool) -> tuple[int, bytes]:
+def _body(packet: StoryPacket, version: int, by_firewall: bool) -> tuple[int, bytes]:
     """The protocol number, and the octets after the IP header."""
     origin, body = packet.origin, packet.body
     if isinstance(body, Tcp):
@@ -116,7 +116,7 @@ def _body(packet: Packet, version: int, by_firewall: bool) -> tuple[int, bytes]:
     return protocol, segments.icmp(kind, 0, quoted, code, last=body.mtu)
 
 
-def _ports(packet: Packet, protocol: int) -> tuple[int, int]:
+def _ports(packet: StoryPacket, protocol: int) -> tuple[int, int]:
     """Source and destination port."""
     client, server = _CLIENT_PORTS + packet.conversation, _SERVER_PORT[protocol]
     return (client, server) if packet.origin is INSIDE else (server, client)

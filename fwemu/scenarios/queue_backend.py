@@ -34,9 +34,9 @@ from fwemu.daemon.tally import Tally
 from fwemu.daemon.zones import Zones
 from fwemu.errors import NamespaceError
 from fwemu.scenarios.backend import (
-    Ended,
+    EndedSession,
     PacketOutcome,
-    Released,
+    ReleasedPacket,
     VirtualClock,
     WaitOutcome,
     endings,
@@ -224,8 +224,8 @@ class QueueBackend:
         self._clock = VirtualClock()
         self._firewall = firewall_for(config, _Watched)
         self._recorder = _Recorder()
-        self._ended: list[Ended] = []
-        self._released: list[Released] = []
+        self._ended: list[EndedSession] = []
+        self._released: list[ReleasedPacket] = []
         self._held: dict[int, tuple[bytes, Zone]] = {}
         """Held packets, by ticket."""
         self._datapath = Datapath(
@@ -292,7 +292,7 @@ class QueueBackend:
             if isinstance(effect, PacketReleased):
                 packet, origin = self._held.pop(effect.ticket)
                 passed = _take(heard, packet, origin)
-                self._released.append(Released(packet, origin, passed, effect.reason.word))
+                self._released.append(ReleasedPacket(packet, origin, passed, effect.reason.word))
 
     def _listen(
         self, effects: Sequence[Effect], passes_to: Zone | Literal[False] = False

@@ -12,9 +12,22 @@ from fwemu.core.flow import Zone
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.tcp_table import State
 from fwemu.errors import ConfigError, NamespaceError
-from fwemu.scenarios.backend import Backend, Ended, PacketOutcome, Released, WaitOutcome
+from fwemu.scenarios.backend import (
+    Backend,
+    EndedSession,
+    PacketOutcome,
+    ReleasedPacket,
+    WaitOutcome,
+)
 from fwemu.scenarios.participants import bytes_of, conversation_of, describe
-from fwemu.scenarios.story import Ending, Expected, Packet, Release, Step, Story
+from fwemu.scenarios.story import (
+    ExpectedEnd,
+    ExpectedRelease,
+    ExpectedVerdict,
+    Step,
+    Story,
+    StoryPacket,
+)
 
 BackendFactory = Callable[[Config], Backend]
 """Makes a backend whose firewall has a configuration."""
@@ -92,7 +105,7 @@ def _run_step(step: Step, version: int, backend: Backend) -> Iterator[Difference
     yield from _compare(step, version, seen.injected + after.injected, after)
 
 
-def _is_as_expected(seen: PacketOutcome, expected: Expected) -> bool:
+def _is_as_expected(seen: PacketOutcome, expected: ExpectedVerdict) -> bool:
     if seen.passed is not (expected.verdict is Verdict.ACCEPT):
         return False
     if expected.state is not None and (seen.state or State.NONE.name) != expected.state.name:
@@ -102,7 +115,7 @@ def _is_as_expected(seen: PacketOutcome, expected: Expected) -> bool:
     return seen.reason in (_ORDINARY if expected.reason is None else (expected.reason.word,))
 
 
-def _wanted(expected: Expected) -> str:
+def _wanted(expected: ExpectedVerdict) -> str:
     reason = " or ".join(_ORDINARY) if expected.reason is None else expected.reason.word
     state = "" if expected.state is None else f" {expected.state.name}"
     return f"{expected.verdict.word} {reason}{state}"
@@ -146,7 +159,7 @@ def _compare(
 
 
 def _compare_releases(
-    step: Step, version: int, released: tuple[Released, ...]
+    step: Step, version: int, released: tuple[ReleasedPacket, ...]
 ) -> Iterator[Difference]:
     """Compare the releases, in order: fragments are forwarded as they came."""
     pairs = zip_longest(step.releases, released)
@@ -161,17 +174,17 @@ def _compare_releases(
             yield Difference(line, f"release {wanted_words}", got_words)
 
 
-def _release(release: Release, version: int) -> str:
+def _release(release: ExpectedRelease, version: int) -> str:
     text, expected = describe(bytes_of(release.packet, version)).text, release.expected
     reason = Reason.SESSION if expected.reason is None else expected.reason
     return f"{text} {expected.verdict.word} {reason.word}"
 
 
-def _words(text: str, ttl: int, packet: Packet) -> str:
+def _words(text: str, ttl: int, packet: StoryPacket) -> str:
     return text if packet.ttl is None else f"{text} ttl {ttl}"
 
 
-def _compare_endings(step: Step, ended: list[Ended]) -> Iterator[Difference]:
+def _compare_endings(step: Step, ended: list[EndedSession]) -> Iterator[Difference]:
     got = [f"end {each.reason} {each.state} {conversation_of(each.flow)}" for each in ended]
     for line, ending in step.endings:
         wanted = _ending(ending)
@@ -183,7 +196,7 @@ def _compare_endings(step: Step, ended: list[Ended]) -> Iterator[Difference]:
         yield Difference(step.line, "no other session to end", each)
 
 
-def _ending(ending: Ending) -> str:
+def _ending(ending: ExpectedEnd) -> str:
     return f"end {ending.reason.word} {ending.state.name} {ending.conversation}"
 
 

@@ -50,7 +50,7 @@ class Icmp(NamedTuple):
     """Its name in `participants.MESSAGES`."""
     identifier: int
     mtu: int
-    about: Packet | None
+    about: StoryPacket | None
     """The packet that an error quotes."""
 
 
@@ -70,7 +70,7 @@ class Cut(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Packet:
+class StoryPacket:
     """A packet of a story."""
 
     origin: Zone
@@ -82,7 +82,7 @@ class Packet:
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedVerdict:
     """The expected result of a packet."""
 
     verdict: Verdict
@@ -93,14 +93,14 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Release:
+class ExpectedRelease:
     """The expected final verdict of a packet that was held."""
 
-    packet: Packet
-    expected: Expected
+    packet: StoryPacket
+    expected: ExpectedVerdict
 
 
-class Ending(NamedTuple):
+class ExpectedEnd(NamedTuple):
     """An expected end of a session."""
 
     reason: EndReason
@@ -115,12 +115,12 @@ class Step:
     line: int
     pause: int
     """Nanoseconds."""
-    packet: Packet | None = None
-    expected: Expected | None = None
-    injected: tuple[tuple[int, Packet], ...] = ()
+    packet: StoryPacket | None = None
+    expected: ExpectedVerdict | None = None
+    injected: tuple[tuple[int, StoryPacket], ...] = ()
     """Packets that the firewall is expected to send itself, each with its line number."""
-    endings: tuple[tuple[int, Ending], ...] = ()
-    releases: tuple[tuple[int, Release], ...] = ()
+    endings: tuple[tuple[int, ExpectedEnd], ...] = ()
+    releases: tuple[tuple[int, ExpectedRelease], ...] = ()
 
 
 @dataclass(frozen=True)

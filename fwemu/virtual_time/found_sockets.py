@@ -22,7 +22,7 @@ from fwemu.sockets.keepalive import Keepalive
 from fwemu.sockets.tcp_info import CLOSED, ESTABLISHED, Info
 from fwemu.sockets.window_probe import WindowProbe
 from netns import Namespace, sysctl
-from netns.connections import Connection, Connections, End, Holder, borrow, holders
+from netns.connections import Connection, Connections, Holder, SocketAddress, borrow, holders
 from netns.procfs import command_of
 
 _OPENING = ("SYN_SENT", "SYN_RECV")
@@ -293,7 +293,7 @@ class FoundSocket:
             yield tcp
 
     @property
-    def ends(self) -> tuple[End, End]:
+    def ends(self) -> tuple[SocketAddress, SocketAddress]:
         """Its own, and the other."""
         return self.connection.local, self.connection.remote
 

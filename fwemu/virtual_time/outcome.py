@@ -8,7 +8,7 @@ from typing import Any
 from fwemu.core.flow import Flow
 from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import endpoints, seconds
-from netns.connections import End
+from netns.connections import SocketAddress
 
 Row = dict[str, Any]
 
@@ -33,7 +33,9 @@ class Outcome:
     _doubts: dict[_Ends, list[str]] = field(default_factory=dict)
     """By the two ends of a connection: what of it was not played."""
 
-    def miss(self, what: str, ends: tuple[End, End] | None = None, **name: str) -> None:
+    def miss(
+        self, what: str, ends: tuple[SocketAddress, SocketAddress] | None = None, **name: str
+    ) -> None:
         """Something could not be played; with `ends` it makes that session doubtful."""
         row = {"what": what, **name}
         if row not in self.not_played:

@@ -14,8 +14,8 @@ from netns import Namespace
 from netns.connections import (
     Connection,
     Connections,
-    End,
     Holder,
+    SocketAddress,
     borrow,
     connections,
     cookie_of,
@@ -46,8 +46,8 @@ def pair(host: Namespace, request: pytest.FixtureRequest) -> Iterator[Pair]:
         yield near, far
 
 
-def end_of(tcp: socket.socket) -> End:
-    return End(*tcp.getsockname()[:2])
+def end_of(tcp: socket.socket) -> SocketAddress:
+    return SocketAddress(*tcp.getsockname()[:2])
 
 
 def find(host: Namespace, tcp: socket.socket) -> Connection:
@@ -209,5 +209,7 @@ def test_an_ipv4_address_of_an_ipv6_socket_is_said_plainly(host: Namespace) -> N
     far, _ = listener.accept()
     with listener, near, far:
         assert find(host, near).remote.host == "127.0.0.1"
-        assert End("127.0.0.1", far.getsockname()[1]) in {each.local for each in connections(host)}
-        assert str(End("::1", 80)) == "[::1]:80"
+        assert SocketAddress("127.0.0.1", far.getsockname()[1]) in {
+            each.local for each in connections(host)
+        }
+        assert str(SocketAddress("::1", 80)) == "[::1]:80"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.packet import Packet
 from fwemu.core.session import Session
-from fwemu.scenarios.kernel_backend import state_of
+from fwemu.scenarios.kernel_backend import state_of_entry
 from netns.conntrack import Entry
 
 
@@ -38,7 +38,7 @@ class Moment:
     @property
     def kernel_state(self) -> str | None:
         """What the kernel says of it."""
-        return state_of(self.entry)
+        return state_of_entry(self.entry)
 
     @property
     def agrees(self) -> bool:

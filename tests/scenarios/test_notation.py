@@ -17,7 +17,7 @@ from fwemu.scenarios.notation import parse, read
 from fwemu.scenarios.participants import MESSAGES, bytes_of, describe
 from fwemu.scenarios.runner import config_of, run
 from fwemu.scenarios.segments import FLAGS
-from fwemu.scenarios.story import Cut, Ending, Expected, Icmp, Number, Other, Tcp, Udp
+from fwemu.scenarios.story import Cut, ExpectedEnd, ExpectedVerdict, Icmp, Number, Other, Tcp, Udp
 
 SYN = "+0 > S 0:0(0) accept SYN_SENT"
 
@@ -103,11 +103,11 @@ def test_times_are_exact(time, nanoseconds):
 
 def test_what_a_packet_is_to_meet():
     """A verdict, and in any order a reason and a state."""
-    assert step(SYN).expected == Expected(Verdict.ACCEPT, None, State.SYN_SENT)
-    assert step("+0 > A 1:1(0) ack 1 drop NONE unknown_packet").expected == Expected(
+    assert step(SYN).expected == ExpectedVerdict(Verdict.ACCEPT, None, State.SYN_SENT)
+    assert step("+0 > A 1:1(0) ack 1 drop NONE unknown_packet").expected == ExpectedVerdict(
         Verdict.DROP, Reason.UNKNOWN_PACKET, State.NONE
     )
-    assert step("+0 > udp (99) frag 8:16 hold").expected == Expected(
+    assert step("+0 > udp (99) frag 8:16 hold").expected == ExpectedVerdict(
         Verdict.HOLD, Reason.HELD, None
     )
 
@@ -119,10 +119,10 @@ def test_what_comes_of_a_step_stands_below_it():
     assert [(line, packet.origin, packet.conversation) for line, packet in only.injected] == [
         (2, Zone.OUTSIDE, 1), (3, Zone.INSIDE, 2),
     ]  # fmt: skip
-    assert only.endings == ((4, Ending(EndReason.EXPIRED, State.ESTABLISHED, 2)),)
+    assert only.endings == ((4, ExpectedEnd(EndReason.EXPIRED, State.ESTABLISHED, 2)),)
     ((line, release),) = step("+1\nrelease < udp (99) frag 8:16 accept fragment").releases
     assert (line, release.packet.origin) == (2, Zone.OUTSIDE)
-    assert release.expected == Expected(Verdict.ACCEPT, Reason.FRAGMENT, None)
+    assert release.expected == ExpectedVerdict(Verdict.ACCEPT, Reason.FRAGMENT, None)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from fwemu.scenarios.notation import parse
 from fwemu.scenarios.participants import bytes_of
 from fwemu.scenarios.queue_backend import QueueTestbed
 from fwemu.scenarios.runner import BackendFactory, config_of, run, transcript
-from fwemu.scenarios.story import Number, Packet, Tcp
+from fwemu.scenarios.story import Number, StoryPacket, Tcp
 from netns import names
 
 SHELF = library.find()
@@ -197,7 +197,7 @@ def spelt(cells) -> list[str]:
     return sorted(f"{state.name} {way.name} {segment.name}" for state, way, segment in cells)
 
 
-def wander(chance: random.Random) -> Iterator[Packet]:
+def wander(chance: random.Random) -> Iterator[StoryPacket]:
     """A conversation of ends that have lost their wits, but mostly count as they should."""
     following = {Zone.INSIDE: 0, Zone.OUTSIDE: 0}
     for _ in range(chance.randint(2, 14)):
@@ -207,7 +207,7 @@ def wander(chance: random.Random) -> Iterator[Packet]:
         length = chance.choice([0, 0, 100]) if flags in ("A", "PA", "FA", "S") else 0
         ack = following[end.other] + chance.choice([0, 0, 0, 0, -1, 1, -50])
         acknowledged = Number(ack) if "A" in flags else None
-        yield Packet(end, 1, Tcp(flags, Number(seq), length, acknowledged, 65535, 0, b"", ()))
+        yield StoryPacket(end, 1, Tcp(flags, Number(seq), length, acknowledged, 65535, 0, b"", ()))
         if "R" not in flags:
             last = seq + length + ("S" in flags) + ("F" in flags)
             following[end] = max(following[end], last)
