@@ -9,8 +9,8 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from fwemu.core.reasons import EndReason
 from fwemu.lab.account import account, ending
+from fwemu.lab.faults import BY_THE_ENDS
 from fwemu.lab.flows import Flow, Session, chosen, flow_of, named, what_there_is
 from netns.addresses import host_port
 
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from fwemu.lab.lab import Lab
 
 _ESTABLISHED: Final = 1  # include/net/tcp_states.h
-_ORDERLY: Final = {
-    each.word for each in (EndReason.CLOSED_BY_FIN, EndReason.CLOSED_BY_RST, EndReason.REUSED)
-}
-"""Ends that the two hosts wanted."""
+_ORDERLY: Final = {reason.word for reason in BY_THE_ENDS}
 
 
 def story(lab: Lab) -> str:
