@@ -11,7 +11,7 @@ import click
 
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json, which_firewall
-from fwemu.cli.output import duration, emit, flow, octets, say
+from fwemu.cli.output import duration, emit, flow, octets, say, say_what_a_router_tells
 from fwemu.cli.target import connect
 from fwemu.errors import ControlError
 
@@ -60,6 +60,7 @@ def command(
             if device_log:
                 _device_log(client, follow)
                 return
+            say_what_a_router_tells(client.config())
             for event in _follow(client, after) if follow else client.events(after=after):
                 if as_json:
                     emit(event)

@@ -103,6 +103,12 @@ def flow(record: Mapping[str, Any]) -> str:
     return " -> ".join(ends)
 
 
+def say_what_a_router_tells(config: Mapping[str, Any]) -> None:
+    """An empty answer of a router's access list is no sign that nothing happened."""
+    if config["mode"] == "acl":
+        say('mode = "acl": a router has no sessions, and its log has only what it refuses')
+
+
 def rule_name(index: int | None, rules: Sequence[Mapping[str, Any]]) -> str:
     """A rule as people know it: its name, or its place; `default` where no rule spoke."""
     if index is None:

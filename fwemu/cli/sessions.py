@@ -9,7 +9,15 @@ import click
 
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json, given, which_firewall, which_sessions
-from fwemu.cli.output import counted, duration, emit, flow, rule_name, table
+from fwemu.cli.output import (
+    counted,
+    duration,
+    emit,
+    flow,
+    rule_name,
+    say_what_a_router_tells,
+    table,
+)
 from fwemu.cli.target import connect
 
 
@@ -37,11 +45,12 @@ def command(
                 emit(session)
             return
         sessions = list(found)
-        rules = client.config()["rules"] if sessions else []
+        config = client.config()
     if sessions:
         head = ["ID", "PROTOCOL", "ORIGINAL", "STATE", "IDLE", "EXPIRES IN", "SENT", "BACK", "RULE"]
-        table(head, [_cells(session, rules) for session in sessions])
+        table(head, [_cells(session, config["rules"]) for session in sessions])
     print(f"{counted(len(sessions), 'session')}{' that match' if match else ''}")
+    say_what_a_router_tells(config)
 
 
 def _cells(session: dict[str, Any], rules: list[dict[str, Any]]) -> list[object]:

@@ -151,6 +151,12 @@ IDLE: Final[tuple[Idle, ...]] = (
         "leave it out",
     ),
     Idle(
+        ("acl.",),
+        lambda config: config.mode is not Mode.ACL,
+        'has no effect in mode = "stateful", which knows what is an answer',
+        "leave it out",
+    ),
+    Idle(
         ("expiry.retry_interval", "expiry.max_retries"),
         lambda config: not _expires_with(config, AtExpiry.PROBE),
         "has no effect, because nothing is probed",

@@ -385,6 +385,18 @@ class DefaultAction(Section):
     )
 
 
+class AclSettings(Section):
+    """What a router's access list has after the rules; only in mode `acl`."""
+
+    replies: bool = Field(
+        default=True,
+        strict=True,
+        description="Let in from the outside what may be an answer, and what therefore anybody can"
+        " send: TCP with ACK or RST (`established`), UDP to ports above 1023, ICMP. What is refused"
+        " is logged; what passes a router leaves no trace there.",
+    )
+
+
 OF_SESSIONS: Final = ("idle_timeout", "expiry", "unknown")
 """What a rule says of the sessions that it opens."""
 
@@ -581,6 +593,7 @@ class Config(Section):
     injected: Injected = Injected()
     unknown: Unknown = Unknown()
     default_action: DefaultAction = DefaultAction()
+    acl: AclSettings = AclSettings()
     rules: tuple[RuleSettings, ...] = Field(default=(), description="Rules in order.")
     flush: tuple[FlushSettings, ...] = Field(default=(), description="When the table is emptied.")
     standby: Standby = Standby()

@@ -18,8 +18,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from fwemu.core.flow import TCP
 from fwemu.daemon.records import Record
+from fwemu.errors import NamespaceError
 from fwemu.lab import Lab
+from fwemu.scenarios import segments
 from netns import sysctl
 
 PORT: Final = 7
@@ -34,6 +37,12 @@ KEEPALIVE: Final = 1
 
 RETRIES: Final = 2
 """tcp_retries2 of the clients: how often the kernel repeats a request before it gives up."""
+
+FORGED_PORT: Final = 22
+"""The client's port at which the forged ACK is aimed."""
+
+PATIENCE: Final = 10.0
+"""Seconds until a packet that neither arrives nor is dropped counts as lost, on a busy machine."""
 
 _RETRANSMITS: Final = 2  # offset of tcpi_retransmits in struct tcp_info (linux/tcp.h)
 
@@ -86,6 +95,8 @@ class LaneRun:
     """Probes that crossed the firewall."""
     resets_by_firewall: int = 0
     resets_by_server: int = 0
+    forged_ack: str | None = None
+    """What became of an ACK from the outside that belongs to no connection: `passed`, `dropped`."""
 
     @property
     def reset_by(self) -> str | None:
@@ -110,6 +121,7 @@ class LaneRun:
             "reset_by": self.reset_by,
             "resets_sent_by_firewall": self.resets_by_firewall,
             "resets_sent_by_server": self.resets_by_server,
+            "forged_ack": self.forged_ack,
             "idle_timeout_s": IDLE_TIMEOUT if self.lane.mode == "stateful" else None,
             "quiet_s": QUIET,
         }
@@ -179,6 +191,8 @@ def run_lane(run: LaneRun, lab: Lab, started: float, stop: threading.Event) -> N
     run.keepalives = sum(statistics["keepalive_probes"].values())
     run.resets_by_firewall = sum(statistics["packets_injected"].get("reset", {}).values())
     run.resets_by_server = lab.server.namespace.run(_resets_sent)
+    run.forged_ack = _forge_ack(lab)
+    tell(f"a forged ACK from outside {run.forged_ack}")
     run.outcome = outcome
 
 
@@ -194,6 +208,32 @@ def _await_answer(
             run.retransmissions = repeated
             tell(f"retransmission {repeated}")
     connection.recv(100)
+
+
+def _forge_ack(lab: Lab) -> str:
+    """Send the client an ACK from the server's host that no connection has; does it arrive?"""
+    source, destination = (segments.address(host.ipv4) for host in (lab.server, lab.client))
+    ack = segments.tcp(80, FORGED_PORT, "A", seq=1, ack=1)
+    packet = segments.with_checksums(segments.ip(source, destination, TCP, ack))
+    before = _refused(lab)
+    with lab.client:
+        ears = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    with lab.server:
+        mouth = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    with ears, mouth:
+        mouth.sendto(packet, (lab.client.ipv4, 0))
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if select.select([ears], [], [], 0.02)[0]:
+                if ears.recv(100)[20:] == packet[20:]:
+                    return "passed"
+            elif _refused(lab) > before:
+                return "dropped"
+    raise NamespaceError("the firewall did not decide about a packet in time")
+
+
+def _refused(lab: Lab) -> int:
+    return sum(lab.firewall.statistics()["packets"]["drop"].values())
 
 
 def _resets_sent() -> int:
@@ -213,13 +253,14 @@ def explain(run: LaneRun) -> str:
     return {
         "router-acl": (
             "A router keeps no connections: it looks at each packet alone, so there was nothing "
-            "to forget."
+            "to forget. For the same reason it takes whatever looks like an answer: a forged ACK "
+            f"from the outside to the client's port {FORGED_PORT} {run.forged_ack}."
         ),
         "stateful-drop": (
             f"The firewall forgot the connection after {IDLE_TIMEOUT:g} s and says nothing. The "
             f"kernel repeated the request {run.retransmissions} times; the application learned "
             f"of it {wait} later, because tcp_retries2 is {RETRIES} here. With Linux's default of "
-            f"15 that takes {_MINUTES}."
+            f"15 that takes {_MINUTES}. The forged ACK was {run.forged_ack} here."
         ),
         "stateful-reset": (
             "Forgotten as well, but the firewall answered the request with a RST in the server's "

@@ -91,8 +91,23 @@ def test_every_field_of_the_policy_is_filled_from_the_settings_by_its_name(kind:
 
 
 def only_rule(text: str, *settings: str) -> Rule:
-    (rule,) = policy(load(settings=[f"rules=[{{{text}}}]", *settings])).rules
+    (rule,) = policy(load(settings=[f"rules=[{{{text}}}]", "acl.replies=false", *settings])).rules
     return rule
+
+
+def test_a_router_s_list_ends_with_what_may_be_an_answer() -> None:
+    """So one word puts a router in the place of the firewall, and the same word puts it back."""
+    deny = 'rules=[{action="deny", name="first"}]'
+    router = policy(load(settings=[deny, "mode=acl"]))
+    assert [rule.name for rule in router.rules] == [
+        "first",
+        "established",
+        "udp-high-ports",
+        "icmp",
+    ]
+    assert {rule.arrival for rule in router.rules[1:]} == {Zone.OUTSIDE}
+    assert len(policy(load(settings=[deny, "mode=acl", "acl.replies=false"])).rules) == 1
+    assert len(policy(load(settings=[deny])).rules) == 1
 
 
 def test_a_rule_arrives_with_all_it_names() -> None:

@@ -359,8 +359,8 @@ def test_a_file_that_cannot_be_read(written: Written, monkeypatch: pytest.Monkey
         (
             "zzz=5",
             "zzz: unknown setting (there are profile, mode, table, timeouts, tcp, refresh,"
-            " pressure, expiry, fragments, injected, unknown, default_action, rules, flush,"
-            " standby and daemon)",
+            " pressure, expiry, fragments, injected, unknown, default_action, acl, rules,"
+            " flush, standby and daemon)",
         ),
         (
             "inside=reset",

@@ -135,6 +135,7 @@ def test_the_router_remembers_nothing() -> None:
     router = policy(load(profile="router-acl"))
     assert router.mode is Mode.ACL
     assert [rule.established for rule in router.rules] == [True, False, False]
+    assert policy(load(profile="router-acl", settings=["mode=stateful"])).rules == ()
 
 
 # -- profiles of one's own --------------------------------------------------------------------

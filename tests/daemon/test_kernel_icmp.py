@@ -181,7 +181,9 @@ def test_a_filter_that_drops_the_errors_is_a_black_hole(
     """The classic fault of an access list that permits TCP alone: small messages pass, and nothing
     that fills a packet ever arrives.
     """
-    lab = new_lab(settings=["mode=acl", 'rules=[{action="allow", proto="tcp"}]'])
+    lab = new_lab(
+        settings=["mode=acl", "acl.replies=false", 'rules=[{action="allow", proto="tcp"}]']
+    )
     with beyond(lab, lab.server) as far:
         narrow(lab.server.namespace, "eth1", far.ipv4, far.ipv6)
         with conversation(lab, version, far, "server") as pair:

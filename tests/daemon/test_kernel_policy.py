@@ -106,6 +106,7 @@ def test_a_flush_at_an_interval_comes_again_and_again(lab: Lab) -> None:
 
 ROUTER = (
     "mode=acl",
+    "acl.replies=false",
     'rules=[{action="allow", from="inside"}, {action="allow", from="outside", established=true}]',
 )
 """`permit ip inside any` and `permit tcp any any established`."""
@@ -163,6 +164,24 @@ def test_a_router_acl_has_no_answer_to_udp(lab: Lab, version: int) -> None:
         assert exchange() == "data"
         lab.firewall.configure(ROUTER)
         assert exchange() == "nothing"
+
+
+@VERSIONS
+def test_one_word_puts_a_router_in_the_place_of_the_firewall(lab: Lab, version: int) -> None:
+    """Without a rule written by hand: connections go on, and UDP and ICMP have their answers."""
+    with connected(lab, version) as pair, datagrams(lab.client, version) as client:
+        say(pair.client, pair.server)
+        lab.firewall.configure(["mode=acl"])
+        say(pair.client, pair.server)
+        say(pair.server, pair.client)
+        with connected(lab, version) as another:
+            say(another.client, another.server)
+        with datagrams(lab.server, version) as server:
+            client.sendto(b"question", server.getsockname()[:2])
+            server.sendto(b"answer", server.recvfrom(100)[1][:2])
+            assert client.recv(100) == b"answer"
+        lab.firewall.configure(["mode=stateful", "unknown.inside=pick-up"])
+        say(pair.client, pair.server)
 
 
 def test_going_back_to_stateful_begins_with_an_empty_table(lab: Lab) -> None:
