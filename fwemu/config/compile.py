@@ -105,20 +105,22 @@ def _replies(config: Config) -> tuple[Rule, ...]:
 
 _REPLIES: Final = (
     Rule(
-        Action.ALLOW,
+        action=Action.ALLOW,
         name="established",
         arrival=Zone.OUTSIDE,
         protocols=frozenset({TCP}),
         established=True,
     ),
     Rule(
-        Action.ALLOW,
+        action=Action.ALLOW,
         name="udp-high-ports",
         arrival=Zone.OUTSIDE,
         protocols=frozenset({UDP}),
         ports=((1024, 65535),),
     ),
-    Rule(Action.ALLOW, name="icmp", arrival=Zone.OUTSIDE, protocols=frozenset({ICMP, ICMPV6})),
+    Rule(
+        action=Action.ALLOW, name="icmp", arrival=Zone.OUTSIDE, protocols=frozenset({ICMP, ICMPV6})
+    ),
 )
 """As the lists of the 1990s: http://www.skunk.net/computer/ciscofilters.htm"""
 
