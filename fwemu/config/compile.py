@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
-from typing import Final
 
 from fwemu.config.match import Place
 from fwemu.config.schema import Config, RuleSettings
+from fwemu.core.acl import REPLIES
 from fwemu.core.choices import Mode
-from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone
+from fwemu.core.flow import TCP, Zone
 from fwemu.core.fragments import FragmentLimits
 from fwemu.core.policy import Policy, PressurePolicy, ProbePolicy, RefreshPolicy, ShortTimers
-from fwemu.core.rules import Action, Network, Rule
+from fwemu.core.rules import Network, Rule
 from fwemu.core.timeouts import SETTING_OF_STATE, lifetimes
 
 
@@ -100,29 +100,7 @@ def rule(settings: RuleSettings) -> Rule:
 
 def _replies(config: Config) -> tuple[Rule, ...]:
     """The end of a router's list: after the rules, whose numbers stay those of the settings."""
-    return _REPLIES if config.mode is Mode.ACL and config.acl.replies else ()
-
-
-_REPLIES: Final = (
-    Rule(
-        action=Action.ALLOW,
-        name="established",
-        arrival=Zone.OUTSIDE,
-        protocols=frozenset({TCP}),
-        established=True,
-    ),
-    Rule(
-        action=Action.ALLOW,
-        name="udp-high-ports",
-        arrival=Zone.OUTSIDE,
-        protocols=frozenset({UDP}),
-        ports=((1024, 65535),),
-    ),
-    Rule(
-        action=Action.ALLOW, name="icmp", arrival=Zone.OUTSIDE, protocols=frozenset({ICMP, ICMPV6})
-    ),
-)
-"""As the lists of the 1990s: http://www.skunk.net/computer/ciscofilters.htm"""
+    return REPLIES if config.mode is Mode.ACL and config.acl.replies else ()
 
 
 def _arrival(settings: RuleSettings) -> Zone | None:

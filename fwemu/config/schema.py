@@ -386,14 +386,16 @@ class DefaultAction(Section):
 
 
 class AclSettings(Section):
-    """What a router's access list has after the rules; only in mode `acl`."""
+    """What a router's access list has after the rules; only in mode `acl`.
+
+    What such a router refuses is logged; what passes leaves no trace there.
+    """
 
     replies: bool = Field(
         default=True,
         strict=True,
-        description="Let in from the outside what may be an answer, and what therefore anybody can"
-        " send: TCP with ACK or RST (`established`), UDP to ports above 1023, ICMP. What is refused"
-        " is logged; what passes a router leaves no trace there.",
+        description="Let in from the outside what may be an answer, and what anybody can therefore"
+        " send: TCP with ACK or RST (`established`), UDP to ports above 1023, ICMP.",
     )
 
 

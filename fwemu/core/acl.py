@@ -6,14 +6,36 @@ from typing import Final
 
 from fwemu.core.arrival import Arrival
 from fwemu.core.effects import Decision
-from fwemu.core.flow import Zone
+from fwemu.core.flow import ICMP, ICMPV6, TCP, UDP, Zone
 from fwemu.core.packet import Fragment, Malformed, Packet
 from fwemu.core.policy import Policy
 from fwemu.core.reasons import Reason, Verdict
 from fwemu.core.refusals import Refusals
-from fwemu.core.rules import Action, first_match
+from fwemu.core.rules import Action, Rule, first_match
 
 _PERMITTED: Final = Decision(Verdict.ACCEPT, Reason.PERMITTED)
+
+REPLIES: Final = (
+    Rule(
+        action=Action.ALLOW,
+        name="established",
+        arrival=Zone.OUTSIDE,
+        protocols=frozenset({TCP}),
+        established=True,
+    ),
+    Rule(
+        action=Action.ALLOW,
+        name="udp-high-ports",
+        arrival=Zone.OUTSIDE,
+        protocols=frozenset({UDP}),
+        ports=((1024, 65535),),
+    ),
+    Rule(
+        action=Action.ALLOW, name="icmp", arrival=Zone.OUTSIDE, protocols=frozenset({ICMP, ICMPV6})
+    ),
+)
+"""What may be an answer to the inside: the end of a router's list, as in those of the 1990s
+(http://www.skunk.net/computer/ciscofilters.htm)."""
 
 
 class AccessList:
