@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from fwemu.cli.group import example
-from fwemu.cli.output import say
+from fwemu.cli.output import program, say
 from fwemu.errors import ConfigError
 
 VARIABLE: Final = "_FWEMU_COMPLETE"
@@ -29,8 +30,9 @@ _SWITCH_ON: Final = {
 def command(shell: str | None) -> None:
     """Print the script that switches completion on.
 
-    The shell then completes commands, options, labs, hosts, profiles and settings.  Without an
-    argument it is for the shell in $SHELL.  Only root sees labs, and so has their names completed.
+    The shell then completes commands, options, labs, hosts, profiles and settings, of `fwemu` as of
+    `.venv/bin/fwemu`.  Without an argument it is for the shell in $SHELL.  Names of labs are
+    completed for those who may see them.
     """
     chosen = shell or Path(os.environ.get("SHELL", "")).name
     kind = get_completion_class(chosen) if chosen in _SWITCH_ON else None
@@ -38,6 +40,19 @@ def command(shell: str | None) -> None:
         raise ConfigError(f"$SHELL is none of {', '.join(_SWITCH_ON)}: write fwemu completion bash")
     from fwemu.cli.main import cli
 
-    print(kind(cli, {}, "fwemu", VARIABLE).source())
+    print(_with_path(kind(cli, {}, "fwemu", VARIABLE).source()))
     if sys.stdout.isatty():
-        say(f"to switch it on: {_SWITCH_ON[chosen]}")
+        say(f"to switch it on: {_SWITCH_ON[chosen].replace('fwemu', program(), 1)}")
+
+
+def _with_path(script: str) -> str:
+    """The script for a `fwemu` that is not on the PATH: it is asked by the path it was called by.
+
+    The script for bash asks the word that stands on the command line; the others ask `fwemu`.
+    """
+    if program() == "fwemu":
+        return script
+    path = shlex.quote(os.path.abspath(sys.argv[0]))
+    for asking in (f"{VARIABLE}=zsh_complete fwemu)", "(commandline -t) fwemu)"):
+        script = script.replace(asking, asking.replace("fwemu)", f"{path})"))
+    return script.replace("(( ! $+commands[fwemu] )) && return 1", f"[[ -x {path} ]] || return 1")

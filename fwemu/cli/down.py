@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 @click.command(epilog=example("fwemu down"))
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_labs)
 @click.option(
+    "-n", "--name", "named", multiple=True, metavar="NAME", shell_complete=complete_labs,
+    help="The same as NAME, as other commands have it.",
+)  # fmt: skip
+@click.option(
     "--all", "everything", is_flag=True, help="Every lab, also what killed ones have left."
 )
 @as_json
-def command(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
+def command(
+    names: tuple[str, ...], named: tuple[str, ...], everything: bool, as_json: bool
+) -> None:
     """Remove labs: firewall, namespaces and the processes inside.  Nothing else is touched.
 
     Of a firewall without a lab (`fwemu daemon`) that was killed, remove what it has left: its hook,
@@ -34,6 +40,7 @@ def command(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
     from fwemu import rootless
     from fwemu.lab import register
 
+    names = tuple(dict.fromkeys((*names, *named)))
     base = default_base()
     register.entries(base)  # what cannot be trusted is refused before anything is done
     rootless.enter_shared()

@@ -11,7 +11,7 @@ import click
 
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json, which_firewall
-from fwemu.cli.output import duration, emit, flow, octets, say, say_what_a_router_tells
+from fwemu.cli.output import duration, emit, flow, octets, printable, say, say_what_a_router_tells
 from fwemu.cli.target import connect
 from fwemu.errors import ControlError
 
@@ -65,7 +65,7 @@ def command(
                 if as_json:
                     emit(event)
                 else:
-                    print(line(event), flush=True)
+                    print(printable(line(event)), flush=True)
         except KeyboardInterrupt:
             if not follow:
                 raise

@@ -26,10 +26,10 @@ _EVERY: Final = 0.5
 
 @click.command(
     "fast-forward",
-    epilog=example("fwemu fast-forward 1h", "fwemu fast-forward 8h --stop-on session-ended"),
+    epilog=example("fwemu fast-forward 1h 5m", "fwemu fast-forward 8h --stop-on session-ended"),
 )
 @which_firewall
-@click.argument("time", metavar="TIME", callback=words.required_duration)
+@click.argument("time", metavar="TIME", nargs=-1, required=True, callback=words.duration_of_words)
 @click.option(
     "--stop-on",
     multiple=True,

@@ -14,7 +14,7 @@ import click
 
 from fwemu import __version__
 from fwemu.cli.group import Group, did_you_mean, example
-from fwemu.cli.output import printable
+from fwemu.cli.output import say
 from fwemu.errors import EXIT_CODES, FwemuError
 
 RUN_DIR: Final = "FWEMU_RUN_DIR"
@@ -56,6 +56,10 @@ COMMANDS: Final = {
     "completion": "fwemu.cli.completion",
 }
 """The module of each command, in the order of --help; imported when it is used."""
+
+
+MAKERS: Final = frozenset({"demo", "up", "run", "daemon", "scenario", "doctor"})
+"""The commands that make something which has to be removed when they are interrupted."""
 
 
 class Commands(Group):
@@ -116,15 +120,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = cli.main(arguments, prog_name="fwemu", standalone_mode=False)
     except FwemuError as error:
-        for line in str(error).splitlines():
-            print(f"fwemu: {printable(line)}", file=sys.stderr)
+        for line in str(error).split("\n"):
+            say(f"fwemu: {line}")
         return error.exit_code
     except click.ClickException as error:
-        print(f"fwemu: {printable(_in_one_line(error))}", file=sys.stderr)
+        say(f"fwemu: {_in_one_line(error)}")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort, Terminated) as interruption:
+        words = sys.argv[1:] if arguments is None else arguments
+        made = "; everything it had made is removed" if words and words[0] in MAKERS else ""
         with contextlib.suppress(OSError):  # the terminal may be gone
-            print("fwemu: interrupted; everything it had made is removed", file=sys.stderr)
+            say(f"fwemu: interrupted{made}")
         return interruption.exit_code if isinstance(interruption, Terminated) else INTERRUPTED
     return code if isinstance(code, int) else 0
 
@@ -148,7 +154,12 @@ def entry_point() -> None:
     """The `fwemu` program; SIGTERM and SIGHUP clean up as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
-    sys.exit(main())
+    try:
+        code = main()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left that could be interrupted
+    except (KeyboardInterrupt, Terminated):  # once more, while the first is answered
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import zip_longest
+from typing import Any, Final
 
 from netns.addresses import host_port
 
@@ -45,19 +47,50 @@ def program() -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as they need to be; numbers to the right."""
+    """Columns as wide as they need to be; numbers to the right.
+
+    On a terminal that is too narrow the widest column is broken between words.
+    """
     cells = [[printable(str(cell)) for cell in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(head), *cells]) for i in range(len(head))]
     numeric = [
         bool(cells) and all(line[i].replace(".", "", 1).isdigit() for line in cells)
         for i in range(len(head))
     ]
+    widths = _narrowed(widths)
     for line in [list(head), *cells]:
-        padded = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ]
-        print("  ".join(padded).rstrip())
+        pieces = [_broken(cell, width) for cell, width in zip(line, widths, strict=True)]
+        for parts in zip_longest(*pieces, fillvalue=""):
+            padded = [
+                part.rjust(width) if right else part.ljust(width)
+                for part, width, right in zip(parts, widths, numeric, strict=True)
+            ]
+            print("  ".join(padded).rstrip())
+
+
+_NARROWEST: Final = 24
+"""Characters that a column keeps, however narrow the terminal is."""
+
+
+def _narrowed(widths: list[int]) -> list[int]:
+    """The widths in which the table fits the terminal, if it is printed on one and can fit."""
+    if not sys.stdout.isatty():
+        return widths
+    too_many = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
+    if too_many <= 0:
+        return widths
+    widest = widths.index(max(widths))
+    return [
+        max(min(width, _NARROWEST), width - too_many) if i == widest else width
+        for i, width in enumerate(widths)
+    ]
+
+
+def _broken(cell: str, width: int) -> list[str]:
+    """A cell in lines of at most that width; a single word that is longer stays whole."""
+    if len(cell) <= width:
+        return [cell]
+    return textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False)
 
 
 def duration(seconds: float | None) -> str:

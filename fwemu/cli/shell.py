@@ -24,7 +24,8 @@ def command(name: str | None, host: str) -> None:
     """Open a shell on a host of a lab.
 
     HOST is client, server, firewall, client2 and so on.  The shell is $SHELL, or sh.  Its prompt
-    says where it is; so do $FWEMU_LAB and $FWEMU_HOST.
+    says where it is; so do $FWEMU_LAB and $FWEMU_HOST, and $FWEMU_SERVER_IP says where the server
+    is (`fwemu exec --help` lists them all).
     """
     lab = choose_lab(name).plan.name
     shell = os.environ.get("SHELL") or "sh"
@@ -32,7 +33,7 @@ def command(name: str | None, host: str) -> None:
     options = _OPTIONS.get(Path(shell).name, _other)(prompt)
     if os.isatty(0):
         say(f"{host} of {lab}; exit leaves it")
-    become(lab, host, [shell, *options], {"FWEMU_LAB": lab, "FWEMU_HOST": host})
+    become(lab, host, [shell, *options])
 
 
 def _bash(prompt: str) -> list[str]:

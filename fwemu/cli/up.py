@@ -52,6 +52,7 @@ def command(
     """
     from fwemu import rootless
     from fwemu.lab import Lab, Layout, Topology
+    from netns import userns
 
     must_be_local(api)
     lab = Lab(
@@ -117,11 +118,19 @@ def command(
     print(f"{lab.name} is up, behaving like {about.profile or 'a typical firewall'}")
     for host in lab.hosts.values():
         print(f"  {host.name:<9} {host.ipv4:<15} {host.ipv6:<18} {host.zone.word}")
+    is_reachable = not userns.is_inside()
     for each in lab.abouts:
         which = "" if each is about else f" of {each.name}, which servers send through"
-        print(f"  metrics   {each.metrics}{which}")
-        if each.api:
+        print(f"  control   {each.control}{which}")
+        if is_reachable:
+            print(f"  metrics   {each.metrics}{which}")
+        if each.api and is_reachable:
             print(f"  api       {each.api}{which}")
+    if not is_reachable:
+        say(
+            "from outside the control socket alone is reached, /metrics included: all other "
+            "addresses are inside the user namespace"
+        )
     suffix = f" -n {lab.name}"
     me = program()
     say(

@@ -114,9 +114,11 @@ def duration(ctx: click.Context, parameter: click.Parameter, word: str | None) -
         raise ConfigError(f"{parameter.opts[0]}: {error}") from None
 
 
-def required_duration(ctx: click.Context, parameter: click.Parameter, word: str) -> str:
-    """The same for an argument that must be given."""
-    return duration(ctx, parameter, word) or ""
+def duration_of_words(
+    ctx: click.Context, parameter: click.Parameter, words: tuple[str, ...]
+) -> str:
+    """The same for an argument, which need not be quoted: `1h 5m` are two words to a shell."""
+    return duration(ctx, parameter, " ".join(words)) or ""
 
 
 def address(ctx: click.Context, parameter: click.Parameter, word: str | None) -> str | None:

@@ -258,11 +258,12 @@ def _comment(options: DaemonOptions, zones: Zones, say: Say) -> None:
             f"inside is {', '.join(zones.inside) or 'nothing yet'}, outside "
             f"{', '.join(zones.outside) or 'nothing yet'} (name them with --inside and --outside)"
         )
-    for name in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+    for version, name in (("4", "net.ipv4.ip_forward"), ("6", "net.ipv6.conf.all.forwarding")):
         with contextlib.suppress(Exception):
             if sysctl(options.namespace, name) == "0":
                 say(
-                    f"{name} is 0 in {options.namespace.name}: the kernel forwards nothing there "
+                    f"{name} is 0 in {options.namespace.name}: the kernel forwards no IPv{version} "
+                    "there "
                     f"(ip netns exec {options.namespace.name} sysctl -w {name}=1)"
                 )
 

@@ -100,6 +100,11 @@ class Lab:
         return self._abouts
 
     @property
+    def plan(self) -> LabPlan:
+        """Who is in it, with which addresses."""
+        return self._entry.plan
+
+    @property
     def client(self) -> Host:
         """The first client: the inside."""
         return self._host("client")

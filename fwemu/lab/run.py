@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from fwemu.lab.faults import (
 from fwemu.lab.host import Host
 from fwemu.lab.lab import Lab
 from fwemu.lab.relay import Relay
+from fwemu.lab.variables import environment, filled_in
 from netns import Process, ProcessError, listeners, pids_in
 
 POLL: Final = 0.02
@@ -102,7 +102,7 @@ class Run:
 
         Raises RunError if a server cannot start or fails, or the client cannot start or end.
         """
-        variables = environment(lab)
+        variables = environment(lab.plan, lab.about)
         for number, words in enumerate(self._order.servers, start=1):
             name = "server" if number == 1 else f"server {number}"
             process, relays = self._start(lab.server, name, words, variables)
@@ -197,29 +197,6 @@ class Run:
             if time.monotonic() - started > limit:
                 raise RunError(f"client: still runs after {limit:g} s, and is ended (--timeout)")
         self.outcome.client.exit_code = _as_shells_say(client)
-
-
-def environment(lab: Lab) -> dict[str, str]:
-    """What programs of a run are told about their lab; a host's own name comes as FWEMU_HOST."""
-    variables = {"FWEMU_LAB": lab.name, "FWEMU_CONTROL": lab.about.control}
-    for host in (lab.client, lab.server):
-        variables[f"FWEMU_{host.name.upper()}_IP"] = host.ipv4
-        variables[f"FWEMU_{host.name.upper()}_IPV6"] = host.ipv6
-    if lab.about.api is not None:
-        variables["FWEMU_API"] = lab.about.api
-    return variables
-
-
-def filled_in(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:
-    """The words with these variables ($NAME or ${NAME}) in them; nothing else is expanded.
-
-    There is no shell, but an address must get into a command line somehow.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        return variables.get(match[1] or match[2], match[0])
-
-    return [re.sub(r"\$(?:(\w+)|\{(\w+)\})", value, word) for word in words]
 
 
 def _not_listened_on(host: Host, ports: Sequence[Port]) -> list[Port]:

@@ -102,6 +102,23 @@ def test_the_script_is_for_the_shell_that_is_named(shell):
     assert done.err == ""
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_program_that_is_not_on_the_path_is_asked_by_its_path(monkeypatch, tmp_path, shell):
+    """Completion of `.venv/bin/fwemu` would else be silence in zsh and fish."""
+    path = tmp_path / "a venv" / "fwemu"
+    monkeypatch.setattr("sys.argv", [str(path)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    script = fwemu("completion", shell).out
+
+    if shell == "bash":
+        assert "_FWEMU_COMPLETE=bash_complete $1" in script
+    else:
+        assert f" '{path}')" in script
+        assert " fwemu)" not in script
+        assert "$+commands" not in script
+
+
 def test_the_script_is_for_the_shell_of_the_user(monkeypatch):
     """One word less to type."""
     monkeypatch.setenv("SHELL", "/usr/bin/fish")

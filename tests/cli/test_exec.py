@@ -37,6 +37,19 @@ def test_the_dashes_may_be_left_out(lab):
     assert program("exec", "-n", lab.name, "server", "echo", "-n", "--name", "x").out == "--name x"
 
 
+def test_a_command_is_told_where_everybody_is(lab):
+    """In its environment, and in its words: the shell that it was typed in knows no such names."""
+    script = "import os, sys; print(os.environ['FWEMU_' + sys.argv[1]], sys.argv[2])"
+    names = {
+        "SERVER_IP": lab.server.ipv4, "SERVER_IPV6": lab.server.ipv6, "CLIENT_IP": lab.client.ipv4,
+        "CLIENT_IPV6": lab.client.ipv6, "LAB": lab.name, "HOST": "server",
+        "CONTROL": lab.about.control,
+    }  # fmt: skip
+    for name, value in names.items():
+        words = [sys.executable, "-c", script, name, f"http://$FWEMU_{name}/"]
+        assert program("exec", "server", "--", *words).out == f"{value} http://{value}/\n"
+
+
 def test_a_signal_reaches_the_command(lab):
     """There is no process in between that would have to pass it on."""
     script = (

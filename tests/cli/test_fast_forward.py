@@ -52,6 +52,12 @@ def test_it_says_at_what_it_stopped(lab: Lab) -> None:
     assert done.out.splitlines()[1] == "stopped at the first session ended"
 
 
+def test_a_time_of_two_words_needs_no_quotes(lab: Lab) -> None:
+    """As its help writes it."""
+    (done,) = fwemu("fast-forward", "1h", "5m", "--json", "-n", lab.name).json
+    assert done["advanced_s"] == 3900
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

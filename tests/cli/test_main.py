@@ -186,6 +186,51 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
+def test_a_mistake_steers_no_terminal():
+    """An escape in an unknown key is shown as one; one that is no UTF-8 as well."""
+    for key, shown in (("\x1b[2Jkey=5", r"\x1b[2Jkey"), ("\udcff=5", r"\udcff")):
+        done = fwemu("up", "--set", key)
+
+        assert done.code == 2
+        assert done.err.startswith("fwemu: --set")
+        assert shown in done.err
+        assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["up"], "interrupted; everything it had made is removed"),
+        (["events", "--json"], "interrupted"),
+    ],
+)
+def test_an_interrupted_command_says_what_is_so(monkeypatch, words, sentence):
+    """One that only looks has made nothing."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fwemu.cli.main.Commands.invoke", interrupted)
+
+    done = fwemu(*words)
+
+    assert (done.code, done.err.splitlines()[-1]) == (130, f"fwemu: {sentence}")
+
+
+def test_ctrl_c_at_the_very_end_shows_no_traceback():
+    """Impatient people press it twice; the second one meets Python on its way out."""
+    script = (
+        "import signal, sys, os, atexit; sys.argv = ['fwemu', '--version']; "
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); "
+        "from fwemu.cli.main import entry_point; entry_point()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_version_is_said():
     """Reports of errors begin with it."""
     from fwemu import __version__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from fwemu.cli import output
@@ -82,3 +84,37 @@ def test_numbers_stand_to_the_right_of_a_column(capsys):
     output.table(["ID", "NAME"], [(1, "a"), (10, "bcd")])
 
     assert capsys.readouterr().out == "ID  NAME\n 1  a\n10  bcd\n"
+
+
+def test_a_table_that_is_wider_than_the_terminal_is_broken_between_words(capsys, monkeypatch):
+    """The terminal itself would break it in the middle of one."""
+    row = ("hook", "missing", "neither nft nor iptables can send packets to a queue here: install")
+    output.table(["WHAT", "STATUS", "FOUND"], [row])
+    whole = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((60, 24)))
+    output.table(["WHAT", "STATUS", "FOUND"], [row])
+
+    assert whole.splitlines()[1] == "  ".join(row)
+    assert capsys.readouterr().out.splitlines() == [
+        "WHAT  STATUS   FOUND",
+        "hook  missing  neither nft nor iptables can send packets to",
+        "               a queue here: install",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("\x9b31m", "\\x9b31m"),
+        ("one\rtwo", "one\\rtwo"),
+        ("\u2028", "\\u2028"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\udcff", "\\udcff"),
+        ("Grüße, 東京", "Grüße, 東京"),
+    ],
+)
+def test_what_would_steer_a_terminal_is_shown_and_not_done(text, shown):
+    """Names of settings, of files and of processes come from anywhere."""
+    assert output.printable(text) == shown

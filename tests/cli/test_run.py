@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fwemu.daemon.rundir import firewalls
-from fwemu.lab.run import filled_in
+from fwemu.lab.variables import filled_in
 from netns import Namespace, exists, pids_in
 from tests.kit.command import PROGRAM, Done, fwemu, masked, program, start
 from tests.kit.labs import PATIENCE, eventually, unique

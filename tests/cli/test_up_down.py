@@ -33,6 +33,7 @@ def test_a_lab_comes_and_goes(nothing, name):
         "  client  198.18.N.10  2001:2:0:18NN::10  inside",
         "  server  198.19.N.10  2001:2:0:19NN::10  outside",
         "  server2  198.19.N.11  2001:2:0:19NN::11  outside",
+        f"  control  {nothing}/LAB/control.sock",
         "  metrics  http://127.0.0.1:PORT/metrics",
     ]
     assert masked(up.err, name).splitlines() == [
@@ -61,7 +62,7 @@ def test_time_runs_faster_and_what_is_rounded_is_told(nothing, name):
 def test_machines_learn_addresses_namespaces_and_sockets(nothing, name):
     """What a script needs to drive a lab."""
     (lab,) = fwemu("up", "--name", name, "--json").json
-    (gone,) = fwemu("down", "--json").json
+    (gone,) = fwemu("down", "-n", name, "--json").json
 
     assert lab["name"] == name
     assert lab["hosts"]["client"]["netns"] == f"fwemu-{name}-client"
@@ -86,7 +87,9 @@ def test_an_asymmetric_lab_has_two_firewalls_that_can_be_named(nothing, name):
         "LAB is up, behaving like a typical firewall",
         "  client  198.18.N.10  2001:2:0:18NN::10  inside",
         "  server  198.19.N.10  2001:2:0:19NN::10  outside",
+        f"  control  {nothing}/LAB/control.sock",
         "  metrics  http://127.0.0.1:PORT/metrics",
+        f"  control  {nothing}/LAB-b/control.sock of LAB-b, which servers send through",
         "  metrics  http://127.0.0.1:PORT/metrics of LAB-b, which servers send through",
     ]
     assert up.err.startswith("making client, two firewalls and server ...\n")
