@@ -20,6 +20,9 @@ from fwemu.errors import FwemuError
 if TYPE_CHECKING:
     from fwemu.client import Client
 
+STOP_ON: Final = ("session-ended", "connection-lost", "probe-unanswered")
+"""`fwemu.daemon.fast_forward.StopOn`, which is not imported for its words alone."""
+
 _EVERY: Final = 0.5
 """Seconds between two looks at how far it is."""
 
@@ -33,7 +36,7 @@ _EVERY: Final = 0.5
 @click.option(
     "--stop-on",
     multiple=True,
-    type=click.Choice(["session-ended", "connection-lost", "probe-unanswered"]),
+    type=click.Choice(STOP_ON),
     help="Stop at the first such event; may be repeated.",
 )
 @as_json
