@@ -21,7 +21,7 @@ from fwemu.daemon.clock import Clock
 from fwemu.daemon.losses import Losses
 from fwemu.daemon.queue import Pause
 from fwemu.daemon.requests import Reply, Request
-from fwemu.daemon.schedule import FlushSchedule
+from fwemu.daemon.schedule import FlushSchedule, due_effects, next_event
 from fwemu.daemon.tally import SAMPLED, Tally
 
 _ACCEPT, _DROP = Verdict.ACCEPT, Verdict.DROP
@@ -166,15 +166,12 @@ class Datapath:
 
     def on_time(self) -> None:
         """Do what the clock asks for: flushes, and the sessions that are due, in that order."""
-        now = self._now()
-        while (instant := self.schedule.take(now)) is not None:
-            self.carry_out(self.firewall.flush(instant))
-        self.carry_out(self.firewall.tick(now))
+        for effects in due_effects(self.firewall, self.schedule, self._now()):
+            self.carry_out(effects)
 
     def next_event(self) -> int | None:
         """The instant at which the clock asks for something next; None if it never will."""
-        instants = (self.firewall.next_deadline(), self.schedule.next_flush())
-        return min((instant for instant in instants if instant is not None), default=None)
+        return next_event(self.firewall, self.schedule)
 
     def milliseconds_to_wait(self) -> int | None:
         """How long the loop may really sleep if nothing comes in; None for ever."""

@@ -1,4 +1,4 @@
-"""When the table is flushed by itself: the nightly clean-up."""
+"""What a firewall does by its clock: scheduled flushes (the nightly clean-up), and its timers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from cronsim import CronSim
 
+from fwemu.core.effects import Effects
+from fwemu.core.firewall import Firewall
 from fwemu.daemon.clock import Clock
 
 
@@ -45,3 +47,19 @@ class FlushSchedule:
 
     def _moments(self, entry: str, now: int) -> Iterator[int]:
         return (self._clock.instant(moment) for moment in CronSim(entry, self._clock.wall(now)))
+
+
+def next_event(firewall: Firewall, schedule: FlushSchedule) -> int | None:
+    """The instant at which the clock asks for something next; None if it never will."""
+    instants = (firewall.next_deadline(), schedule.next_flush())
+    return min((instant for instant in instants if instant is not None), default=None)
+
+
+def due_effects(firewall: Firewall, schedule: FlushSchedule, now: int) -> Iterator[Effects]:
+    """Do what the clock asks for by `now`: flushes, then the sessions that are due.
+
+    The effects of each step come before the next one is taken.
+    """
+    while (instant := schedule.take(now)) is not None:
+        yield firewall.flush(instant)
+    yield firewall.tick(now)

@@ -20,7 +20,7 @@ from fwemu.core.packet import Fragment, Kind, Malformed, parse
 from fwemu.core.reasons import Verdict
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.engine_settings import flushes
-from fwemu.daemon.schedule import FlushSchedule
+from fwemu.daemon.schedule import FlushSchedule, due_effects, next_event
 from fwemu.scenarios.participants import FIREWALL
 
 F = TypeVar("F", bound=Firewall)
@@ -141,9 +141,8 @@ def pass_time(
     """
     until = clock.now() + nanoseconds
     while True:
-        coming = (firewall.next_deadline(), schedule.next_flush())
-        due = min((instant for instant in coming if instant is not None), default=until + 1)
-        if due > until:
+        due = next_event(firewall, schedule)
+        if due is None or due > until:
             clock.move_to(until)
             return
         clock.move_to(max(due, clock.now()))
@@ -220,10 +219,8 @@ class EngineBackend:
 
     def _on_time(self, said: list[Effect]) -> None:
         """Work between packets, as in the daemon: scheduled flushes, and sessions that are due."""
-        now = self._clock.now()
-        while (instant := self._schedule.take(now)) is not None:
-            said += self._firewall.flush(instant)
-        said += self._firewall.tick(now)
+        for effects in due_effects(self._firewall, self._schedule, self._clock.now()):
+            said += effects
 
     def close(self) -> None:
         """Nothing to remove."""
