@@ -70,12 +70,8 @@ def test_a_special_library_is_imported_in_its_place_only(library):
 
 
 def test_netns_knows_nothing_of_fwemu():
-    """It is shipped as a package of its own right."""
-    users = [
-        path.name
-        for path in (ROOT / "netns").rglob("*.py")
-        if any(name.split(".")[0] == "fwemu" for name in imports(path))
-    ]
+    """It is a package of its own right: neither an import nor a message names what uses it."""
+    users = [path.name for path in (ROOT / "netns").rglob("*.py") if "fwemu" in path.read_text()]
 
     assert users == []
 
@@ -210,8 +206,9 @@ def test_module_names_in_strings_are_on_the_list():
 
 
 def test_lines_can_be_read_beside_code():
-    """Beyond 110 characters they wrap in a terminal."""
-    long = [line for line in ARCHITECTURE.splitlines() if len(line) > 110]
+    """Beyond 110 characters they wrap in a terminal; a name of a test cannot be cut."""
+    lines = (line for line in ARCHITECTURE.splitlines() if not line.startswith("  `"))
+    long = [line for line in lines if len(line) > 110]
 
     assert long == []
 
