@@ -4,12 +4,13 @@ PYTHON := .venv/bin/python
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 K ?=
 SEED ?=
+N ?=
 SECONDS ?=
 KEEP ?=
 WORKERS ?= 2
 PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test check parity fuzz bench docs lock clean
+.PHONY: help demo test check parity fuzz storm bench docs lock clean
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -40,6 +41,10 @@ parity:     ## thousands of conversations, packet by packet, before the engine a
 fuzz:       ## packets that nobody would send, for a minute;  make fuzz SECONDS=600 SEED=5 KEEP=1
 	@scripts/setup dev
 	@$(PYTHON) -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
+
+storm:      ## labs and firewalls killed at random moments, and a look at what is left (root);  make storm N=1000 SEED=5
+	@scripts/setup dev
+	@$(SUDO) $(PYTHON) -m tests.storm $(if $(N),--labs $(N)) $(if $(SEED),--seed $(SEED))
 
 bench:      ## every figure that the README quotes, measured on this machine (needs root)
 	@scripts/setup dev

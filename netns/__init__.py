@@ -22,6 +22,7 @@ Nothing of it is left afterwards.  The layers can be used alone: `create` and `r
 from netns.addresses import host_port
 from netns.errors import (
     CleanupError,
+    DeviceMissing,
     LinkError,
     NamespaceExists,
     NetnsError,
@@ -65,6 +66,7 @@ from netns.unreachable import (
 
 __all__ = [
     "CleanupError",
+    "DeviceMissing",
     "IPNetwork",
     "Interface",
     "LinkError",

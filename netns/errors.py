@@ -5,6 +5,7 @@
     ├── NamespaceExists    the name is taken
     ├── NotPermitted       root (CAP_SYS_ADMIN, CAP_NET_ADMIN) is missing
     ├── LinkError          an interface, address, route or sysctl was refused
+    │   └── DeviceMissing  the machine has no such device, as /dev/net/tun
     ├── ToolMissing        a tool of the system, as nft, is not installed
     ├── ToolFailed         such a tool refused what it was told, or hangs
     ├── ProcessError       a program could not start, died early or would not die
@@ -42,6 +43,10 @@ class NotPermitted(NetnsError):  # noqa: N818 - as NoSuchNamespace
 
 class LinkError(NetnsError):
     """An interface, address, route or sysctl was refused."""
+
+
+class DeviceMissing(LinkError):  # noqa: N818
+    """The machine has no such device."""
 
 
 class ToolMissing(NetnsError):  # noqa: N818 - as NoSuchNamespace

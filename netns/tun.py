@@ -8,6 +8,7 @@ has to wait in order to see what became of it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
@@ -16,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from netns.errors import LinkError, NotPermitted, translated
+from netns.errors import DeviceMissing, LinkError, NotPermitted, translated
 from netns.links import configure
 from netns.namespace import Namespace
 
@@ -24,6 +25,12 @@ _DEVICE: Final = "/dev/net/tun"
 _TUNSETIFF: Final = 0x400454CA  # include/uapi/linux/if_tun.h
 _IFF_TUN: Final = 0x0001
 _IFF_NO_PI: Final = 0x1000
+
+WAY_OUT: Final = (
+    "modprobe tun, mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200, "
+    "or in a container add --device /dev/net/tun"
+)
+"""How a machine gets the device."""
 
 LARGEST: Final = 65535
 """Octets of a packet, at the most."""
@@ -70,7 +77,11 @@ def _open(name: str) -> int:
     with translated(f"create the TUN device {name}", LinkError):
         try:
             descriptor = os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
+                raise DeviceMissing(f"there is no {_DEVICE}: {WAY_OUT}") from error
+            if not isinstance(error, PermissionError):
+                raise
             # most machines have it open to everybody (50-udev-default.rules of systemd)
             raise NotPermitted(
                 f"cannot open {_DEVICE}, which only its owner may: sudo chmod 666 {_DEVICE}"

@@ -102,6 +102,7 @@ def command(
     else:
         needs.require_privileges()
     from fwemu.daemon.service import DaemonOptions, run
+    from fwemu.virtual_time.claim import claimed
     from netns import Namespace, NetnsError
 
     try:
@@ -138,20 +139,21 @@ def command(
     split = (host.rpartition("=") for host in hosts)
     named = {name or netns: netns for name, _, netns in split}
     fast_forwarder, pace = virtual_time.of(named, time_scale)
-    run(
-        DaemonOptions(
-            name=name,
-            namespace=namespace,
-            config=loaded,
-            directory=directory,
-            control=control or directory.control,
-            log=log,
-            metrics=metrics,
-            api=api,
-            fast_forwarder=fast_forwarder,
-            time_scale=time_scale,
-            pace=pace,
-        ),
-        say=say,
-        on_ready=on_ready,
-    )
+    with claimed(named, name):
+        run(
+            DaemonOptions(
+                name=name,
+                namespace=namespace,
+                config=loaded,
+                directory=directory,
+                control=control or directory.control,
+                log=log,
+                metrics=metrics,
+                api=api,
+                fast_forwarder=fast_forwarder,
+                time_scale=time_scale,
+                pace=pace,
+            ),
+            say=say,
+            on_ready=on_ready,
+        )

@@ -16,6 +16,7 @@ from fwemu.daemon import needs
 from fwemu.daemon.needs import Need
 from fwemu.errors import FwemuError
 from netns import (
+    DeviceMissing,
     Namespace,
     NetnsError,
     Network,
@@ -38,6 +39,8 @@ class Status(Enum):
     OK = "ok"
     MISSING = "missing"
     UNCHECKED = "not checked"
+    SPARED = "not here"
+    """Missing, but only what is asked for rarely needs it."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Check:
     """Checks without which this one cannot be tried."""
     glance: Callable[[], None] = lambda: None
     """Where it cannot be tried: raises FwemuError if it is missing for certain."""
+    only_for: str = ""
+    """What alone needs it, if not everything does."""
 
 
 def examine() -> Iterator[Finding]:
@@ -94,7 +99,7 @@ def examine() -> Iterator[Finding]:
         for check in CHECKS:
             cause = next((blocked[name] for name in check.after if name in blocked), None)
             finding = _try(check, scratch, cause)
-            if finding.status is not Status.OK:
+            if finding.status in (Status.MISSING, Status.UNCHECKED):
                 blocked[check.name] = cause or check.name
             yield finding
 
@@ -118,6 +123,9 @@ def _try(check: Check, scratch: Scratch, cause: str | None) -> Finding:
         text = str(error)
         if not text.startswith(check.need.sentence):
             text = str(check.need.missing(text))
+        if check.only_for:
+            text = f"only {check.only_for} need it; {text}"
+            return Finding(check.name, check.need, Status.SPARED, text)
         return Finding(check.name, check.need, Status.MISSING, text)
 
 
@@ -181,6 +189,16 @@ def _raw_sockets(scratch: Scratch) -> str:
     return "opened them, for RST and ICMP"
 
 
+def _tun(scratch: Scratch) -> str:
+    from netns.tun import Tun
+
+    try:
+        Tun(scratch.near, "tun0").close()
+    except DeviceMissing as error:
+        raise needs.TUN.missing() from error
+    return "made a TUN device, to ask the kernel's own connection tracking"
+
+
 def _fast_forward(scratch: Scratch) -> str:
     tcp = scratch.near.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
     with tcp, borrow(Holder(os.getpid(), tcp.fileno())) as borrowed:
@@ -198,5 +216,12 @@ CHECKS: Final = (
     Check("hook", needs.HOOK, _hook, ("namespaces",), _hook_tools),
     Check("raw sockets", needs.PRIVILEGES, _raw_sockets, ("namespaces",)),
     Check("fast-forward", needs.FAST_FORWARD, _fast_forward, ("namespaces",)),
+    Check(
+        "tun",
+        needs.TUN,
+        _tun,
+        ("namespaces",),
+        only_for="`fwemu scenario run --on kernel` and `make parity`",
+    ),
 )
 """The first two need no root."""

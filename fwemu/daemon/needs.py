@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from fwemu.errors import FwemuError, MissingError, PrivilegeError
+from netns.tun import WAY_OUT
 
 
 class Need(NamedTuple):
@@ -79,6 +80,14 @@ IPV6: Final = Need(
     "ipv6",
     "IPv6 is switched off",
     "sysctl -w net.ipv6.conf.all.disable_ipv6=0, or boot without ipv6.disable=1",
+    MissingError,
+)
+
+TUN: Final = Need(
+    "tun",
+    "this machine has no TUN device (/dev/net/tun), through which the kernel's own connection "
+    "tracking is asked",
+    WAY_OUT,
     MissingError,
 )
 

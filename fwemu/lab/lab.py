@@ -16,7 +16,7 @@ from fwemu.core.flow import Zone
 from fwemu.daemon import needs
 from fwemu.daemon.rundir import About, RunDirectory, default_base
 from fwemu.errors import ConfigError, NamespaceError
-from fwemu.lab import flows, launch, proof, register
+from fwemu.lab import flows, launch, proof, register, termination
 from fwemu.lab.flows import Session
 from fwemu.lab.host import Host
 from fwemu.lab.outages import CableEnd, Power
@@ -253,6 +253,7 @@ class Lab:
         """
         if os.geteuid() != 0:
             rootless.enter()
+        termination.clean_up_for(self)
         while True:
             try:
                 return self._up()
@@ -260,6 +261,7 @@ class Lab:
                 # one in another run directory was quicker to take the name that was free
                 if self._name is not None or not isinstance(error.__cause__, NamespaceExists):
                     raise
+                termination.clean_up_for(self)
 
     def _up(self) -> Lab:
         self._abouts = []
@@ -282,13 +284,17 @@ class Lab:
     def keep(self) -> None:
         """Leave it standing when this object goes; `down` removes it."""
         self._network.keep()
+        termination.forget(self)
 
     def close(self) -> None:
         """Remove it."""
         while self._clients:
             self._clients.pop().close()
-        with translated():
-            self._network.close()
+        try:
+            with translated():
+                self._network.close()
+        finally:
+            termination.forget(self)
 
     def __enter__(self) -> Lab:
         return self.up()

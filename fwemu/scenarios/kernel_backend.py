@@ -17,10 +17,11 @@ from fwemu.core.flow import ICMP, ICMPV6, UDP, Flow, Zone, flow_of
 from fwemu.core.instants import SECOND
 from fwemu.core.packet import Kind, Packet, parse
 from fwemu.core.tcp_table import State
+from fwemu.daemon import needs
 from fwemu.errors import MissingError
 from fwemu.scenarios.backend import PacketOutcome, WaitOutcome
 from fwemu.scenarios.segments import without_hops
-from netns import Namespace, Network, ToolFailed, ToolMissing, nft, sysctl
+from netns import DeviceMissing, Namespace, Network, ToolFailed, ToolMissing, nft, sysctl
 from netns.conntrack import Conntrack, Entry, Tuple
 from netns.tun import Tun
 
@@ -73,7 +74,10 @@ class KernelBackend:
         namespace = self._network.namespace(f"fwemu-parity-{os.getpid()}-{next(_NUMBERS)}")
         self._tuns: dict[Zone, Tun] = {}
         for zone, addresses in ADDRESSES.items():
-            tun = self._tuns[zone] = Tun(namespace, zone.word, addresses)
+            try:
+                tun = self._tuns[zone] = Tun(namespace, zone.word, addresses)
+            except DeviceMissing as error:
+                raise needs.TUN.missing() from error
             self._network.on_close(tun.close)
         self.table = Conntrack(namespace)
         self._network.on_close(self.table.close)

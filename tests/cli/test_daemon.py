@@ -130,8 +130,8 @@ def test_a_killed_one_is_shown_until_it_is_started_again(router, nothing):
 
     assert "  dead  " in masked(dead.out)
     assert dead.err == (
-        f"{name}: its firewall was killed, and its rules are left in {router.name}: start it "
-        "again with the same options, and end it with Ctrl-C\n"
+        f"{name}: its firewall is dead, and nothing passes (daemon.fail = closed): "
+        f"`fwemu down {name}` removes what it has left\n"
     )
     assert (alive.err, fwemu("ls").out) == ("", "")
 

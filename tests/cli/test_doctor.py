@@ -197,3 +197,32 @@ def test_a_refusal_without_a_lack_behind_it_stays_what_it_is(nothing):
 
     assert done.code == 5
     assert f"a network namespace named '{taken.name}' is there already" in done.err
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "fwemu", "scenario", "run", "handshake/three_way", "--on", "kernel"],
+        ["-m", "tests.parity", "--conversations", "1"],
+    ],
+    ids=["scenario", "parity"],
+)
+def test_without_the_tun_device_it_is_one_line(words):
+    """Only the kernel's own connection tracking is asked through it, so nothing else misses it."""
+    without = ["unshare", "--mount", "--propagation=private", "sh", "-c",
+               'mkdir -p /dev/net; mount -t tmpfs none /dev/net; exec "$@"', "sh"]  # fmt: skip
+    done = subprocess.run(
+        [*without, sys.executable, *words], capture_output=True, text=True, timeout=120, check=False
+    )
+    doctor = subprocess.run(
+        [*without, sys.executable, "-m", "fwemu", "doctor", "--json"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    (tun,) = (json.loads(line) for line in doctor.stdout.splitlines() if '"name":"tun"' in line)
+    assert done.returncode != 0
+    assert needs.TUN.sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tun["status"], doctor.returncode) == ("not here", 0)
+    assert needs.TUN.sentence in tun["text"]

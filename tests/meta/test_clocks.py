@@ -23,6 +23,7 @@ WAITS = {
     "fwemu/lab/faults.py": "waits until the kernel's queue is empty",
     "fwemu/lab/launch.py": "waits for a daemon that starts",
     "fwemu/lab/run.py": "measures and limits the client of `fwemu run`",
+    "fwemu/virtual_time/claim.py": "waits for a firewall that was killed to let go of a host",
     "fwemu/rootless/keeper.py": "waits for processes that were asked to end",
     "fwemu/scenarios/demo.py": "measures how long the application waits for an answer",
     "fwemu/scenarios/queue_backend.py": "waits for a packet on a real wire",

@@ -11,7 +11,9 @@ import click
 
 from fwemu.cli.output import table
 from fwemu.core.policy import Policy
+from fwemu.errors import FwemuError
 from fwemu.scenarios.kernel_backend import KernelBackend
+from netns import NetnsError
 from tests.parity.conversations import CONVERSATIONS
 from tests.parity.duel import VARIANTS, Duel, Parted, Variant
 
@@ -161,4 +163,7 @@ def report(results: dict[str, Result], seed: int) -> None:
 
 
 if __name__ == "__main__":
-    cli()
+    try:
+        cli()
+    except (FwemuError, NetnsError) as error:
+        sys.exit(f"parity: {error}")

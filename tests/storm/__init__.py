@@ -1,0 +1,1 @@
+"""Kills labs, firewalls and their helpers at random moments, and looks for what is left."""
