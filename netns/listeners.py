@@ -5,6 +5,7 @@ The kernel is asked (see `diag.py`), so no connection is made and the server see
 
 from __future__ import annotations
 
+import math
 import socket
 import struct
 import time
@@ -64,16 +65,16 @@ def wait_for_listener(
     *,
     host: str | None = None,
     protocol: str = "tcp",
-    timeout: float = 5.0,
+    timeout: float | None = 5.0,
     process: Process | None = None,
 ) -> None:
     """Return as soon as something listens on the port (and is reachable at `host`, if given).
 
     No connection is made.  Raises ProcessError at once, with
     what it said, when `process` ends before; WaitTimeout, naming what listens instead, after
-    `timeout` seconds.  Blocks: in a coroutine, put it in `asyncio.to_thread`.
+    `timeout` seconds (None: never).  Blocks: in a coroutine, put it in `asyncio.to_thread`.
     """
-    deadline = time.monotonic() + timeout
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
     number, state = _protocol(protocol)
     with Diag(ns, number) as diag:
         while True:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from fwemu.cli import words as texts
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, program, say
@@ -29,19 +30,29 @@ _COLOURS: Final = {"survived": "green", "timed-out": "red", "reset": "yellow", N
 
 
 @click.command(epilog=example("fwemu demo"))
+@click.option(
+    "--ready-timeout",
+    metavar="TIME",
+    default="30s",
+    show_default=True,
+    callback=texts.duration,
+    help="How long the servers in the labs may take to start.",
+)
 @as_json
-def command(as_json: bool) -> None:
+def command(ready_timeout: str, as_json: bool) -> None:
     """Show how four firewalls treat the same quiet connection.
 
     Takes about ten seconds and leaves nothing behind.
     """
     from fwemu import rootless
+    from fwemu.config.duration import Duration
     from fwemu.scenarios.demo import LANES, LaneRun
 
+    ready_within = Duration.parse(ready_timeout).seconds
     rootless.enter()
     runs = [LaneRun(lane) for lane in LANES]
     say("making four labs: client, firewall and server each ...")
-    with _labs(runs) as labs:
+    with _labs(runs, ready_within) as labs:
         _run_all(runs, labs, live=not as_json)
     if as_json:
         for run in runs:
@@ -51,12 +62,12 @@ def command(as_json: bool) -> None:
 
 
 @contextmanager
-def _labs(runs: Sequence[LaneRun]) -> Iterator[list[Lab]]:
+def _labs(runs: Sequence[LaneRun], ready_within: float | None) -> Iterator[list[Lab]]:
     """A lab for each, made side by side; all of them are gone at the end, come what may."""
     from fwemu.scenarios.demo import make_lab
 
     with ThreadPoolExecutor(len(runs)) as workers, ExitStack() as undo:
-        making = [workers.submit(make_lab, run.lane) for run in runs]
+        making = [workers.submit(make_lab, run.lane, ready_within) for run in runs]
 
         def remove() -> None:
             made = [future.result() for future in making if future.exception() is None]

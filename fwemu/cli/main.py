@@ -15,7 +15,7 @@ import click
 from fwemu import __version__
 from fwemu.cli.group import Group, did_you_mean, example
 from fwemu.cli.output import say
-from fwemu.errors import EXIT_CODES, FwemuError
+from fwemu.errors import EXIT_CODES, FwemuError, NamespaceError
 
 RUN_DIR: Final = "FWEMU_RUN_DIR"
 """`fwemu.daemon.rundir.RUN_DIR`, which is not loaded for --help; a test compares them."""
@@ -120,8 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = cli.main(arguments, prog_name="fwemu", standalone_mode=False)
     except FwemuError as error:
-        for line in str(error).split("\n"):
-            say(f"fwemu: {line}")
+        _complain(error)
         return error.exit_code
     except click.ClickException as error:
         say(f"fwemu: {_in_one_line(error)}")
@@ -132,7 +131,23 @@ def main(arguments: list[str] | None = None) -> int:
         with contextlib.suppress(OSError):  # the terminal may be gone
             say(f"fwemu: interrupted{made}")
         return interruption.exit_code if isinstance(interruption, Terminated) else INTERRUPTED
+    except Exception as error:
+        if not _is_of_netns(error):
+            raise
+        _complain(error)
+        return NamespaceError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _complain(error: Exception) -> None:
+    for line in str(error).split("\n"):
+        say(f"fwemu: {line}")
+
+
+def _is_of_netns(error: Exception) -> bool:
+    """Is it one of the sentences of `netns`?  Nothing loads it here: that takes a while."""
+    there = sys.modules.get("netns.errors")
+    return there is not None and isinstance(error, there.NetnsError)
 
 
 def _in_one_line(error: click.ClickException) -> str:

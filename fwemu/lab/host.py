@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from fwemu.core.flow import Zone
 from fwemu.errors import ConfigError
@@ -11,6 +12,9 @@ from fwemu.lab.plan import HostPlan
 from netns import Namespace, Network, Process, wait_for_listener
 from netns.namespace import Entered
 from netns.process import Destination, Source
+
+READY: Final = 30.0
+"""Seconds that a server has to listen, on a slow machine; one that ends is noticed at once."""
 
 
 class Host:
@@ -35,7 +39,7 @@ class Host:
         argv: Sequence[str],
         *,
         port: int | None = None,
-        timeout: float = 10.0,
+        timeout: float | None = READY,
         env: Mapping[str, str] | None = None,
         stdin: Source = None,
         stdout: Destination = None,
@@ -44,7 +48,7 @@ class Host:
         """A program on this host; it ends with the lab.  What its streams may be: `netns.process`.
 
         With `port` this returns when something listens there.  Raises ProcessError with the end of
-        its output if it ends before, or WaitTimeout after `timeout` seconds.
+        its output if it ends before, or WaitTimeout after `timeout` seconds (None: never).
         """
         if isinstance(argv, str):
             raise ConfigError(

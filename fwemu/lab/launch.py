@@ -19,10 +19,10 @@ from fwemu.daemon.rundir import RUN_DIR, About, RunDirectory, is_daemon
 from fwemu.errors import EXIT_CODES, FwemuError, NamespaceError
 from netns.procfs import PinnedProcess, owner_of, pids, start_time, words_of
 
-READY: Final = 20.0
-"""Seconds that a firewall has to get ready, on a busy machine."""
+READY: Final = 60.0
+"""Seconds that a firewall has to get ready, on a slow machine; one that ends is noticed at once."""
 
-STOP: Final = 10.0
+STOP: Final = 30.0
 """Seconds that it has to end."""
 
 _PADDING: Final = " " * 2000

@@ -32,6 +32,9 @@ IDLE_TIMEOUT: Final = 2.0
 QUIET: Final = 2.6
 """Seconds that nobody says anything."""
 
+CONNECT: Final = 30.0
+"""Seconds that a connection to a server that listens may take, on a slow machine."""
+
 KEEPALIVE: Final = 1
 """Seconds of quiet after which a socket with SO_KEEPALIVE asks (TCP_KEEPIDLE)."""
 
@@ -131,8 +134,11 @@ class Interrupted(Exception):  # noqa: N818 - somebody pressed Ctrl-C
     """Somebody ended the demo before a lane was done."""
 
 
-def make_lab(lane: Lane) -> Lab:
-    """The lab of a lane, with its server running."""
+def make_lab(lane: Lane, ready_within: float | None) -> Lab:
+    """The lab of a lane, with its server running.
+
+    Raises netns.WaitTimeout if that takes longer than so many seconds (None: any time).
+    """
     lab = Lab(
         name=f"demo-{os.getpid()}-{lane.name.removeprefix('stateful-')}",
         profile=lane.profile,
@@ -142,7 +148,8 @@ def make_lab(lane: Lane) -> Lab:
     lab.up()
     try:
         sysctl(lab.client.namespace, "net.ipv4.tcp_retries2", RETRIES)
-        lab.server.start([sys.executable, "-m", "fwemu.scenarios.echo", str(PORT)], port=PORT)
+        echo = [sys.executable, "-m", "fwemu.scenarios.echo", str(PORT)]
+        lab.server.start(echo, port=PORT, timeout=ready_within)
     except BaseException:
         lab.close()
         raise
@@ -159,7 +166,7 @@ def run_lane(run: LaneRun, lab: Lab, started: float, stop: threading.Event) -> N
         run.steps.append((time.monotonic() - started, text))
 
     with lab.client:
-        connection = socket.create_connection((lab.server.ip, PORT), timeout=5)
+        connection = socket.create_connection((lab.server.ip, PORT), timeout=CONNECT)
     with connection:
         if run.lane.keepalive:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

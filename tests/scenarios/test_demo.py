@@ -108,3 +108,17 @@ def test_ended_in_the_middle_it_leaves_nothing(run_dir, number, moment):
     assert err.splitlines()[-1] == "fwemu: interrupted; everything it had made is removed"
     assert namespaces_of(process) == []
     assert list(run_dir.iterdir()) == []
+
+
+def test_a_server_that_takes_too_long_is_one_line_with_what_it_waited_for(run_dir):
+    """On a slow machine the way out is more time: `--ready-timeout`."""
+    process = demo(run_dir, "--ready-timeout", "0.001")
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 5, err
+    assert out == ""
+    assert "Traceback" not in err
+    (line,) = [line for line in err.splitlines() if "nothing listens on tcp port 7" in line]
+    assert line.startswith("fwemu: ")
+    assert "after 0.001 s" in line
+    assert namespaces_of(process) == []
