@@ -1,6 +1,6 @@
 """Every test has an end: a hanging one fails, and if it cannot even do that, it is ended.
 
-Two layers (`docs/decisions/0021-tests-end.md`).  SIGALRM raises in a test that has taken LIMIT
+Two layers (`docs/decisions/0020-tests-end.md`).  SIGALRM raises in a test that has taken LIMIT
 seconds: it fails as any other, with a traceback of where it hung, and its fixtures and `with`
 blocks end what it had started.  Where that does not help, because something in C never looks at
 signals or because the removal hangs as well, a process beside the tests ends theirs with all its

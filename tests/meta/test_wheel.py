@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 import venv
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def test_the_locks_name_everything_that_the_product_and_its_tests_need(python, p
     """`pip check` finds whatever is missing or of another version than somebody asks for."""
     for each in (python, python_with_pytest):
         assert "No broken requirements found" in succeeds(each, "-m", "pip", "check")
+
+
+def test_the_sdist_is_the_whole_checkout_so_that_its_tests_run(tmp_path):
+    """Tests read docs, the Makefile and scripts; without them even collecting them fails."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout, perhaps an sdist itself")
+    succeeds(sys.executable, "-m", "build", "--sdist", "--no-isolation", "-o", tmp_path, ROOT)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        there = {name.partition("/")[2] for name in archive.getnames()}
+    listed = succeeds("git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z")
+    tracked = {name for name in listed.split("\0") if name and (ROOT / name).exists()}
+
+    assert sorted(tracked - there) == []
 
 
 def test_a_package_is_of_one_version_in_all_locks():
