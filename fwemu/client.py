@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -175,11 +177,25 @@ class Client:
         try:
             yield
         except httpx.ConnectError as error:
+            _close_sockets_on_the_way_of(error)
             raise nobody_answers(self.control) from error
         except httpx.TimeoutException as error:
             raise ControlError(f"{self.control}: no answer within {self._seconds:g} s") from error
         except httpx.TransportError as error:
             raise ControlError(f"{self.control}: the firewall has ended") from error
+
+
+def _close_sockets_on_the_way_of(error: BaseException | None) -> None:
+    """httpcore 1.0 leaves the socket open with which it could not connect.
+
+    It would stay so until the garbage is collected, and warn of itself then, in whatever runs.
+    """
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            for value in frame.f_locals.values():
+                if isinstance(value, socket.socket):
+                    value.close()
+        error = error.__cause__ or error.__context__
 
 
 def _text(item: object) -> str:
