@@ -48,6 +48,7 @@ POLICIES: Final[dict[str, Policy]] = {
         refresh=RefreshPolicy(tcp=Refresh.EACH, udp=Refresh.ORIGINAL, payload_only=True),
         short={"retransmitted": "10s", "unacknowledged": "30s", "rst_unverified": "5s"},
     ),
+    "by-flags": policy(capacity=6, closing="by-flags", inside="pick-up", default_outside="allow"),
     "forgets": policy(capacity=6, tcp_closed="0s", tcp_time_wait="0s", default_outside="allow"),
     "denial": policy(
         capacity=4,

@@ -89,6 +89,17 @@ def test_the_same_seed_gives_the_same_cases(tmp_path: Path) -> None:
     assert without_end(tmp_path, 8, 200) != first
 
 
+def test_cases_that_show_something_new_are_kept_if_asked(tmp_path: Path) -> None:
+    """Few and short ones; with them in the corpus there is nothing new about them."""
+    start(tmp_path)
+    found = fuzz(tmp_path, 7, cases=15, until=math.inf, keep=True)
+    assert found.behaviours > 0
+    assert 0 < len(found.written) < 15
+    shown = [run(read(path)) for path in sorted(tmp_path.glob("*.case"))]
+    (first, *_) = [run(read(path)) for path in tmp_path.glob("tcp-*.case")]
+    assert len(set().union(*shown) - first) >= found.behaviours
+
+
 def _raises(patch: pytest.MonkeyPatch) -> None:
     """An exception on a packet that no test has thought of: a RST with a closed window."""
     parse = core.parse
