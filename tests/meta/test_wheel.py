@@ -95,7 +95,7 @@ def test_a_package_is_of_one_version_in_all_locks():
 
 def test_the_readme_s_test_runs_as_printed_in_an_empty_project(tmp_path, python_with_pytest):
     """Whoever installs fwemu has the plugin, and needs to write nothing else."""
-    _, example = re.findall(
+    *_, example = re.findall(
         r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL
     )
     (tmp_path / "test_idle.py").write_text(example)
