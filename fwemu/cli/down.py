@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,8 +44,6 @@ def command(
 
     names = tuple(dict.fromkeys((*names, *named)))
     base = default_base()
-    register.entries(base)  # what cannot be trusted is refused before anything is done
-    rootless.enter_shared()
     labs = register.entries(base)
     of_labs = {firewall.name for lab in labs for firewall in lab.plan.firewalls}
     alone = [about for about in announced(base) if about.name not in of_labs]
@@ -56,7 +56,18 @@ def command(
         raise ConfigError(f"several labs exist ({there}): name one, or say --all")
     if not chosen:
         say("there is no lab")
-    problems = []
+    problems: list[FwemuError] = []
+    if os.geteuid() != 0:
+        for about in [each for each in chosen if isinstance(each, About)]:
+            if not _has_no_hook_outside(about):
+                chosen.remove(about)
+                problems.append(
+                    NamespaceError(
+                        f"{about.name}: its hook is in {about.netns} and cannot be removed from "
+                        "here: end what runs in that namespace, and the hook goes with it"
+                    )
+                )
+    rootless.enter_shared()
     for each in chosen:
         if everything and not isinstance(each, About) and _is_being_made(each):
             say(f"{_name(each)}: is just being made by process {each.maker[0]}; left alone")
@@ -101,6 +112,29 @@ def _remove(base: Path, each: Entry | About) -> None:
     with translated():
         remove_hook(each)
     RunDirectory(base, each.name).remove()
+
+
+def _has_no_hook_outside(about: About) -> bool:
+    """Remove the hook that an ordinary user's firewall has left, and say whether it is gone.
+
+    Its network namespace belongs to a user namespace of theirs, as a container engine makes it;
+    it is entered by a child process, which cannot come back.
+    """
+    from fwemu.daemon.leftovers import namespace_of, remove_hook
+    from fwemu.rootless import enter_owner
+
+    namespace = namespace_of(about)
+    if namespace is None:
+        return True
+    child = os.fork()
+    if child == 0:
+        is_gone = False
+        with suppress(BaseException):
+            enter_owner(namespace.path)
+            remove_hook(about)
+            is_gone = True
+        os._exit(0 if is_gone else 1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _named(name: str, labs: list[Entry], alone: list[About]) -> Entry | About:

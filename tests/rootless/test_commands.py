@@ -173,11 +173,43 @@ def test_a_firewall_joins_a_namespace_that_the_user_has_built(user):
             built.kill()
 
     assert (stats.code, firewall.returncode) == (0, 0), said
-    assert "mangle" in rules.out  # where the hook is
-    assert (after.code, "mangle" in after.out) == (0, False)
+    assert is_hook(rules.out)
+    assert (after.code, is_hook(after.out)) == (0, False)
     assert said.startswith("fwemu: not root: working in the user namespace to which /proc/")
     assert (foreign.code, foreign.out) == (3, "")
     assert "/proc/self/ns/net belongs to no user namespace of yours" in foreign.err
+
+
+def is_hook(rules: str) -> bool:
+    """Are there rules that queue packets, by nft or by iptables-nft?"""
+    return "queue" in rules
+
+
+def test_down_removes_the_hook_of_a_killed_firewall_there(user):
+    """It lets nothing pass: the container would be cut off until its end."""
+    with user.start("unshare", "-Ur", "unshare", "-n", "sh", "-c", _BUILDS) as built:
+        try:
+            assert built.stdout is not None
+            assert built.stdout.readline() == "built\n"
+            inside = f"nsenter --preserve-credentials -t {built.pid} -U -n nft list ruleset".split()
+            command = f"daemon --name mine --netns /proc/{built.pid}/ns/net".split()
+            with user.start(sys.executable, "-m", "fwemu", *command) as firewall:
+                assert firewall.stdout is not None
+                assert firewall.stdout.readline() == "ready\n"
+                firewall.kill()
+                firewall.communicate(timeout=20)
+            before, shown = user.run(*inside), user.fwemu("ls")
+            done = user.fwemu("down", "mine")
+            after = user.run(*inside)
+        finally:
+            built.kill()
+
+    assert is_hook(before.out)
+    assert "mine: its firewall is dead, and nothing passes" in shown.err
+    assert (done.code, done.out) == (0, "mine is gone\n"), done.err
+    assert (after.code, is_hook(after.out)) == (0, False)
+    eventually(lambda: not user.processes(), what="the end of the keeper")
+    assert os.listdir(user.base) == []
 
 
 _BUILDS = """
