@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from enum import Enum
 from pathlib import Path
 
@@ -89,3 +90,21 @@ def test_no_word_is_explained_twice():
     )
 
     assert sorted(set(words) - {"word"}) == sorted(word for word in words if word != "word")
+
+
+def test_documents_that_the_code_names_are_there():
+    """A comment that says "see" is to lead somewhere."""
+    listing = subprocess.run(
+        ["git", "ls-files", "*.py", "Makefile", "scripts", ".ci"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    named = {
+        (name, page)
+        for name in listing.stdout.split()
+        for page in re.findall(
+            r"\bdocs/(?:decisions|guides|reference)/[\w.-]+\.md", (ROOT / name).read_text()
+        )
+    }
+
+    assert len(named) > 20
+    assert [(name, page) for name, page in sorted(named) if not (ROOT / page).exists()] == []
