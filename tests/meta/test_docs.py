@@ -108,3 +108,11 @@ def test_documents_that_the_code_names_are_there():
 
     assert len(named) > 20
     assert [(name, page) for name, page in sorted(named) if not (ROOT / page).exists()] == []
+
+
+def test_every_target_of_the_makefile_is_in_contributing_and_no_other():
+    """From what one wants to the command for it."""
+    targets = set(re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make (\w+)", (ROOT / "CONTRIBUTING.md").read_text()))
+
+    assert named == targets
