@@ -1,4 +1,4 @@
-"""How everything else talks to a running firewall: the command line, the lab, tests."""
+"""The client of the control API: command line, labs and tests use it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Client:
         self.close()
 
     def status(self) -> Answer:
-        """Who it is: name, process, namespace, queue, profile, mode."""
+        """The firewall itself: name, process, namespace, queue, profile, mode."""
         return dict(self._ask("GET", "/status"))
 
     def config(self) -> Answer:
@@ -102,7 +102,7 @@ class Client:
         return dict(self._ask("POST", "/fast-forward", body, is_slow=True))
 
     def time_scale(self) -> Answer:
-        """How fast time passes there: `time_scale`, `settings`, `not_scaled`, `sockets`."""
+        """The time scale of the firewall: `time_scale`, `settings`, `not_scaled`, `sockets`."""
         return dict(self._ask("GET", "/time-scale"))
 
     def passed(self) -> float | None:

@@ -95,7 +95,7 @@ class UntraversedError(FwemuError):
 
 
 class ExitCode(NamedTuple):
-    """One row of the table of exit codes."""
+    """A row of the table of exit codes."""
 
     code: int
     name: str

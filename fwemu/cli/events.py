@@ -96,7 +96,7 @@ def _follow(client: Client, after: int) -> Iterator[Event]:
 
 
 def line(event: Event) -> str:
-    """One event as people read it."""
+    """An event as a line for people."""
     time = datetime.fromisoformat(event["time"]).astimezone()
     session = event.get("session")
     number = "-" if session is None else f"#{session}"
@@ -129,7 +129,7 @@ def _denied(event: Event) -> str:
 
 
 def _other(event: Event) -> str:
-    """`state_changed`, `injected`, `started` and whatever comes: their fields."""
+    """The fields of `state_changed`, `injected`, `started` and all other events."""
     common = ("number", "time", "at_s", "event", "session")
     fields = ((key, value) for key, value in event.items() if key not in common)
     return " ".join(f"{key}={_plain(value)}" for key, value in fields)

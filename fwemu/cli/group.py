@@ -1,4 +1,4 @@
-"""What every command has: a suggestion where its name is misspelt, an example in its --help."""
+"""A click group: suggestions for misspelt commands, an example in each --help."""
 
 from __future__ import annotations
 

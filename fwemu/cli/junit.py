@@ -19,7 +19,7 @@ _NOT_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010
 
 
 class Case(NamedTuple):
-    """One test case; without a problem it has passed."""
+    """A test case; without a problem it has passed."""
 
     name: str
     seconds: float = 0.0

@@ -33,7 +33,7 @@ BEING_MADE: Final = "being made"
 
 @dataclass(frozen=True)
 class Row:
-    """One lab or stand-alone firewall."""
+    """A lab or stand-alone firewall."""
 
     name: str
     kind: str
@@ -46,7 +46,7 @@ class Row:
 
     @property
     def sessions(self) -> int | None:
-        """How many its table has."""
+        """The number of sessions in the table."""
         return None if self.statistics is None else sum(self.statistics["sessions"].values())
 
     @property
@@ -138,7 +138,7 @@ def _lab(lab: Entry, firewall: FirewallPlan, about: About | None) -> Row:
 
 
 def _dead(about: About | None) -> str:
-    """What became of it, and what becomes of packets now."""
+    """The state of a dead firewall, and what happens to packets now."""
     if about is None:
         return "its firewall is dead"
     passes = {"closed": "nothing passes", "open": "everything passes"}[about.fail]
@@ -163,7 +163,7 @@ def _unhooked(statistics: dict[str, Any] | None) -> str | None:
 
 
 def _ask(about: About) -> tuple[str, dict[str, Any] | None]:
-    """Its counters, from itself."""
+    """The counters of the firewall."""
     from fwemu.client import Client
 
     with Client(Path(about.control), PATIENCE) as client:

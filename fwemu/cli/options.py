@@ -130,5 +130,5 @@ def which_sessions(command: Command) -> Command:
 
 
 def given(**match: Any) -> dict[str, Any]:
-    """What was asked for, without what was not."""
+    """The given options only."""
     return {key: value for key, value in match.items() if value is not None}

@@ -1,4 +1,4 @@
-"""How answers are printed: text for people, one object a line for machines."""
+"""Prints answers: text for people, one JSON object a line for machines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netns.addresses import host_port
 
 
 def emit(record: Any) -> None:
-    """One JSON object on a line of its own."""
+    """Print a JSON object on its own line."""
     print(json.dumps(record, separators=(",", ":"), ensure_ascii=False), flush=True)
 
 
@@ -40,7 +40,7 @@ def _written_out(character: str) -> str:
 
 
 def program() -> str:
-    """How this program is called here: `fwemu`, or its path where that is not found by name."""
+    """The command that runs this program: `fwemu`, or its path if `fwemu` is not found by name."""
     path = sys.argv[0]
     is_hidden = os.path.basename(path) == "fwemu" and not shutil.which("fwemu")
     return path if is_hidden else "fwemu"

@@ -160,12 +160,12 @@ class Told:
 
     @property
     def expiry(self) -> str:
-        """What happens when it runs out."""
+        """The action at expiry."""
         return self.config.expiry.action.value
 
     @property
     def unknown(self) -> dict[str, str]:
-        """What an unknown packet gets, by zone."""
+        """The answer to an unknown packet, by zone."""
         return {zone: getattr(self.config.unknown, zone).value for zone in ("inside", "outside")}
 
     @property
@@ -184,7 +184,7 @@ class Told:
         return found
 
     def source(self, key: str) -> str:
-        """Who states the value of a setting: a source, `unverified`, or `default`."""
+        """The evidence for a setting: a source, `unverified`, or `default`."""
         from fwemu.config.profiles import UNVERIFIED
 
         stated = [word for name, (_, word) in self.settings.items() if _is_part(name, key)]

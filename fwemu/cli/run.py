@@ -213,7 +213,7 @@ def _port(text: str) -> Port:
 
 
 def _verdict(outcome: Outcome, allow_untraversed: bool) -> FwemuError | None:
-    """What is wrong although the client ended well."""
+    """The problems of a run whose client ended well."""
     if outcome.client.exit_code:
         return None
     happened = [fault for fault in outcome.faults if fault.times]
@@ -237,7 +237,7 @@ def _often(number: int) -> str:
 
 
 def _comment(outcome: Outcome) -> None:
-    """What a person should know although it does not decide."""
+    """Print remarks about a run that do not decide about its result."""
     for number, server in enumerate(outcome.servers, start=1):
         if server.exit_code:
             say(f"server {number} failed meanwhile (exit code {server.exit_code})")

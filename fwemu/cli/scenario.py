@@ -1,4 +1,4 @@
-"""`fwemu scenario`: the stories, and what becomes of them on each backend."""
+"""`fwemu scenario`: lists, shows and runs stories."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _print(each: NamedStory, width: int, outcomes: Outcomes) -> None:
 def _outcome(
     each: NamedStory, version: int, backend: str, difference: Difference | None
 ) -> dict[str, Any]:
-    """One telling, for machines."""
+    """The result of a story for an IP version, for machines."""
     record: dict[str, Any] = {"name": each.name, "ip": version, "on": backend}
     if difference is None:
         return {**record, "outcome": "passed"}

@@ -63,7 +63,7 @@ def command(
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What differs, by dotted key: the value before and after, None where there is none."""
+    """The changed settings by dotted key: values before and after, None where there is none."""
     old, new = _leaves(before), _leaves(after)
     return {
         key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)

@@ -1,4 +1,4 @@
-"""`fwemu stats`: what a firewall has counted."""
+"""`fwemu stats`: the counters of a firewall."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def rows(statistics: Counts) -> Iterator[tuple[str, str]]:
 
 
 def losses(queue: Counts) -> str | None:
-    """What the kernel could not queue: never to be mistaken for what the firewall dropped."""
+    """The packets that the kernel could not queue; the firewall did not drop them."""
     full, buffer = queue["lost_queue_full"], queue["lost_buffer_full"]
     if not full and not buffer:
         return None
@@ -74,7 +74,7 @@ def losses(queue: Counts) -> str | None:
 
 
 def not_recorded(statistics: Counts) -> str | None:
-    """What a log or a counter did not take: the firewall decided all the same."""
+    """The events that a log or a counter lost; the firewall decided all the same."""
     lost = {sink: count for sink, count in statistics["not_recorded"].items() if count}
     problems = statistics["sink_problems"]
     if not lost and not problems:

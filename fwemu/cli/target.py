@@ -1,4 +1,4 @@
-"""Whom a command speaks to: the firewall or the lab that is meant."""
+"""Finds the firewall or the lab that a command is for."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def command(
 
 
 def _tell_scale(report: dict[str, Any]) -> None:
-    """What runs how much faster, each setting once."""
+    """The scaled settings, each once."""
     say(f"time passes {report['time_scale']} times faster:")
     for text in dict.fromkeys(each["text"] for each in report["settings"]):
         say(f"  {text}")

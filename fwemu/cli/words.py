@@ -1,4 +1,4 @@
-"""Words that options and arguments take: what completes them, and which there are.
+"""The words of options and arguments, and their completion.
 
 The functions called `complete_...` are what click calls for a word that is half written.
 """

@@ -1,4 +1,4 @@
-"""What a setting accepts, in words: the same words in error messages, docs and the example."""
+"""The accepted values of a setting in words, for error messages, docs and the example."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_SHOWN: Final = 60
 
 @dataclass(frozen=True)
 class Accepts:
-    """Stands in the annotation of a type whose values pydantic cannot describe by itself."""
+    """An annotation that describes the values of a type, where pydantic cannot."""
 
     text: str
 
@@ -25,7 +25,7 @@ def one_of(words: Iterable[str], last: str = "or") -> str:
 
 
 def suggestion(word: str, known: Collection[str]) -> str | None:
-    """The known word that somebody who wrote this one may have meant."""
+    """The known word nearest to a misspelt one."""
     if len(word) > LONGEST_SHOWN:  # comparing takes the square of its length
         return None
     for candidate in known:
@@ -52,10 +52,10 @@ def shown(value: object) -> str:
 
 
 def key_shown(key: str) -> str:
-    """A key, or whatever stands in its place, as an error message shows it."""
+    """A key, or a value in its place, as an error message shows it."""
     return key if is_showable(key) else shown(key)
 
 
 def is_showable(text: str) -> bool:
-    """May a message show it as it is: short, and without what a terminal would follow?"""
+    """True if a message may show the text as it is: short, and without control characters."""
     return text.isprintable() and len(text) <= LONGEST_SHOWN

@@ -16,7 +16,7 @@ from fwemu.config.schema import Config, Section
 
 @dataclass(frozen=True)
 class Setting:
-    """One key of the configuration."""
+    """A key of the configuration."""
 
     path: tuple[str, ...]
     """Its place; `[]` stands for the tables of a list, as in `("rules", "[]", "action")`."""
@@ -98,7 +98,7 @@ def words_of(annotation: Any) -> tuple[str, ...]:
 
 
 def accepts(field: FieldInfo) -> str:
-    """What a field takes, in words: `1 to 10000000`, `open or closed`."""
+    """The accepted values of a field in words: `1 to 10000000`, `open or closed`."""
     described = [*field.metadata, *_metadata_of(field.annotation)]
     for item in described:
         if isinstance(item, Accepts):
@@ -162,7 +162,7 @@ def _alias(name: str, field: FieldInfo) -> str:
 
 
 def _metadata_of(annotation: Any) -> Iterator[Any]:
-    """What the annotations inside an optional type or a list say."""
+    """The annotations inside an optional type or a list."""
     yield from getattr(annotation, "__metadata__", ())
     for part in get_args(annotation):
         yield from _metadata_of(part)

@@ -1,4 +1,4 @@
-"""From a configuration to the policy that the core follows; nothing can fail here."""
+"""Compiles a configuration into the policy of the core; nothing can fail here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fwemu.core.timeouts import SETTING_OF_STATE, lifetimes
 
 
 def policy(config: Config) -> Policy:
-    """The same configuration as the core understands it."""
+    """The policy of a configuration."""
     return Policy(
         mode=config.mode,
         capacity=config.table.capacity,
@@ -64,7 +64,7 @@ def policy(config: Config) -> Policy:
 
 
 def refresh(config: Config) -> RefreshPolicy:
-    """Which packets restart the idle timer."""
+    """The part of the policy that says which packets restart the idle timer."""
     settings = config.refresh
     return RefreshPolicy(
         tcp=settings.tcp,
@@ -79,7 +79,7 @@ def refresh(config: Config) -> RefreshPolicy:
 
 
 def rule(settings: RuleSettings) -> Rule:
-    """One rule as the core understands it."""
+    """A rule in the form of the core."""
     protocols = frozenset((TCP,) if settings.established else settings.proto)
     idle_timeout = settings.idle_timeout
     return Rule(

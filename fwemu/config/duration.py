@@ -57,12 +57,12 @@ class Duration:
 
     @property
     def is_never(self) -> bool:
-        """Does it last for ever?"""
+        """True if the duration is `never`."""
         return self.nanoseconds >= NEVER
 
     @property
     def seconds(self) -> float:
-        """The same length in seconds; infinite if it lasts for ever."""
+        """The length in seconds; infinite for `never`."""
         return float("inf") if self.is_never else self.nanoseconds / SECOND
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""From files and flags to a configuration: flag > file > profile > default.
+"""Loads a configuration from files and flags: flag > file > profile > default.
 
 Everything is merged as plain tables first and checked once, so that a message can name the file or
 flag that each value came from.
@@ -26,7 +26,7 @@ Keys = tuple[str | int, ...]
 
 
 class Kind(Enum):
-    """What kind of place a value comes from, the strongest first."""
+    """The kinds of origin of a value, the strongest first."""
 
     FLAG = "flag"
     FILE = "file"
@@ -36,7 +36,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the value of a setting comes from."""
+    """The origin of the value of a setting."""
 
     kind: Kind
     place: str = ""
@@ -84,7 +84,7 @@ def load(
 def resolve(
     path: Path | None = None, profile: str | None = None, settings: Iterable[str] = ()
 ) -> Resolved:
-    """The same as `load`, with the origin of every value."""
+    """Load a configuration as `load` does; also the origin of every value."""
     file = {} if path is None else toml.read(path)
     flags = [_assignment(text, SET) for text in settings]
     name, named_by = _base(flags, profile, file, path)
@@ -133,7 +133,7 @@ def apply(config: Config, settings: Iterable[str]) -> Config:
 
 
 def to_settings(config: Config) -> dict[str, Any]:
-    """Every setting as plain values: what `to_toml` writes and an API returns."""
+    """All settings as plain values, as `to_toml` and the API use them."""
     return config.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -143,7 +143,7 @@ def to_toml(config: Config) -> str:
 
 
 class _Merged:
-    """Tables laid over each other, and who laid what."""
+    """Merged tables, with the origin of each value."""
 
     def __init__(self) -> None:
         self._tree: dict[str, Any] = {}
@@ -153,7 +153,7 @@ class _Merged:
         self.set((), dict(settings), origin)
 
     def set(self, keys: tuple[str, ...], value: Any, origin: Origin) -> None:
-        """Tables are merged key by key; anything else replaces what was there."""
+        """Merge tables key by key; any other value replaces the one before."""
         for leaf, item in _leaves(value, keys):
             if not leaf:
                 continue
@@ -169,7 +169,7 @@ class _Merged:
             self._origins[leaf] = origin
 
     def origin(self, keys: Keys) -> Origin:
-        """Who laid the value at these keys, or the table or list around it."""
+        """The origin of the value at these keys, or of the table or list around it."""
         for length in range(len(keys), 0, -1):
             if keys[:length] in self._origins:
                 return self._origins[keys[:length]]
@@ -202,7 +202,7 @@ def _base(
     file: Mapping[str, Any],
     path: Path | None,
 ) -> tuple[Any, Origin]:
-    """The name of the profile below everything, and who named it."""
+    """The name of the base profile, and its origin."""
     for keys, value in reversed(flags):
         if keys == ("profile",):
             return value, SET

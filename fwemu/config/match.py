@@ -1,4 +1,4 @@
-"""What a rule may name: places (zones and networks), protocols, ports."""
+"""The types of a rule's conditions: places (zones and networks), protocols, ports."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_places(places: tuple[Place, ...]) -> str | list[str]:
 
 
 def read_protocols(value: object) -> tuple[int, ...]:
-    """One protocol or several, by name or number; empty for any."""
+    """Protocols by name or number; empty for any."""
     if value in (ANY, ()):
         return ()
     items = _as_list(value, 'a protocol (write "tcp", or a number from 0 to 255)')

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in our words: the problem and the way out.
+"""Error messages about a configuration: each with its place, the problem and the way out.
 
 The wording of pydantic never reaches a user; a kind of error that has no words here gets the
 general sentence at the end of `_sentence`.

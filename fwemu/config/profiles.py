@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Profile:
-    """One profile as its file states it, without what it inherits."""
+    """A profile as in its file, without inherited settings."""
 
     name: str
     """As settings name it: a plain name, or the absolute path of the file."""
@@ -60,7 +60,7 @@ class Profile:
 
 
 def directory() -> Path:
-    """Where the shipped profiles are: inside the wheel, or `config/` of a checkout."""
+    """The directory of the shipped profiles: inside the wheel, or `config/` of a checkout."""
     installed = Path(__file__).parent / "shipped"
     shipped = installed if installed.is_dir() else Path(__file__).parents[2] / "config"
     return shipped / "profiles"
@@ -102,7 +102,7 @@ def lineage(name: str, beside: Path | None = None) -> tuple[Profile, ...]:
 
 
 def place(profile: Profile) -> str:
-    """How messages name a profile."""
+    """The name of a profile in messages."""
     return str(profile.path) if profile.name.endswith(".toml") else f"profile {profile.name}"
 
 
@@ -117,7 +117,7 @@ def _inherited(profile: Profile) -> Profile:
 
 @dataclass(frozen=True)
 class Parts:
-    """A file of a profile as TOML has it, whatever stands in it."""
+    """Read the file of a profile as TOML, without checking it."""
 
     settings: dict[str, Any]
     about: Any
@@ -158,7 +158,7 @@ def _read(name: str, path: Path) -> Profile:
 
 
 def faults(read: Parts) -> Iterator[str]:
-    """What is wrong with the parts of a profile that are not settings."""
+    """The problems in the parts of a profile that are not settings."""
     if "profile" in read.settings:
         yield 'profile: a profile does not name another (write inherits = "...")'
     if read.inherits is not None and not isinstance(read.inherits, str):

@@ -1,4 +1,4 @@
-"""What is wrong with a profile that somebody writes: settings, sources, and what has no effect.
+"""Checks a profile that a user writes: settings, sources, and settings without effect.
 
 `load` refuses what cannot be; this also finds what would only mislead a reader: a number without
 its source, a source that nothing cites, a setting that another one makes idle.
@@ -53,7 +53,7 @@ def review(name: str) -> tuple[str, ...]:
 
 
 def _alone(settings: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with settings by themselves, where what they inherit is not known."""
+    """The problems in settings alone, where the inherited profile is not known."""
     try:
         Config.model_validate(settings)
     except ValidationError as error:
@@ -68,7 +68,7 @@ def _alone(settings: dict[str, Any]) -> Iterator[str]:
 
 
 def _papers(read: Parts) -> Iterator[str]:
-    """What is wrong with what a profile says about itself."""
+    """The problems in what a profile says about itself."""
     for key in ("title", "class", "summary"):
         if not read.about.get(key):
             yield f"about.{key}: missing (the shipped profiles show what it is for)"
@@ -107,7 +107,7 @@ def marks(note: str) -> set[str]:
 
 
 class Idle(NamedTuple):
-    """When a setting that a file makes has no effect, or another than its writer thinks."""
+    """Warnings about settings without effect, or with another one than expected."""
 
     keys: tuple[str, ...]
     """The settings; a name that ends in `.` stands for a whole table."""

@@ -94,14 +94,14 @@ def _inside(item: object) -> Iterable[object]:
 
 
 def write(settings: Mapping[str, Any]) -> str:
-    """The same settings as the text of a file: values first, then tables, then lists of tables."""
+    """Settings as the text of a file: values first, then tables, then lists of tables."""
     lines: list[str] = []
     _write(settings, (), lines)
     return "\n".join(lines).strip() + "\n" if lines else ""
 
 
 def value(item: object) -> str:
-    """One value as TOML spells it."""
+    """A value in TOML."""
     if isinstance(item, bool | str):
         return json.dumps(item, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(item, list | tuple):
@@ -136,7 +136,7 @@ def _key(key: str) -> str:
 
 
 def _explain(error: tomllib.TOMLDecodeError, text: str) -> str:
-    """One line: where, what, and what to write if that can be guessed."""
+    """A message in one line: place, problem, and the way out if it can be guessed."""
     message = str(error)
     position = _POSITION.search(message)
     if position:

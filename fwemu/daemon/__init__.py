@@ -1,4 +1,4 @@
-"""The shell around the core: what meets the kernel, the clock, files and other processes.
+"""The shell around the core: kernel, clock, files and other processes.
 
     packets  -> queue -> datapath -> core -> verdict, then effects
     effects  -> inject (packets of our own), journal (the log), tally (the counters)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def rotated(path: Path) -> Path:
-    """Where the part before the present one is."""
+    """The path of the previous part."""
     return path.with_name(path.name + ".1")
 
 
@@ -114,7 +114,7 @@ class BoundedFile:
 
 
 def _ends_within_a_line(path: Path) -> bool:
-    """Was somebody ended, or the disk full, in the middle of one?"""
+    """True if the file ends in the middle of a line."""
     with FileIO(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))

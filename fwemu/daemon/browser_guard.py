@@ -1,4 +1,4 @@
-"""Who may use the control API on TCP: programs, and no page of a web site in somebody's browser.
+"""Guards the control API on TCP against web pages in a browser (CSRF, DNS rebinding).
 
 A unix socket has an owner; a loopback port is open to whatever runs here, a browser with a foreign
 page in it included.  Such a page can send simple requests anywhere (they carry its `Origin`), and
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def is_loopback(host: str) -> bool:
-    """Is this an address, or the name, of this machine that no other one can reach?"""
+    """True for a loopback address or name, which no other machine can reach."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

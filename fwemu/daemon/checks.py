@@ -1,4 +1,4 @@
-"""Tries for real what fwemu needs of this machine, in scratch namespaces that are gone afterwards.
+"""Checks the machine for real, in scratch namespaces that are gone afterwards.
 
 What is missing is said in the sentences of `needs.py`.
 """
@@ -34,7 +34,7 @@ QUEUE: Final = 0
 
 
 class Status(Enum):
-    """How a check ended."""
+    """The outcome of a check."""
 
     OK = "ok"
     MISSING = "missing"
@@ -45,7 +45,7 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found."""
+    """The result of a check."""
 
     name: str
     need: Need
@@ -77,7 +77,7 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to try."""
+    """A check of the machine."""
 
     name: str
     need: Need

@@ -31,7 +31,7 @@ TURN: Final = SECOND // 200
 
 
 class QueuedPacket(Protocol):
-    """What the loop needs of a packet of the queue."""
+    """A packet of the queue, as the loop uses it."""
 
     indev: int
 
@@ -41,7 +41,7 @@ class QueuedPacket(Protocol):
 
 
 class Queue(Protocol):
-    """What the loop needs of the queue."""
+    """The queue, as the loop uses it."""
 
     fd: int
 
@@ -55,7 +55,7 @@ class PacketSink(Protocol):
 
 
 class EffectSink(Protocol):
-    """Takes what has happened: a log, or the counters.
+    """Takes effects: a log, or the counters.
 
     It counts in `losses` what it cannot take.  That it raises nothing is not relied upon.
     """
@@ -66,13 +66,13 @@ class EffectSink(Protocol):
 
 
 class RequestHandler(Protocol):
-    """Serves what the control process asks; never raises."""
+    """Serves the requests of the control process; never raises."""
 
     def answer(self, request: Request) -> Reply: ...
 
 
 class Datapath:
-    """One firewall between its queue, its timers and its requests."""
+    """A firewall between its queue, its timers and its requests."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Datapath:
             raise Pause
 
     def carry_out(self, effects: tuple[Effect, ...]) -> None:
-        """Send and release what is to go at once; log and count when there is time."""
+        """Send and release packets at once; log and count the effects when there is time."""
         for effect in effects:
             if type(effect) is PacketInjected:
                 self._injector.send(effect.packet)
@@ -155,7 +155,7 @@ class Datapath:
         return len(self._held)
 
     def publish(self) -> None:
-        """Log and count what has happened since the last time."""
+        """Log and count the effects since the last call."""
         if self._unpublished:
             effects, self._unpublished = self._unpublished, []
             for sink in self.sinks:
@@ -174,7 +174,7 @@ class Datapath:
         return next_event(self.firewall, self.schedule)
 
     def milliseconds_to_wait(self) -> int | None:
-        """How long the loop may really sleep if nothing comes in; None for ever."""
+        """The longest real sleep of the loop if nothing comes in; None for ever."""
         event = self.next_event()
         if event is None:
             return None

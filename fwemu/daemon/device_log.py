@@ -1,4 +1,4 @@
-"""The log in the format of a device, beside the firewall log: for those who read such logs."""
+"""The log in the format of a device, beside the firewall log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fwemu.daemon.losses import Losses
 
 
 class DeviceLog:
-    """Writes what happens as a device would, to a file of at most `limit` octets.
+    """Writes effects in the format of a device, to a file of at most `limit` octets.
 
     There is no file before a format is chosen; another format begins it anew, so that it never has
     lines of two.

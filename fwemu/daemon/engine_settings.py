@@ -1,4 +1,4 @@
-"""What the daemon itself follows of the configuration, beside the core's policy, as plain data."""
+"""The settings of the daemon itself, beside the core's policy, as plain data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fwemu.core.standby import Standby
 
 @dataclass(frozen=True)
 class Flushes:
-    """When the table is flushed by itself."""
+    """The scheduled flushes."""
 
     cron: tuple[str, ...] = ()
     intervals: tuple[int, ...] = ()
@@ -28,7 +28,7 @@ def flushes(config: Config) -> Flushes:
 
 @dataclass(frozen=True)
 class Pair:
-    """What the peer of this firewall knows when it takes over."""
+    """The knowledge of the peer at a failover."""
 
     state: PeerState = PeerState.NONE
     lag: int = 0

@@ -1,4 +1,4 @@
-"""What the daemon knows of fast-forward: it moves its clock; who plays the hosts is handed in.
+"""The daemon's interface to fast-forward: the player of the hosts is handed in.
 
 These live in namespaces of their own, of which a firewall knows nothing; `fwemu.virtual_time` does.
 """
@@ -13,7 +13,7 @@ from fwemu.daemon.requests import EngineClient
 
 
 class StopOn(Enum):
-    """At what a fast-forward may end before its time."""
+    """The events at which a fast-forward may stop early."""
 
     SESSION_ENDED = "session-ended"
     """A session of the firewall ended."""
@@ -24,7 +24,7 @@ class StopOn(Enum):
 
 
 class FastForwardResult(Protocol):
-    """What happened on the way."""
+    """The result of a fast-forward."""
 
     @property
     def record(self) -> dict[str, Any]: ...

@@ -24,7 +24,7 @@ class Hooks(Protocol):
 
     @property
     def tool(self) -> str:
-        """Who makes the rules: nft, iptables-nft, iptables-legacy."""
+        """The tool that makes the rules: nft, iptables-nft, iptables-legacy."""
 
     def install(self) -> None:
         """Queue all forwarded packets, IPv4 and IPv6.
@@ -36,7 +36,7 @@ class Hooks(Protocol):
         """Take the rules away; no error if there are none."""
 
     def is_in_place(self) -> bool:
-        """Are all the rules there?  Somebody else may have removed them (`nft flush ruleset`)."""
+        """True if all rules are there; others may have removed them (`nft flush ruleset`)."""
 
 
 def install(namespace: Namespace, queue: int, *, fail_open: bool) -> Hooks:
@@ -67,7 +67,7 @@ def of_tool(tool: str, namespace: Namespace, queue: int, fail_open: bool) -> Hoo
 
 
 def remove_leftover(namespace: Namespace, queue: int) -> None:
-    """Remove what a killed daemon has left for this queue, whichever tool has made it.
+    """Remove the rules of a killed daemon for this queue, whichever tool made them.
 
     Nobody may listen on the queue.
     """
@@ -127,7 +127,7 @@ class NftHooks:
 
 
 class IptablesHooks:
-    """One rule in `mangle FORWARD` for each IP version, told by its comment.
+    """A rule in `mangle FORWARD` for each IP version, recognised by its comment.
 
     Without a `variant` it is whichever the machine calls iptables, and that is found out.
     """
@@ -179,7 +179,7 @@ class IptablesHooks:
         return [rule for rule in rules if self._comment in rule]
 
     def _name(self, command: str) -> str:
-        """What the machine calls the command of this variant."""
+        """The name of the command of this variant on this machine."""
         name = f"{command}-{self._variant}"
         is_usual = self._variant == self._usual and find_tool(name) is None
         return command if is_usual else name

@@ -1,4 +1,4 @@
-"""What one client of the API may take from the others: connections, time, memory.
+"""Limits for each client of the API: connections, time, memory.
 
 uvicorn closes a connection that is quiet after an answer, and no other: one that never sends a
 request, or half of one, is kept for ever, with a descriptor, until none is left to accept with.
@@ -155,7 +155,7 @@ class _ClientGoneError(Exception):
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
-    """All of it; None if it is too large."""
+    """The whole body; None if it is too large."""
     parts, size = [], 0
     while size <= _DRAINED:
         message = await receive()

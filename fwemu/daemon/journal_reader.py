@@ -87,7 +87,7 @@ def _opened(path: Path) -> BinaryIO | None:
 
 
 def _whole_lines(file: BinaryIO) -> list[bytes]:
-    """What is complete from the present position on; half a line is left for later."""
+    """The complete lines after the present position; half a line is left for later."""
     start = file.tell()
     text = file.read()
     end = text.rfind(b"\n") + 1

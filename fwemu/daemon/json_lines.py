@@ -1,4 +1,4 @@
-"""Any record as one line of JSON, whatever is in it: what is to be logged can always be logged.
+"""Writes any record as one line of JSON, and replaces values that JSON cannot carry.
 
 `orjson` is quick and refuses what others would not read back: half a surrogate pair, an integer of
 more than 64 bits, what nests too deep.  Something that says what it was stands for such a value.

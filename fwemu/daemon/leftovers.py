@@ -1,6 +1,6 @@
-"""What a firewall without a lab leaves when it ends without being asked to, and how that goes.
+"""Finds and removes the leftovers of stand-alone firewalls that ended unasked.
 
-Its hook stays in its namespace, and its announcement in the run directory tells where that is.
+The hook stays in the namespace, and the announcement in the run directory tells where that is.
 """
 
 from __future__ import annotations

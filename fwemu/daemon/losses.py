@@ -1,4 +1,4 @@
-"""What a sink could not take: counted, and said in the log of the process.
+"""Counts the losses of a sink, and says them in the log of the process.
 
 A sink is whatever is told what the firewall does: a log, the counters.  None of them may change a
 verdict: a disk that is full ends a log, not the firewall.
@@ -15,7 +15,7 @@ _SAYINGS: Final = 10
 
 
 class SinkState(NamedTuple):
-    """How a sink is doing."""
+    """The state of a sink."""
 
     sink: str
     lost: int

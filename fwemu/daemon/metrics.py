@@ -28,7 +28,7 @@ Sample = tuple[Labels, float]
 
 
 class MetricKind(NamedTuple):
-    """One metric: how it is named and described, and where its samples come from."""
+    """A metric: name, description, and the source of its samples."""
 
     name: str
     kind: str

@@ -1,4 +1,4 @@
-"""What fwemu needs of a machine, each in one sentence with the command that mends it.
+"""The needs of fwemu on a machine, each in one sentence with the command that mends it.
 
 Every command that meets a lack says the sentence that stands here.
 """
@@ -96,7 +96,7 @@ _CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN":
 
 
 def missing_privileges() -> list[str]:
-    """What this process lacks of PRIVILEGES: `root`, or capabilities, as in a container."""
+    """The missing parts of PRIVILEGES: `root`, or capabilities, as in a container."""
     if os.geteuid() != 0:
         return ["root"]
     status = Path("/proc/thread-self/status").read_text()
@@ -114,7 +114,7 @@ def require_privileges() -> None:
 
 
 def without_root() -> str:
-    """Why an ordinary user's process cannot do without root, as a detail of PRIVILEGES."""
+    """The reason why an ordinary user needs root here, as a detail of PRIVILEGES."""
     from netns import userns
 
     if refused := userns.refusal("start it by `python -m fwemu.rootless -- COMMAND`"):

@@ -107,7 +107,7 @@ class EngineRequests:
         self._listed_until = 0
 
     def answer(self, request: Request) -> Reply:
-        """Do what is asked."""
+        """Serve a request."""
         try:
             return self._answer(request)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What the daemon knows of a scaled time: its own clock; who scales the ends is handed in.
+"""The daemon's interface to scaled time: its clock; the scaler of the hosts is handed in.
 
 These live in namespaces of their own, of which a firewall knows nothing; `fwemu.virtual_time` does.
 """
@@ -17,7 +17,7 @@ Note = Callable[[str, dict[str, Any]], None]
 
 
 class Pace(Protocol):
-    """Has the ends run as fast as the firewall's clock does."""
+    """Scales the hosts to the speed of the firewall's clock."""
 
     def scaled_hosts(self) -> AbstractContextManager[object]:
         """Within the block the settings of the hosts are scaled."""
@@ -27,4 +27,4 @@ class Pace(Protocol):
 
     @property
     def report(self) -> dict[str, Any]:
-        """What was scaled, how exactly, and what was not."""
+        """A report of the scaled settings, their exactness, and what is not scaled."""

@@ -1,4 +1,4 @@
-"""What the daemon says about itself: lines on its standard error.
+"""The log of the daemon's process: lines on its standard error.
 
 In the background that is `output.log` of its run directory, which may be on a disk that is full:
 nothing here ever fails, and nothing is said twice.

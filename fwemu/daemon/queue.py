@@ -43,7 +43,7 @@ OnPacket = Callable[[netfilterqueue.Packet], None]
 
 
 class QueueStatus(NamedTuple):
-    """What the kernel says of a queue in this namespace."""
+    """The kernel's status of a queue in this namespace."""
 
     owner: int
     """Netlink port of whoever bound it; mostly its process id."""
@@ -72,7 +72,7 @@ class StatusFile:
             ) from error
 
     def read(self, number: int) -> QueueStatus | None:
-        """What there is to know of a queue; None if nobody has bound it."""
+        """The status of a queue; None if nobody has bound it."""
         self._file.seek(0)
         for line in self._file:
             fields = [int(field) for field in line.split()]
@@ -142,7 +142,7 @@ class PacketQueue:
         return self._status.read(self.number) or QueueStatus(0, 0, 0, 0)
 
     def close(self) -> None:
-        """Unbind; what waits in the queue is dropped by the kernel."""
+        """Unbind; the kernel drops the packets in the queue."""
         self._queue.unbind()
         self._status.close()
 

@@ -1,4 +1,4 @@
-"""Effects and sessions as plain data with names and units: what the log and the API speak.
+"""Effects and sessions as plain data with names and units, for the log and the API.
 
 One function for each kind of effect, chosen by table; a test demands that none is missing.
 """

@@ -1,4 +1,4 @@
-"""What is wrong with a request, in our words; the wording of pydantic never reaches a user."""
+"""Error messages about requests, in place of the wording of pydantic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the control process may ask of the engine: a class for each request, with its answer.
+"""Requests to the engine: a class for each, with its answer.
 
 The two processes speak over a pipe (`EngineClient` on the one end, `operations.EngineRequests` on
 the other).  A request is frozen and names its answer: `engine.ask(Flush())` is an int to the type
@@ -32,7 +32,7 @@ class Asking(Generic[AnswerT]):
 
 
 class Reply(NamedTuple):
-    """What comes back over the pipe: a value, or why there is none."""
+    """The reply over the pipe: a value, or the reason why there is none."""
 
     value: Any
     error: str | None = None

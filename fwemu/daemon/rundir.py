@@ -1,4 +1,4 @@
-"""Where running firewalls leave what others need to find them: one directory each.
+"""The run directories by which running firewalls are found: one each.
 
 /run/fwemu/NAME/    (of root; other users: $XDG_RUNTIME_DIR/fwemu/NAME/; or $FWEMU_RUN_DIR/NAME/)
     firewall.json   who it is: process, namespace, queue, control socket, metrics address
@@ -39,7 +39,7 @@ _OVERFLOW_UID: Final = 65534
 
 
 def default_base() -> Path:
-    """Where the run directories of this user are."""
+    """The directory of this user's run directories."""
     if chosen := os.environ.get(RUN_DIR):
         return Path(chosen).absolute()
     if os.geteuid() == 0:
@@ -81,7 +81,7 @@ def require_own(base: Path) -> None:
 
 @dataclass(frozen=True)
 class About:
-    """Who a running firewall is."""
+    """The announcement of a running firewall."""
 
     name: str
     pid: int
@@ -110,7 +110,7 @@ class About:
 
     @property
     def is_alive(self) -> bool:
-        """Does its process still run?"""
+        """True while its process runs."""
         return start_time(self.pid) == self.started
 
     def process(self) -> PinnedProcess | None:
@@ -135,7 +135,7 @@ class About:
 
 
 def is_daemon(words: Sequence[str]) -> bool:
-    """Is this the command line of a firewall?"""
+    """True for the command line of a firewall."""
     return "daemon" in words and any("fwemu" in word for word in words)
 
 

@@ -1,4 +1,4 @@
-"""What a firewall does by its clock: scheduled flushes (the nightly clean-up), and its timers."""
+"""Work by the firewall's clock: scheduled flushes (the nightly clean-up), and timers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One running firewall: its parts put together, and taken apart again.
+"""A running firewall: puts its parts together, and takes them apart again.
 
 Two processes.  This one owns the queue and the engine and waits for nobody; the other one, forked
 at the start, serves HTTP (`control`).  Each ends when the other does.
@@ -54,7 +54,7 @@ _GRACE: Final = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class DaemonOptions:
-    """What somebody wants to run."""
+    """The options of a firewall to run."""
 
     name: str
     namespace: Namespace
@@ -200,7 +200,7 @@ def _open(journal: Journal, options: DaemonOptions) -> None:
 
 
 def _place(about: About) -> tuple[int, int]:
-    """Where its hook is."""
+    """The namespace and the queue of its hook."""
     return about.netns_inode, about.queue
 
 
@@ -252,7 +252,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _comment(options: DaemonOptions, zones: Zones, say: Say) -> None:
-    """What the person who starts it should know."""
+    """Print remarks for the person who starts it."""
     if zones.guessed:
         say(
             f"inside is {', '.join(zones.inside) or 'nothing yet'}, outside "

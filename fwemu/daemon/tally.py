@@ -1,4 +1,4 @@
-"""Counts what happened, for the metrics: plain numbers, kept by the engine's thread.
+"""Counts effects for the metrics: plain numbers, kept by the engine's thread.
 
 A table says what each kind of effect counts; a test demands that none is missing.
 """

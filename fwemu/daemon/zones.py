@@ -1,4 +1,4 @@
-"""Which interface belongs to which zone."""
+"""The zones of interfaces."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def account(
 
 
 def ending(event: Event) -> str:
-    """How a session ended, in half a sentence."""
+    """The end of a session in half a sentence."""
     idle = f", idle for {_duration(event['idle_s'])}" if event["idle_s"] else ""
     return f"{event['reason']} in {event['state']} ({_WHY_ENDED[event['reason']]}){idle}"
 

@@ -1,4 +1,4 @@
-"""What a run may be told to fail on: a fixed vocabulary, checked against what the firewall counted.
+"""The faults that `--fail-on` can name, counted by the firewall.
 
 The counters say how often; the log, which may be bounded or filtered, shows the first time.
 """
@@ -20,7 +20,7 @@ PATIENCE: Final = 1.0
 
 
 class Fault(NamedTuple):
-    """One word of the vocabulary."""
+    """A fault that `--fail-on` can name."""
 
     name: str
     meaning: str
@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 
 
 class Found(NamedTuple):
-    """How often one of them happened, at all firewalls of a lab."""
+    """A fault with its count over all firewalls of a lab."""
 
     name: str
     meaning: str
@@ -142,7 +142,7 @@ def settled_statistics(firewalls: Sequence[Client]) -> list[Statistics]:
 
 
 def has_seen_packets(statistics: Sequence[Statistics]) -> bool:
-    """Has any packet come to any of these firewalls, whatever became of it?"""
+    """True if any packet came to any of these firewalls, whatever its verdict."""
     return any(
         number
         for each in statistics
@@ -154,7 +154,7 @@ def has_seen_packets(statistics: Sequence[Statistics]) -> bool:
 def found(
     names: Sequence[str], firewalls: Sequence[Client], statistics: Sequence[Statistics]
 ) -> list[Found]:
-    """How often each of these happened, and the first time."""
+    """The counts of these faults, each with the first time."""
     return [_found(FAULTS[name], firewalls, statistics) for name in dict.fromkeys(names)]
 
 

@@ -1,4 +1,4 @@
-"""Which sessions of the firewall somebody means: by a socket, a number, or what they share."""
+"""Selects sessions of the firewall: by a socket, a number, or common properties."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Flow(NamedTuple):
     """None where the socket has no peer (any more)."""
 
     def owns(self, record: Mapping[str, Any]) -> bool:
-        """Is this session or event one of this conversation, in either direction?"""
+        """True if a session or an event belongs to this flow, in either direction."""
         if record.get("protocol") != self.protocol:
             return False
         ends = ends_of(record)
@@ -37,7 +37,7 @@ class Flow(NamedTuple):
 
 
 def flow_of(connection: Any) -> Flow:
-    """The flow of a socket, or of whatever has one: an asyncio writer or transport.
+    """The flow of a socket, or of an object that has one, as an asyncio writer or transport.
 
     Raises ConfigError for anything else, and where it has been closed.
     """

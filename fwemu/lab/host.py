@@ -1,4 +1,4 @@
-"""One host of a lab: a namespace with addresses, in which programs and sockets can live."""
+"""A host of a lab: a namespace with addresses, in which programs and sockets can live."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Host:
 
     @property
     def ip(self) -> str:
-        """Its IPv4 address."""
+        """The IPv4 address."""
         return self.ipv4
 
     def start(

@@ -30,7 +30,7 @@ _PADDING: Final = " " * 2000
 
 
 class SpawnRequest(NamedTuple):
-    """A firewall that somebody wants: what a process is started with."""
+    """A request to start a firewall: arguments, output, environment, directory."""
 
     arguments: list[str]
     """Of `fwemu`."""
@@ -70,7 +70,7 @@ class ForkServer:
 
     @property
     def is_alive(self) -> bool:
-        """Does it still run?"""
+        """True while the fork server runs."""
         return self._process.poll() is None
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ _TABLE: Final = "fwemu_cable"
 
 
 class Outage(Enum):
-    """What is wrong with a host.  The value is how people say it."""
+    """The outage of a host.  The value is its text in messages."""
 
     NONE = "on"
     UNPLUGGED = "unplugged"
@@ -56,7 +56,7 @@ class Power:
         self._join()
 
     def off(self) -> None:
-        """Its processes and its TCP sockets are gone, and nobody has heard of it.
+        """Cut the power: processes and TCP sockets are gone, and the peers hear nothing.
 
         TCP sockets that the calling process has made there end as well (ECONNABORTED).
         """
@@ -71,7 +71,7 @@ class Power:
         vanish(self._namespace)
 
     def on(self) -> None:
-        """It is back, knows nothing, and runs nothing until something is started."""
+        """Restore the power: the host has no sockets, and runs nothing until told to."""
         if self.outage is not Outage.OFF:
             raise NamespaceError(f"{self._host} is not off, it is {self.outage.value}")
         vanish(self._namespace)  # what a test may have opened there meanwhile

@@ -1,4 +1,4 @@
-"""Who is in a lab and which addresses they have.
+"""The hosts, firewalls and addresses of a lab.
 
 A lab has a number that no other running lab has, and its networks carry that number:
 
@@ -40,7 +40,7 @@ _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
 class Layout(Enum):
-    """What stands between clients and servers.  The value is that of `--topology`."""
+    """The firewalls between clients and servers.  The value is that of `--topology`."""
 
     SINGLE = "single"
     """One firewall, which sees both directions."""
@@ -50,7 +50,7 @@ class Layout(Enum):
 
 @dataclass(frozen=True)
 class Topology:
-    """How many hosts there are on each side, and what is between them."""
+    """The number of hosts on each side, and the firewalls between them."""
 
     clients: int = 1
     servers: int = 1
@@ -63,7 +63,7 @@ class Topology:
 
     @property
     def hosts(self) -> list[tuple[str, Zone]]:
-        """Their names, in order: `client`, `client2`, ...; `server`, `server2`, ..."""
+        """The names of the hosts, in order: `client`, `client2`, ...; `server`, `server2`, ..."""
         sides = (("client", self.clients, Zone.INSIDE), ("server", self.servers, Zone.OUTSIDE))
         return [
             (word if index == 0 else f"{word}{index + 1}", zone)
@@ -74,7 +74,7 @@ class Topology:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """One host and where it stands."""
+    """A host with its place in the lab."""
 
     name: str
     zone: Zone
@@ -85,7 +85,7 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class FirewallPlan:
-    """One firewall of a lab."""
+    """A firewall of a lab."""
 
     name: str
     """By which its daemon is found."""
@@ -120,7 +120,7 @@ class LabPlan:
 
     @property
     def switch(self) -> str | None:
-        """The namespace of what connects the networks where there are several firewalls."""
+        """The namespace of the switch, where there are several firewalls."""
         return f"fwemu-{self.name}-switch" if len(self.firewalls) > 1 else None
 
     def gateway(self, zone: Zone) -> FirewallPlan:

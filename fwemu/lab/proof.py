@@ -1,4 +1,4 @@
-"""What a test may claim about a lab; each raises AssertionError with what happened instead.
+"""Assertions of tests about a lab; each AssertionError says what happened instead.
 
 pytest shows the line of the test that claimed it (`__tracebackhide__`).
 """
@@ -22,7 +22,7 @@ _ORDERLY: Final = {reason.word for reason in BY_THE_ENDS}
 
 
 def story(lab: Lab) -> str:
-    """What happened until now, flow by flow."""
+    """The events until now, flow by flow."""
     statistics = lab.firewall.statistics()  # first: what has happened by now is in the log then
     return account(list(lab.firewall.events()), lab.firewall.sessions(), statistics)
 
@@ -113,7 +113,7 @@ def _assert_played(lab: Lab, sessions: Iterable[Session]) -> None:
 
 
 def _assert_lives(lab: Lab, connection: Any, flow: Flow) -> None:
-    """Does its kernel hold it for established?"""
+    """True if its kernel has the connection as established."""
     __tracebackhide__ = True
     get = getattr(connection, "get_extra_info", None)
     ours = connection if get is None else get("socket")
@@ -149,7 +149,7 @@ def _records(lab: Lab, which: Any, match: dict[str, Any]) -> Iterable[Session]:
 
 
 def _wants(which: Any, match: dict[str, Any]) -> Callable[[Session], bool]:
-    """Is this session, ended or not, one that is meant?"""
+    """True if this session, ended or not, is one of the selected."""
     if isinstance(which, dict):
         which = which["id"]
     if isinstance(which, int):
@@ -169,7 +169,7 @@ def _wants(which: Any, match: dict[str, Any]) -> Callable[[Session], bool]:
 
 
 def _is_back(event: Session, there: Iterable[Session]) -> bool:
-    """Picked up again, or returned by a failover?"""
+    """True if the session was picked up, or returned by a failover."""
     return any(named(event) == named(each) for each in there)
 
 

@@ -1,4 +1,4 @@
-"""Which labs there are: a directory each, written before anything is made.
+"""The records of labs: one directory each, written before anything is made.
 
 So whatever a lab has made can be found and removed, however its maker ended.
 """
@@ -36,7 +36,7 @@ class Entry:
 
     @property
     def about(self) -> About | None:
-        """Its firewall, if it has announced itself."""
+        """The firewall of the lab, if it has announced itself."""
         return self.directory.about()
 
     @property
@@ -47,7 +47,7 @@ class Entry:
 
     @property
     def has_firewall(self) -> bool:
-        """Do its firewalls run?"""
+        """True if all firewalls of the lab run."""
         abouts = [directory.about() for directory in self.directories]
         return all(about is not None and about.is_alive for about in abouts)
 
@@ -130,7 +130,7 @@ def reserve(
 
 
 def remove_drafts(base: Path) -> None:
-    """Remove what processes have left that were killed while they wrote a lab down."""
+    """Remove the drafts of processes that were killed while they recorded a lab."""
     if not base.is_dir():
         return
     with locked(base):
@@ -150,7 +150,7 @@ def _needed(name: str, topology: Topology) -> set[str]:
 
 
 def entries(base: Path) -> list[Entry]:
-    """All labs that are written down, by name; those of which little is left included.
+    """All recorded labs, by name, also those of which little is left.
 
     Raises PrivilegeError if what is there cannot be trusted.
     """

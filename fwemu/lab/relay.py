@@ -1,4 +1,4 @@
-"""Passes on what a program writes, and keeps the end of it."""
+"""Relays the output of a program, and keeps the end of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Relay:
         self._thread.start()
 
     def join(self, timeout: float) -> None:
-        """Wait until everybody who could write has ended and all is passed on."""
+        """Wait until all writers have ended and all output is relayed."""
         self._thread.join(timeout)
 
     def last_line(self) -> str:

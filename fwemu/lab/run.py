@@ -31,7 +31,7 @@ LAST_WORDS: Final = 0.5
 
 
 class Port(NamedTuple):
-    """Where something has to listen before the client starts."""
+    """A port that must listen before the client starts."""
 
     number: int
     protocol: str
@@ -43,7 +43,7 @@ class Port(NamedTuple):
 
 @dataclass(frozen=True)
 class Order:
-    """What is to run."""
+    """The options of a run."""
 
     client: Sequence[str]
     servers: Sequence[Sequence[str]] = ()
@@ -62,7 +62,7 @@ class Order:
 
 @dataclass
 class Ended:
-    """How a program ended."""
+    """The end of a program."""
 
     command: Sequence[str]
     exit_code: int | None = None
@@ -71,7 +71,7 @@ class Ended:
 
 @dataclass
 class Outcome:
-    """What came of it, as far as it went."""
+    """The result of a run, as far as it went."""
 
     client: Ended
     servers: list[Ended]
@@ -83,12 +83,12 @@ class Outcome:
 
     @property
     def crossed(self) -> bool:
-        """Has the firewall seen any packet?"""
+        """True if the firewall has seen any packet."""
         return has_seen_packets(self.statistics)
 
 
 class Run:
-    """One run.  `play` it in a lab that is up; `drain` when the lab is gone."""
+    """A run.  `play` it in a lab that is up; `drain` when the lab is gone."""
 
     def __init__(self, order: Order, say: Callable[[str], None]) -> None:
         self.outcome = Outcome(Ended(order.client), [Ended(each) for each in order.servers])
@@ -170,7 +170,7 @@ class Run:
             time.sleep(POLL)
 
     def _is_anybody_there(self, host: Host) -> bool:
-        """Does a server run, or something that one has left in the background?"""
+        """True while a server runs, or something that it left in the background."""
         if any(process.is_running for _, process, _ in self._servers):
             return True
         return bool(pids_in(host.namespace) or not _not_listened_on(host, self._order.ports))

@@ -1,4 +1,4 @@
-"""What the programs of a lab are told about it."""
+"""The environment variables of programs in a lab."""
 
 from __future__ import annotations
 

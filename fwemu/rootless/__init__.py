@@ -45,7 +45,7 @@ live there, however its keeper has ended."""
 
 
 def say(text: str) -> None:
-    """A line about what was done, on stderr."""
+    """Print a line about what was done to stderr."""
     print(f"fwemu: {text}", file=sys.stderr, flush=True)
 
 
@@ -142,7 +142,7 @@ def _enter_new() -> None:
 
 
 def _user() -> str:
-    """The user's name; the number of one who has none."""
+    """The user's name; the user id if there is no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # OSError from Python 3.13 on
@@ -163,7 +163,7 @@ def _make(base: Path) -> None:
 
 
 def _record(base: Path) -> dict[str, Any]:
-    """What is written down of this user's namespace; empty if there is none."""
+    """The record of this user's namespace; empty if there is none."""
     try:
         record = json.loads((base / keeper.RECORD).read_text())
         return record if isinstance(record, dict) else {}

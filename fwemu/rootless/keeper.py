@@ -82,7 +82,7 @@ def stay_with_labs(directory: int) -> None:
 
 
 def others() -> list[int]:
-    """Whoever else lives in this user namespace, or in one made inside it."""
+    """The other processes in this user namespace, or in one made inside it."""
     ours = _identity("/proc/self/ns/user")
     pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
     return [pid for pid in pids if pid != os.getpid() and _is_inside(pid, ours)]
