@@ -101,11 +101,11 @@ class Connections:
         self._close()
 
     def now(self) -> list[Connection]:
-        """All of them but those in TIME_WAIT, which may be thousands; each with its `tcp_info`."""
+        """All connections except those in TIME_WAIT, which may be thousands; with `tcp_info`."""
         return [_connection(message) for message in self._diag.dump(_HELD, INFO)]
 
     def again(self, connection: Connection) -> Connection | None:
-        """The same one as it is now; None if it is over: closed, reset, or given up."""
+        """A connection as it is now; None if it is over: closed, reset, or given up."""
         message = self._diag.again(connection.message, INFO)
         return None if message is None else _connection(message)
 

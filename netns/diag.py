@@ -147,7 +147,7 @@ class Destroyed:
 
 
 def attribute_of(message: bytes, wanted: int) -> bytes | None:
-    """What a struct inet_diag_msg says in one of its attributes."""
+    """An attribute of a struct inet_diag_msg; None if it has none of this kind."""
     at = _SIZE
     while at + 4 <= len(message):
         length, kind = struct.unpack_from("=HH", message, at)

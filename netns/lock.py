@@ -1,4 +1,4 @@
-"""A lock on a directory: one at a time, on the whole machine, gone with whoever holds it."""
+"""A lock on a directory for the whole machine; it ends with the process that holds it."""
 
 from __future__ import annotations
 

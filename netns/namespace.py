@@ -128,7 +128,7 @@ class Namespace:
         return cls(name, f"/proc/{os.getpid()}/fd/{held.descriptor}", held)
 
     def held(self) -> Namespace:
-        """The same, which lives as long as the returned object, also if its name is removed."""
+        """Pin the namespace: it lives as long as the returned object, even without its name."""
         held = HeldDescriptor(self.open())
         return Namespace(self.name, f"/proc/{os.getpid()}/fd/{held.descriptor}", held)
 

@@ -37,7 +37,7 @@ def stat_of(pid: int) -> Stat | None:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None if there is no such process.
+    """The start time of a process in clock ticks since boot; None if there is no such process.
 
     Together with the process id it tells a process from a later one with the same id.
     """
@@ -54,7 +54,7 @@ def owner_of(pid: int) -> int | None:
 
 
 def words_of(pid: int) -> list[str]:
-    """Its program and arguments; none when it is about to end, or is somebody else's."""
+    """Program and arguments of a process; none while it ends, or if it is somebody else's."""
     try:
         text = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

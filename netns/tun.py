@@ -1,4 +1,4 @@
-"""A TUN device: an interface whose other end is this program.
+"""A TUN device: this program is the other end of an interface.
 
 What is written to it is a packet that arrives on the interface, what is read from it is one that
 the kernel sent out there.  Writing is synchronous: when `write` returns, the kernel has forwarded

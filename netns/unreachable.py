@@ -32,7 +32,7 @@ _LACKING: Final = frozenset({errno.EAFNOSUPPORT, errno.EOPNOTSUPP})
 
 
 def make_unreachable(ns: Namespace, networks: Iterable[IPNetwork]) -> None:
-    """From now on nobody in this namespace reaches these networks.
+    """Make these networks unreachable in this namespace from now on.
 
     What is connected already goes on.  Raises LinkError if one of them is unreachable already.
     Networks of an IP version that the kernel does not have are unreachable as it is.
@@ -94,7 +94,7 @@ def choosing_networks(ns: Namespace) -> Iterator[None]:
 
 
 def _tell(route: Any, verb: str, network: IPNetwork) -> int:
-    """Add or delete what makes the network unreachable: a rule, or where there are none a route.
+    """Add or delete the rule that makes a network unreachable; a route, if there are no rules.
 
     Returns what the kernel says: 0, EEXIST, ENOENT or ESRCH.
     """
@@ -117,12 +117,12 @@ def _tell(route: Any, verb: str, network: IPNetwork) -> int:
 
 
 def _dump(dump: Callable[..., Any], family: int, messages: list[Any]) -> None:
-    """A kernel without this address family may answer with what it has of others."""
+    """Keep the answers of this address family: a kernel without it may answer with others."""
     messages += [each for each in dump(family=family) if each["family"] == family]
 
 
 def _answer(ask: Callable[[], object]) -> int:
-    """What the kernel says: 0, or an error number that can be lived with."""
+    """The answer of the kernel: 0, or an error number that does not matter."""
     answer = refusal(ask)
     if answer not in _LACKING | {0, errno.EEXIST, errno.ENOENT, errno.ESRCH}:
         raise OSError(answer, os.strerror(answer))

@@ -45,7 +45,7 @@ _EVERYBODY: Final = ["0", "0", "4294967295"]  # the map of the first user namesp
 
 
 class Refusal(NamedTuple):
-    """Why the kernel refuses a user namespace to this user."""
+    """The reason why the kernel refuses a user namespace to this user, and the way out."""
 
     reason: str
     remedy: str

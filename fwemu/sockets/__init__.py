@@ -1,4 +1,4 @@
-"""What the sockets of the ends really do: their timers, and how to have them fire now.
+"""The timers of TCP sockets in the kernel, and making them fire now.
 
 Nothing here knows of a firewall.  `tcp_info.py` and `keepalive.py` read a socket,
 `window_probe.py` knows when one asks whose peer has closed its window, `probe.py` makes a kernel

@@ -18,7 +18,7 @@ _MILLISECOND: Final = SECOND // 1000
 
 
 class Keepalive(NamedTuple):
-    """How a socket asks whether its peer is still there; times in nanoseconds."""
+    """The keepalive settings of a socket; times in nanoseconds."""
 
     is_on: bool
     idle: int
@@ -30,7 +30,7 @@ class Keepalive(NamedTuple):
 
     @classmethod
     def of(cls, tcp: socket.socket) -> Keepalive:
-        """What counts for this socket, from itself or from the sysctls."""
+        """The settings of a socket, its own or those of the sysctls."""
         option = tcp.getsockopt
         return cls(
             bool(option(socket.SOL_SOCKET, socket.SO_KEEPALIVE)),
@@ -41,7 +41,7 @@ class Keepalive(NamedTuple):
         )
 
     def scaled(self, scale: int) -> Keepalive:
-        """The same times where each second of the kernel is `scale` seconds."""
+        """These times where each second of the kernel is `scale` seconds."""
         return self._replace(
             idle=self.idle * scale,
             interval=self.interval * scale,
@@ -49,7 +49,7 @@ class Keepalive(NamedTuple):
         )
 
     def gives_up(self, quiet: int, asked: int) -> bool:
-        """Does it give up instead of asking, after this quiet time and so many questions?"""
+        """True if it gives up instead of asking, after this quiet time and so many probes."""
         if self.user_timeout:
             return quiet >= self.user_timeout and asked > 0
         return asked >= self.probes

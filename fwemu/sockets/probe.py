@@ -26,7 +26,7 @@ LEAST_IDLE: Final = SECOND
 
 
 def problem_in(namespace: Namespace) -> str | None:
-    """Why nothing can be sent in this way from the sockets of a namespace; None if it can."""
+    """The reason why no probe can be sent from sockets of a namespace; None if it can."""
     with namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as tcp:
         try:
             send_probe(tcp)
@@ -61,7 +61,7 @@ def fire_timer(tcp: socket.socket) -> None:
 
 
 def give_up(tcp: socket.socket) -> None:
-    """Have the kernel end a connection whose timer has fired without an answer: ETIMEDOUT.
+    """Make the kernel end a connection whose timer has fired without an answer: ETIMEDOUT.
 
     It tells the peer by a RST, as it always does.
     """

@@ -1,4 +1,4 @@
-"""What a kernel knows of a connection: struct tcp_info (include/uapi/linux/tcp.h)."""
+"""The state of a connection in its kernel: struct tcp_info (include/uapi/linux/tcp.h)."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Info(NamedTuple):
 
     @classmethod
     def of(cls, tcp: socket.socket) -> Info:
-        """As of now."""
+        """The present values of a socket."""
         return cls.read(tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE))
 
     @classmethod
     def read(cls, data: bytes) -> Info:
-        """What these octets say."""
+        """Decode the octets of a struct tcp_info."""
         at = struct.unpack_from
         (retransmission,), (unacknowledged,) = at("=I", data, 8), at("=I", data, 24)
         data_sent, _, data_heard, ack_heard = at("=IIII", data, 44)

@@ -25,7 +25,7 @@ _LONGEST: Final = 120 * SECOND
 
 
 class WindowProbe(NamedTuple):
-    """How a socket asks whether there is room by now; times in nanoseconds."""
+    """The window probes of a socket; times in nanoseconds."""
 
     longest: int
     """The most that is between two questions."""
@@ -37,7 +37,7 @@ class WindowProbe(NamedTuple):
 
     @classmethod
     def of(cls, tcp: socket.socket, retries: int) -> WindowProbe:
-        """What counts for this socket in a host with such a `tcp_retries2`."""
+        """The settings of a socket in a host with such a `tcp_retries2`."""
         option = tcp.getsockopt
         try:
             longest = option(socket.IPPROTO_TCP, TCP_RTO_MAX_MS) * _MILLISECOND
@@ -47,7 +47,7 @@ class WindowProbe(NamedTuple):
         return cls(longest, retries, user_timeout)
 
     def scaled(self, scale: int) -> WindowProbe:
-        """The same times where each second of the kernel is `scale` seconds."""
+        """These times where each second of the kernel is `scale` seconds."""
         return self._replace(longest=self.longest * scale, user_timeout=self.user_timeout * scale)
 
     def interval(self, retransmission: int, doublings: int) -> int:
@@ -57,7 +57,7 @@ class WindowProbe(NamedTuple):
         return min(base << min(doublings, most, self.retries), self.longest)
 
     def gives_up(self, blocked: int, asked: int) -> bool:
-        """Does it give up, after so long without room and so many questions without an answer?"""
+        """True if it gives up after so long without room and so many probes without an answer."""
         if self.user_timeout and blocked >= self.user_timeout:
             return True
         return asked >= self.retries

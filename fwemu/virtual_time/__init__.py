@@ -21,7 +21,7 @@ from fwemu.daemon.requests import EngineClient
 
 
 class VirtualTime(NamedTuple):
-    """What a daemon needs so that the hosts around it follow its clock."""
+    """The parts that a daemon needs so that the hosts around it follow its clock."""
 
     fast_forwarder: FastForwarderFactory
     pace: Pace | None

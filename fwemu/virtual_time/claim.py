@@ -1,4 +1,4 @@
-"""A host's time belongs to one firewall: whoever would move it as well is refused.
+"""Claims a host's time for one firewall; a second one that would move it is refused.
 
 Two firewalls at a time scale would divide its sysctls twice, and a fast-forward of one plays the
 sockets of its hosts, but moves no clock of the other.  The claim is an abstract unix socket: such
@@ -67,7 +67,7 @@ def _claim(owner: str) -> ExitStack | None:
 
 
 def _owner() -> str:
-    """Whose claim there is on the namespace of this thread."""
+    """The holder of the claim on the namespace of this thread."""
     for line in Path("/proc/thread-self/net/unix").read_text().splitlines():
         _, _, name = line.partition(f"@{_NAME}/")
         if name:

@@ -46,7 +46,7 @@ _DELAYED_ACK_S: Final = 0.25
 
 
 class _Memory(NamedTuple):
-    """What is known of a socket at the end of a fast-forward."""
+    """The knowledge of a socket at the end of a fast-forward."""
 
     heard: int
     asked: int
@@ -188,7 +188,7 @@ class HostFastForwarder:
         ]  # nobody asks for others
 
     def _recall(self, each: FoundSocket, now: int) -> None:
-        """When has it last heard anything, in the time of the firewall?"""
+        """The time of the firewall at which a socket has last received anything."""
         info, keepalive = each.info, each.keepalive
         known = self._memory.get(each.cookie)
         if known is not None:
@@ -206,7 +206,7 @@ class HostFastForwarder:
 
 
 class _Search:
-    """Finds the sockets of the hosts, and says what of them cannot be played."""
+    """Finds the sockets of the hosts, and notes what cannot be played."""
 
     def __init__(self, hosts: list[Host], scale: int, outcome: Outcome) -> None:
         self._hosts = hosts
@@ -232,7 +232,7 @@ class _Search:
         return found
 
     def later(self) -> list[FoundSocket]:
-        """Those that are new since.
+        """The sockets that are new since.
 
         Too late to refuse, so what may not be looked into is told; and what was said a moment ago
         will have come by the end, unless it is lost.

@@ -1,4 +1,4 @@
-"""How long a kernel's TCP goes on without an answer: a time that it makes of a count.
+"""The time after which a kernel gives up a connection, from its count of retries.
 
 Retransmission timeouts scale with `tcp_rto_min_us` and `tcp_rto_max_ms`.  When to give up the
 kernel computes from a count, a first timeout that is a constant, and the longest one

@@ -96,11 +96,11 @@ class HostSettings:
         return [each for each in TIMES if each.name not in self]
 
     def defaults(self) -> Mapping[int, int]:
-        """What a new socket of this host has, by option (those of IPPROTO_TCP)."""
+        """The values of a new socket of this host, by option of IPPROTO_TCP."""
         return self._new
 
     def scale(self, scale: int) -> list[Scaled]:
-        """Scale what is not what was written here before; returns that.
+        """Scale the settings that were not written here before; returns them.
 
         Counts are looked at anew only together with a change of themselves.
         """
@@ -145,7 +145,7 @@ class HostSettings:
 
 
 def constants(scale: int, missing: list[Time]) -> list[dict[str, Any]]:
-    """What stays as it is, and the time that it is at this scale."""
+    """The constants that cannot be scaled, with their time at this scale."""
     rows: list[dict[str, Any]] = [
         {"what": what, "real_s": real, "virtual_s": real * scale} for what, real in CONSTANTS
     ]

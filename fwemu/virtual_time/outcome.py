@@ -1,4 +1,4 @@
-"""What a fast-forward has brought about."""
+"""The result of a fast-forward."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Outcome:
                 )
 
     def doubts(self, flow: Flow) -> list[str]:
-        """What was not played of this connection, so that its session may have fared otherwise."""
+        """The parts of a connection that were not played, which make its session doubtful."""
         ends = endpoints(flow)
         if "source_port" not in ends:
             return []

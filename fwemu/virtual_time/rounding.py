@@ -1,4 +1,4 @@
-"""A time scale in whole numbers: the kernels know no others, and what that costs is told."""
+"""Rounds scaled values to the whole numbers of the kernels, and tells the error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LEAST_ERROR = 0.05
 
 
 class Scaled(NamedTuple):
-    """A value of a kernel, and what it was made of."""
+    """A scaled value of a kernel, with its source."""
 
     name: str
     unit: str
@@ -26,17 +26,17 @@ class Scaled(NamedTuple):
 
     @property
     def exact(self) -> float:
-        """What would be right."""
+        """The exact value."""
         return self.asked / self.scale
 
     @property
     def error(self) -> float:
-        """In percent of what would be right."""
+        """The error in percent of the exact value."""
         return (self.effect / self.exact - 1) * 100
 
     @property
     def is_exact(self) -> bool:
-        """Is it right?"""
+        """True if nothing was rounded."""
         return abs(self.error) < LEAST_ERROR
 
     @property

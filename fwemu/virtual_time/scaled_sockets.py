@@ -1,4 +1,4 @@
-"""The ends at a time scale: settings of their hosts, and what sockets have set for themselves.
+"""Scales the hosts: their settings, and the options that sockets have set for themselves.
 
 An application that asks for 900 s means the firewall's time.  So its value is divided by the scale
 soon after it was set: the sockets of the hosts are looked at several times a second.  A value is
@@ -79,7 +79,7 @@ class _Known:
 
 
 def _set_at_least(tcp: socket.socket, option: int, wanted: int, most: int) -> int:
-    """Set it to that or, where the kernel finds that too little, to more; returns what it was."""
+    """Set an option to a value, or to more where the kernel refuses that; returns the old value."""
     while True:
         try:
             tcp.setsockopt(socket.IPPROTO_TCP, option, wanted)
@@ -92,7 +92,7 @@ def _set_at_least(tcp: socket.socket, option: int, wanted: int, most: int) -> in
 
 
 class SocketScaler:
-    """Looks at the sockets of some hosts, and divides what they have set for themselves."""
+    """Watches the sockets of some hosts, and divides the values that they have set."""
 
     def __init__(self, hosts: Mapping[Namespace, HostSettings], scale: int) -> None:
         self._hosts = hosts
@@ -129,7 +129,7 @@ class SocketScaler:
         return happened
 
     def restore(self) -> None:
-        """Give every socket back what it had set."""
+        """Give every socket its own value back."""
         for known in self._known.values():
             with suppress(OSError), known.borrow() as tcp:
                 for option, (written, before) in known.written.items():
@@ -137,7 +137,7 @@ class SocketScaler:
                         tcp.setsockopt(socket.IPPROTO_TCP, option, before)
 
     def _find_holders(self, there: Mapping[int, tuple[HostSettings, Connection]]) -> None:
-        """Who holds them?  To ask that is dear, so it is asked about new ones only."""
+        """Find the holders; that is slow, so it is done for new sockets only."""
         self._known = {cookie: each for cookie, each in self._known.items() if cookie in there}
         self._looks += 1
         self._nobodys = set() if self._looks % _AGAIN == 0 else self._nobodys & there.keys()
@@ -195,7 +195,7 @@ class SocketScaler:
     def _is_own(
         self, tcp: socket.socket, option: Option, known: _Known, settings: HostSettings
     ) -> bool:
-        """Is this value, which is that of its host, the socket's own nevertheless?"""
+        """True if a value equal to that of the host is nevertheless the socket's own."""
         has_keepalive = tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         if option.follows is None or not has_keepalive or option.number in known.inherits:
             return False
@@ -226,7 +226,7 @@ class SocketScaler:
 
 
 def _check_borrowing() -> None:
-    """Can sockets of other processes be reached here?  Else only one clock would run faster."""
+    """Check that sockets of other processes can be reached: all clocks must run equally fast."""
     with socket.socket() as own:
         try:
             borrow(Holder(os.getpid(), own.fileno())).close()
@@ -302,7 +302,7 @@ class HostPace:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What was scaled, how exactly, and what was not."""
+        """A report of the scaled settings, their exactness, and what is not scaled."""
         missing = next((each.missing for each in self._hosts.values()), [])
         sockets = self._sockets
         return {

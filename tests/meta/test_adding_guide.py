@@ -73,7 +73,7 @@ def run(tree: Path, *words: str) -> None:
     """Run a Python module in the copy, which is what Python then finds first."""
     done = subprocess.run(
         [sys.executable, "-m", *words],
-        cwd=tree, capture_output=True, text=True, timeout=300,
+        cwd=tree, capture_output=True, text=True, timeout=500,
         env={**os.environ, "PYTHONPATH": str(tree), "PYTEST_ADDOPTS": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
