@@ -156,7 +156,7 @@ def _alone(about: About) -> Row:
 
 
 def _unhooked(statistics: dict[str, Any] | None) -> str | None:
-    """Does it decide about everything that passes?"""
+    """The reason why packets pass unseen by the firewall; None if none do."""
     from fwemu.cli.stats import unseen_of
 
     return unseen_of((statistics or {}).get("hook"))

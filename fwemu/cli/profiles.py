@@ -249,5 +249,5 @@ def _told(name: str) -> Told:
 
 
 def _is_part(name: str, key: str) -> bool:
-    """Is `rules[0]` a part of `rules`?"""
+    """True if a key is part of another, as `rules[0]` of `rules`."""
     return name == key or name.startswith(f"{key}[")

@@ -90,7 +90,7 @@ class Flow(NamedTuple):
 
 
 def is_multicast(address: bytes) -> bool:
-    """Is this packed address one of a group (224.0.0.0/4, ff00::/8) or of all (255.255.255.255)?"""
+    """True for a packed multicast (224.0.0.0/4, ff00::/8) address or 255.255.255.255."""
     return address[0] >= 0xE0 if len(address) == 4 else address[0] == 0xFF
 
 

@@ -79,11 +79,11 @@ class Datagram:
 
     @property
     def is_complete(self) -> bool:
-        """Have all its fragments passed?"""
+        """True if all its fragments have passed."""
         return self.fate is Reason.FRAGMENT and self.covered == self.size
 
     def is_over_for(self, fragment: Fragment) -> bool:
-        """Does this fragment begin another datagram with the same identification?"""
+        """True if this fragment begins another datagram with the same identification."""
         if fragment.offset == 0:
             return self.is_complete or self.fate is Reason.UNKNOWN_FRAGMENT
         return self.is_complete and self.place_of(fragment) is not Place.REPEATED
@@ -190,7 +190,7 @@ class Reassembly:
         return None
 
     def _has_room_for(self, datagram: Datagram) -> bool:
-        """May one more fragment of this datagram be held?"""
+        """True if one more fragment of this datagram may be held."""
         return self.held < self.limits.held and len(datagram.held) < self.limits.per_datagram
 
     def hold(self, datagram: Datagram, packet: Packet, zone: Zone) -> int:

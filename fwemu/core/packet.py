@@ -308,7 +308,7 @@ def _parse_fragment(data: bytes, place: Located, piece: Piece) -> Fragment | Mal
 
 
 def _cuts_header(data: bytes, place: Located, piece: Piece) -> bool:
-    """Is the transport header not whole in the first fragment?  A later fragment can tell, too."""
+    """True if the transport header is cut in the first fragment; a later one can show it, too."""
     layout = _LAYOUTS.get(place.protocol)
     if layout is None:
         return False

@@ -27,7 +27,7 @@ class Network(NamedTuple):
     mask: int
 
     def contains(self, address: bytes) -> bool:
-        """Is this packed address in the network?"""
+        """True if this packed address is in the network."""
         return (
             len(address) == self.width and int.from_bytes(address, "big") & self.mask == self.value
         )
@@ -64,7 +64,7 @@ class Rule:
     """The treatment of unknown packets of its flows, in either direction; None: the general one."""
 
     def matches(self, packet: Packet, arrival: Zone) -> bool:
-        """Does this rule match the packet?
+        """True if the rule matches the packet.
 
         A later fragment has neither ports nor flags: a rule that names some lets it pass by its
         addresses, but does not refuse it by them (Cisco IOS, access lists and fragments).

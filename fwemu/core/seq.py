@@ -9,12 +9,12 @@ HALF: Final = 1 << 31
 
 
 def precedes(a: int, b: int) -> bool:
-    """Is `a` earlier than `b`?  Numbers exactly half the circle apart are not ordered."""
+    """True if `a` is earlier than `b`; numbers exactly half the circle apart are not ordered."""
     return 0 < b - a & MASK < HALF
 
 
 def at_most(a: int, b: int) -> bool:
-    """Is `a` earlier than `b`, or the same?  `before(a, b + 1)` in the kernel (include/net/tcp.h).
+    """True if `a` is earlier than `b`, or equal: `before(a, b + 1)` of include/net/tcp.h.
 
     As with `precedes`, numbers exactly half the circle apart are not ordered.
     """

@@ -232,7 +232,7 @@ def _classify_rst(
 
 
 def is_keepalive(tcp: TcpConnection, packet: Packet, direction: Direction) -> bool:
-    """Is this a keepalive probe: does its sender ask whether the other end is still there?
+    """True for a keepalive probe, by which its sender asks if the other end is still there.
 
     A probe is an ACK one below the next sequence number, with no octet or a useless one, while
     nothing is outstanding (RFC 9293 section 3.8.4).  To be asked before the segment is tracked.
@@ -394,7 +394,7 @@ def _begin(
 def _needs_no_window(
     tcp: TcpConnection, state: State, packet: Packet, direction: Direction
 ) -> bool:
-    """Can this RST not be checked?  True in a close, and if it answers an ignored segment."""
+    """True if this RST cannot be checked: in a close, and as an answer to an ignored segment."""
     if state in _CLOSING:
         return True
     if tcp.ends[1 - direction].acked is not None and tcp.last_segment is not _SYN:

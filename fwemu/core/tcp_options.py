@@ -30,7 +30,7 @@ def window_scale(options: bytes) -> int | None:
 
 
 def permits_sack(options: bytes) -> bool:
-    """Does this end allow the other to acknowledge selectively?"""
+    """True if this end allows the other to acknowledge selectively."""
     return any(kind == _SACK_PERMITTED and not value for kind, value in _walk(options))
 
 

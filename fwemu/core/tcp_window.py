@@ -65,7 +65,7 @@ class Fit(Enum):
 
 
 def learn_syn(sender: TcpEndpoint, receiver: TcpEndpoint, packet: Packet) -> bool:
-    """Learn from the first segment of a session; is this one from the middle of a stream?
+    """Learn from the first segment of a session; True if it is from the middle of a stream.
 
     Whether the ends scale their windows is not known then, so that nothing can be checked.
     """

@@ -92,13 +92,13 @@ class Timers:
         session.lifetime = self._within_age(session, interval)
 
     def is_of_age(self, session: Session, at: int) -> bool:
-        """Has this session reached the age at which every session ends?"""
+        """True if this session has reached the age at which every session ends."""
         return at - session.opened >= self._longest
 
     def _restarts(
         self, session: Session, packet: Packet, direction: Direction, is_keepalive: bool
     ) -> bool:
-        """Does this packet, which has not changed the state, restart the timer?"""
+        """True if this packet, which has not changed the state, restarts the timer."""
         refresh = self._refresh
         if session.state in refresh.absolute:
             return False
@@ -130,19 +130,19 @@ class Timers:
 def _is_about_keepalive(
     session: Session, packet: Packet, direction: Direction, is_keepalive: bool
 ) -> bool:
-    """Is this a keepalive probe, or the bare ACK that comes next from the end that was asked?"""
+    """True for a keepalive probe, and for the bare ACK that answers it."""
     asked = session.keepalive_pending
     session.keepalive_pending = direction.reverse if is_keepalive else None
     return is_keepalive or (asked is direction and not _has_payload(packet))
 
 
 def _has_payload(packet: Packet) -> bool:
-    """Does this TCP segment carry data?"""
+    """True if this TCP segment carries data."""
     return packet.seq_end - packet.seq & MASK > (1 if packet.flags & (SYN | FIN) else 0)
 
 
 def _is_never(short: ShortTimers) -> bool:
-    """Does no packet of a trusted session bring one of these timers?"""
+    """True if no packet of a trusted session brings one of these timers."""
     default = ShortTimers()
     of_others = {"picked_up": default.picked_up, "max_retransmissions": default.max_retransmissions}
     return replace(short, **of_others) == default

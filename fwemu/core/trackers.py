@@ -32,7 +32,7 @@ def first_state(packet: Packet) -> State | Cell:
 
 
 def needs_pick_up(packet: Packet) -> bool:
-    """Is this a packet from the middle of a conversation (TCP, and no SYN)?"""
+    """True for a packet from the middle of a connection (TCP, and no SYN)."""
     return packet.kind is Kind.TCP and packet.segment is not Segment.SYN
 
 

@@ -62,7 +62,7 @@ class BoundedConnection(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Is no request of it under way, and no answer?"""
+        """True if neither a request nor an answer is under way."""
         return not self._requests and not self.transport.get_write_buffer_size()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -96,7 +96,7 @@ def _whole_lines(file: BinaryIO) -> list[bytes]:
 
 
 def _is_at(file: BinaryIO, path: Path) -> bool:
-    """Is this the file of that name, now?"""
+    """True while this is the file of that name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

@@ -167,7 +167,7 @@ def networks_of(number: int) -> list[IPNetwork]:
 
 
 def is_free(number: int, known: Iterable[IPNetwork]) -> bool:
-    """Is none of these networks in those of the lab that would have this number?
+    """True if the lab of this number would use none of these networks.
 
     A network around them is no hindrance: a default route by another name, as a VPN may have.
     """
