@@ -48,7 +48,7 @@ _MARKER: Final = (
 )
 _EVENTS: Final = (
     'daemon.log_events=["built", "torn_down", "denied", "injected", "released", "keepalive", '
-    '"state_changed"]'
+    '"state_changed", "answered"]'
 )
 """All of them: the story that a failing test shows lives of them."""
 

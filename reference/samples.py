@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from fwemu.core.effects import (
     Effect,
     PacketRefused,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -46,6 +47,9 @@ _ECHO: Final = _flow(ICMP, "10.0.1.10", 77, "10.0.2.10", 8)
 _TELNET: Final = _flow(TCP, "10.0.2.10", 41002, "10.0.1.10", 23)
 
 
+_LIFETIMES: Final = Policy().lifetimes
+
+
 class Sample(NamedTuple):
     """An event in words, and its effects."""
 
@@ -54,7 +58,7 @@ class Sample(NamedTuple):
 
 
 def _opened(number: int, flow: Flow, state: State, rule: int | None = _WEB) -> SessionOpened:
-    return SessionOpened(0, number, flow, Zone.INSIDE, state, rule, False)
+    return SessionOpened(0, number, flow, Zone.INSIDE, state, rule, False, _LIFETIMES[state])
 
 
 def _moved(number: int, second: float, *steps: tuple[State, Direction]) -> Iterator[StateChanged]:
@@ -62,7 +66,7 @@ def _moved(number: int, second: float, *steps: tuple[State, Direction]) -> Itera
     (before, _), *following = steps
     for index, (after, direction) in enumerate(following, start=1):
         at = round((second + index / 1000) * SECOND)
-        yield StateChanged(at, number, before, after, direction)
+        yield StateChanged(at, number, before, after, direction, _LIFETIMES[after])
         before = after
 
 
@@ -157,6 +161,7 @@ SAMPLES: Final = (
         "An ICMP echo and its reply.",
         (
             _opened(12, _ECHO, State.ICMP, None),
+            SessionAnswered(SECOND // 1000, 12, _LIFETIMES[State.ICMP]),
             _ended(12, _ECHO, EndReason.EXPIRED, State.ICMP, 30, Traffic(1, 84, 1, 84), None),
         ),
     ),

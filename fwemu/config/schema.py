@@ -73,6 +73,7 @@ class LogEvent(Enum):
     DENIED = "denied"
     RELEASED = "released"
     STATE_CHANGED = "state_changed"
+    ANSWERED = "answered"
     KEEPALIVE = "keepalive"
     INJECTED = "injected"
 

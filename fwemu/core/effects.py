@@ -32,6 +32,8 @@ class SessionOpened(NamedTuple):
     state: State
     rule: int | None
     picked_up: bool
+    lifetime: int
+    """How long its idle timer runs now, in nanoseconds."""
 
 
 class StateChanged(NamedTuple):
@@ -43,6 +45,20 @@ class StateChanged(NamedTuple):
     after: State
     direction: Direction | None
     """The direction of the packet that moved it; None where a peer took over that knew less."""
+    lifetime: int
+    """How long its idle timer runs now, in nanoseconds."""
+
+
+class SessionAnswered(NamedTuple):
+    """The peer of the opener sent its first packet, and the state is the same as before.
+
+    So it is where a state knows no answers: ICMP, other protocols, TCP that was picked up.
+    """
+
+    at: int
+    id: int
+    lifetime: int
+    """How long its idle timer runs now, in nanoseconds."""
 
 
 class SessionEnded(NamedTuple):
@@ -55,7 +71,8 @@ class SessionEnded(NamedTuple):
     reason: EndReason
     state: State
     opened: int
-    last_seen: int
+    idle_since: int
+    """The instant at which its idle timer was last restarted: not every packet does that."""
     traffic: Traffic
     rule: int | None
 
@@ -111,6 +128,7 @@ class PacketInjected(NamedTuple):
 Effect = (
     SessionOpened
     | StateChanged
+    | SessionAnswered
     | SessionEnded
     | PacketRefused
     | PacketReleased

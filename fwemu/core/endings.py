@@ -62,7 +62,7 @@ class Endings:
             reason,
             session.state,
             session.opened,
-            session.last_seen,
+            session.idle_since,
             Traffic(original.packets, original.octets, reply.packets, reply.octets),
             session.rule,
         )

@@ -77,7 +77,9 @@ class Openings:
             session.tcp.open(packet)
         if is_midstream and is_trusted:
             self._table.assured(session)
-        opened = SessionOpened(now, session.id, session.flow, zone, state, rule, is_midstream)
+        opened = SessionOpened(
+            now, session.id, session.flow, zone, state, rule, is_midstream, session.lifetime
+        )
         reason = Reason.PICKED_UP if is_midstream else Reason.OPENED
         return Decision(Verdict.ACCEPT, reason, (*earlier, opened))
 
@@ -102,7 +104,9 @@ class Openings:
         original, reply = session.ends
         original.packets, original.octets, reply.packets, reply.octets = ended.traffic
         self._table.add(session)
-        return SessionOpened(now, session.id, ended.flow, ended.zone, ended.state, rule, False)
+        return SessionOpened(
+            now, session.id, ended.flow, ended.zone, ended.state, rule, False, session.lifetime
+        )
 
     def _open(
         self, arrival: Arrival[Packet], state: State, rule: int | None, *, is_trusted: bool
@@ -139,7 +143,11 @@ class Openings:
         if self._table.find(packet.protocol, packet.key) is not None:  # a SYN that was to reopen
             return ()
         session = self._open(arrival, state, rule, is_trusted=True)
-        return (SessionOpened(now, session.id, session.flow, zone, state, rule, False),)
+        return (
+            SessionOpened(
+                now, session.id, session.flow, zone, state, rule, False, session.lifetime
+            ),
+        )
 
     def _on_unknown(self, packet: Packet, zone: Zone) -> OnUnknown:
         """The treatment of an unknown packet: by the rule that allows its flow, or by the policy.

@@ -100,7 +100,9 @@ class Operators:
             self._timers.begin(session)
             self._table.add(session)
             if session.state is not before:
-                effects.append(StateChanged(now, session.id, before, session.state, None))
+                effects.append(
+                    StateChanged(now, session.id, before, session.state, None, session.lifetime)
+                )
         return tuple(effects)
 
     def _restore(self, unreplicated: Unreplicated, now: int) -> Effects:

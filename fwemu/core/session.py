@@ -97,6 +97,16 @@ class Session:
         return self.restarted + self.lifetime
 
     @property
+    def idle_since(self) -> int:
+        """The instant at which a packet, or a change of state, last restarted its idle timer.
+
+        The time that a probe waits for its answer belongs to the same silence.
+        """
+        if self.probes_sent:
+            return min(end.restarted for end in self.ends)
+        return self.restarted
+
+    @property
     def flow(self) -> Flow:
         """Its endpoints, in the original direction."""
         return flow_of(self.protocol, self.key)

@@ -8,7 +8,14 @@ from fwemu.core import tcp
 from fwemu.core.active_policy import ActivePolicy
 from fwemu.core.arrival import Arrival, PacketHandler
 from fwemu.core.choices import Trust
-from fwemu.core.effects import Decision, Effect, Effects, KeepaliveSeen, StateChanged
+from fwemu.core.effects import (
+    Decision,
+    Effect,
+    Effects,
+    KeepaliveSeen,
+    SessionAnswered,
+    StateChanged,
+)
 from fwemu.core.endings import Endings
 from fwemu.core.flow import Direction, Zone, flow_of
 from fwemu.core.openings import Openings
@@ -67,22 +74,26 @@ class Stateful:
                 return decision._replace(effects=earlier + decision.effects)
         direction = _ORIGINAL if packet.key == session.key else _REPLY
         connection = session.tcp
-        is_keepalive = False
+        is_keepalive = is_first_answer = False
         state: State | Cell
         if session.state in DISCARDED_STATES:
             arrival = Arrival(packet, data, now, zone)
             return self._refuse(arrival, Reason.DISCARDED, session=session.id)
         if connection is None:
             state = track(session.state, packet, direction)
+            is_first_answer = direction is _REPLY and not session.ends[_REPLY].packets
         elif session.state is _ESTABLISHED and tcp.flows_on(connection, packet, direction):
             state = _ESTABLISHED
         else:
             is_keepalive = tcp.is_keepalive(connection, packet, direction)
+            is_first_answer = direction is _REPLY and not session.ends[_REPLY].packets
             state = tcp.track(
                 connection, session.state, packet, direction, self._window_check, self._closing
             )
         if isinstance(state, State):
-            return self._advance(session, packet, direction, state, now, is_keepalive)
+            return self._advance(
+                session, packet, direction, state, now, is_keepalive, is_first_answer
+            )
         if state is Cell.IGNORE:
             return _IGNORED
         arrival = Arrival(packet, data, now, zone)
@@ -99,6 +110,7 @@ class Stateful:
         state: State,
         now: int,
         is_keepalive: bool,
+        is_first_answer: bool,
     ) -> Decision:
         """Accept a packet of a session, and bring the session up to date."""
         session.last_seen = now
@@ -115,18 +127,22 @@ class Stateful:
         end = session.ends[direction]
         end.packets += 1
         end.octets += packet.length
-        if state is before and not is_keepalive:
+        if state is before and not is_keepalive and not is_first_answer:
             return _BELONGS
         effects: list[Effect] = []
         if is_keepalive:
             end.keepalives += 1
             effects.append(KeepaliveSeen(now, session.id, direction))
         if state is not before:
-            effects.append(StateChanged(now, session.id, before, state, direction))
+            effects.append(
+                StateChanged(now, session.id, before, state, direction, session.lifetime)
+            )
             if state in ASSURED_STATES and not session.assured:
                 self._table.assured(session)
             if session.lifetime == 0:  # this device forgets at once, without a timer
                 effects += self._endings.terminate(session, now, END_OF_STATE[state])
+        elif is_first_answer:
+            effects.append(SessionAnswered(now, session.id, session.lifetime))
         return Decision(Verdict.ACCEPT, Reason.SESSION, tuple(effects))
 
     def _keep_time(

@@ -140,7 +140,7 @@ METRICS: Final = (
 HISTOGRAMS: Final[tuple[tuple[str, str, Callable[[Statistics], Histogram]], ...]] = (
     (
         "fwemu_idle_age_seconds",
-        "How long ago the last packet of a session was when it ended.",
+        "How long the idle timer of a session had run when it ended.",
         lambda s: s.tally.idle_age,
     ),
     (

@@ -14,6 +14,7 @@ from fwemu.core.effects import (
     PacketInjected,
     PacketRefused,
     PacketReleased,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -74,7 +75,7 @@ def _torn_down(effect: SessionEnded) -> Record:
         "reason": effect.reason.word,
         "state": effect.state.name,
         "duration_s": seconds(effect.at - effect.opened),
-        "idle_s": seconds(effect.at - effect.last_seen),
+        "idle_s": seconds(effect.at - effect.idle_since),
         "packets": {"original": traffic.original_packets, "reply": traffic.reply_packets},
         "bytes": {"original": traffic.original_octets, "reply": traffic.reply_octets},
         "rule": effect.rule,
@@ -117,6 +118,10 @@ def _keepalive(effect: KeepaliveSeen) -> Record:
     return {"session": effect.id, "direction": effect.direction.name.lower()}
 
 
+def _answered(effect: SessionAnswered) -> Record:
+    return {"session": effect.id}
+
+
 def _injected(effect: PacketInjected) -> Record:
     record = {"session": effect.session, "kind": effect.kind.word, "zone": effect.zone.word}
     packet = parse(effect.packet)
@@ -129,6 +134,7 @@ RECORDS: Final[dict[type, tuple[str, Callable[[Any], Record]]]] = {
     PacketRefused: ("denied", _denied),
     PacketReleased: ("released", _released),
     StateChanged: ("state_changed", _state_changed),
+    SessionAnswered: ("answered", _answered),
     KeepaliveSeen: ("keepalive", _keepalive),
     PacketInjected: ("injected", _injected),
 }
@@ -151,7 +157,7 @@ def row_of(session: Session) -> SessionRow:
         session.state,
         session.rule,
         session.opened,
-        session.last_seen,
+        session.idle_since,
         session.deadline,
         session.lifetime,
         session.assured,
@@ -166,9 +172,8 @@ def row_of(session: Session) -> SessionRow:
 
 def session_record(row: SessionRow, now: int) -> Record:
     """The same session with names and units, as of `now`."""
-    number, protocol, key, zone, state, rule, opened, seen, deadline, lifetime, assured, *counts = (
-        row
-    )
+    number, protocol, key, zone, state, rule, opened, since, *rest = row
+    deadline, lifetime, assured, *counts = rest
     expires = None if lifetime >= NEVER else seconds(deadline - now)
     return {
         "id": number,
@@ -178,7 +183,7 @@ def session_record(row: SessionRow, now: int) -> Record:
         "assured": assured,
         "rule": rule,
         "age_s": seconds(now - opened),
-        "idle_s": seconds(now - seen),
+        "idle_s": seconds(now - since),
         "timeout_s": None if lifetime >= NEVER else seconds(lifetime),
         "expires_in_s": expires,
         "packets": {"original": counts[0], "reply": counts[2]},

@@ -16,6 +16,7 @@ from fwemu.core.effects import (
     PacketInjected,
     PacketRefused,
     PacketReleased,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -71,7 +72,7 @@ class Tally:
         self.transitions: Counter[str] = Counter()
         """State changes, by the state that was entered."""
         self.idle_age = Histogram(IDLE_BUCKETS)
-        """Seconds since the last packet of sessions when they ended."""
+        """Seconds for which the idle timers of sessions had run when they ended."""
         self.time_to_verdict = Histogram(VERDICT_BUCKETS)
         """Seconds from receiving a packet to its verdict; one packet in `SAMPLED` is measured."""
 
@@ -91,7 +92,7 @@ class Tally:
 
     def _ended(self, effect: SessionEnded) -> None:
         self.ended[protocol_label(effect.flow.protocol), effect.reason.word] += 1
-        self.idle_age.observe((effect.at - effect.last_seen) / SECOND)
+        self.idle_age.observe((effect.at - effect.idle_since) / SECOND)
 
     def _refused(self, effect: PacketRefused) -> None:
         if effect.reason is Reason.UNKNOWN_PACKET:
@@ -109,6 +110,9 @@ class Tally:
     def _changed(self, effect: StateChanged) -> None:
         self.transitions[effect.after.name] += 1
 
+    def _uncounted(self, effect: SessionAnswered) -> None:
+        """No counter tells of this."""
+
 
 SAMPLED: Final = 16
 
@@ -120,4 +124,5 @@ COUNTED: Final[dict[type, Callable[[Tally, Any], None]]] = {
     PacketInjected: Tally._injected,
     KeepaliveSeen: Tally._keepalive,
     StateChanged: Tally._changed,
+    SessionAnswered: Tally._uncounted,
 }

@@ -134,7 +134,7 @@ class Playback:
             "reason": effect.reason.word,
             "state": effect.state.name,
             "at_s": seconds(effect.at - progress.started),
-            "idle_s": seconds(effect.at - effect.last_seen),
+            "idle_s": seconds(effect.at - effect.idle_since),
         }
         if doubts := self._outcome.doubts(effect.flow):
             row["doubtful"] = doubts

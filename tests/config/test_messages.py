@@ -106,7 +106,7 @@ Problems = Callable[..., list[str]]
         (
             '[daemon]\nlog_events = ["bulit"]',
             "daemon.log_events[0]: 'bulit' is not built, torn_down, denied, released,"
-            " state_changed, keepalive or injected (did you mean built?)",
+            " state_changed, answered, keepalive or injected (did you mean built?)",
         ),
         # durations and sizes
         (

@@ -374,7 +374,7 @@ def test_what_an_ended_session_tells(play):
     assert ended.flow == play.conversation.flow_of(INSIDE)
     assert ended.zone is Zone.INSIDE
     assert ended.rule == 1
-    assert (ended.opened, ended.last_seen) == (opened, seen)
+    assert (ended.opened, ended.idle_since) == (opened, seen)
     assert ended.at == seen + duration("1h")
 
 

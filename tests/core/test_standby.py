@@ -496,7 +496,9 @@ def test_beyond_a_bound_the_peer_hears_of_the_oldest_early(monkeypatch):
     """Memory has an end; what is lost is only some of the lag."""
     monkeypatch.setattr(standby, "IN_FLIGHT", 3)
     peer = Standby(100)
-    opened = [SessionOpened(5, number, None, Zone.INSIDE, None, None, False) for number in range(9)]
+    opened = [
+        SessionOpened(5, number, None, Zone.INSIDE, None, None, False, 1) for number in range(9)
+    ]
     peer.follow(opened)
     assert peer.unreplicated(0).opened == {6, 7, 8}
     peer.synchronise()

@@ -312,3 +312,81 @@ def test_a_session_that_moves_on_without_an_answer_is_plain(play):
     play.reconfigure(longest="1h")
     assert not play.firewall._active.timers.is_plain
     assert duration("1h") == play.firewall.policy.longest
+
+
+# -- how long a session was idle, as it is told --
+
+
+def told_idle(play):
+    """Seconds for which the timer of the session that has just ended had run."""
+    (ended,) = play.wait("24h").effects[-1:]
+    return (ended.at - ended.idle_since) / SECOND
+
+
+@pytest.mark.parametrize(
+    ("refresh", "says"),
+    [
+        ({}, lambda play: play.client("A", 10)),
+        ({"payload_only": True}, lambda play: play.client("A")),
+        ({"keepalives": False}, lambda play: play.client("A", seq=0)),
+        ({"tcp": Refresh.ORIGINAL}, lambda play: play.server("A")),
+        ({"tcp": Refresh.REPLY}, lambda play: play.client("A")),
+        ({"tcp": Refresh.EACH}, lambda play: play.client("A")),
+        ({"absolute": frozenset({State.ESTABLISHED})}, lambda play: play.client("A", 10)),
+    ],
+)
+def test_the_idle_time_of_an_expired_session_is_that_of_its_timer(play, refresh, says):
+    """Packets that do not restart the timer are no part of it: the numbers fit together."""
+    refreshed_by(play, refresh)
+    play.wait("40m")
+    says(play).accepted("session")
+    session = play.conversation.session
+    assert play.now - session.idle_since + session.deadline - play.now == duration("1h")
+    assert told_idle(play) == 3600
+
+
+def test_the_idle_time_of_a_session_that_is_probed_is_that_of_its_ends(play):
+    """What the firewall asks itself is no sign of life; one answer of two is none either."""
+    play.under(at_expiry="probe")
+    play.conversation.establish()
+    play.wait("1h")
+    play.client("A").accepted("session")
+    assert play.now - play.conversation.session.idle_since == duration("1h")
+    play.wait("15s")
+    assert play.now - play.conversation.session.idle_since == duration("3615s")
+    assert told_idle(play) == 3600 + 5 * 15
+
+
+def test_a_change_of_state_begins_the_idle_time(play):
+    """A close that takes its fixed time was idle for that, whatever passed."""
+    refreshed_by(play, {"absolute": frozenset({State.FIN_WAIT})})
+    play.client("FA").moves_to("FIN_WAIT")
+    play.wait("1m")
+    play.client("A").accepted("session")
+    assert told_idle(play) == 120
+
+
+# -- the first answer --
+
+
+@pytest.mark.parametrize("trust", ["at-once", "answered", "never"])
+def test_the_first_answer_in_a_picked_up_session_is_told(play, trust):
+    """Its state does not change, and something has become of it all the same."""
+    play.under(inside="pick-up", trust=trust, short={"picked_up": "2m"})
+    play.client("A", 1, seq=1, ack=1).picked_up()
+    (answered,) = play.server("A", ack=2).answers().effects
+    assert answered.lifetime == duration("2m" if trust == "never" else "1h")
+    assert play.server("A", ack=2).effects == ()
+    assert play.client("A", 1).effects == ()
+
+
+def test_the_first_answer_to_a_ping_is_told_and_that_of_udp_is_a_change_of_state(play):
+    """Once; a second reply says nothing new."""
+    ping = play.ping()
+    ping.client("echo")
+    (answered,) = ping.server("answer").answers().effects
+    assert answered.lifetime == duration("30s")
+    assert ping.server("answer").effects == ()
+    udp = play.udp()
+    udp.client()
+    udp.server().moves_to("UDP_REPLIED")

@@ -13,6 +13,7 @@ from fwemu.core.effects import (
     PacketInjected,
     PacketRefused,
     PacketReleased,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -160,8 +161,8 @@ RST: Final = wire.ip(FLOW.destination, FLOW.source, TCP, wire.tcp(5432, 40000, "
 """What the inside hears of it in the name of the outside."""
 
 EFFECTS: Final[tuple[Effect, ...]] = (
-    SessionOpened(AT, 7, FLOW, Zone.INSIDE, State.SYN_SENT, 2, False),
-    StateChanged(AT, 7, State.SYN_SENT, State.SYN_RECV, Direction.REPLY),
+    SessionOpened(AT, 7, FLOW, Zone.INSIDE, State.SYN_SENT, 2, False, 30 * SECOND),
+    StateChanged(AT, 7, State.SYN_SENT, State.SYN_RECV, Direction.REPLY, 30 * SECOND),
     SessionEnded(
         AT, 7, FLOW, Zone.INSIDE, EndReason.EXPIRED, State.ESTABLISHED,
         AT - 60 * SECOND, AT - 10 * SECOND, Traffic(3, 166, 2, 112), 2,
@@ -176,5 +177,6 @@ EFFECTS: Final[tuple[Effect, ...]] = (
     ),
     KeepaliveSeen(AT, 7, Direction.REPLY),
     PacketInjected(AT, RST, Zone.INSIDE, InjectedKind.RESET, 7),
+    SessionAnswered(AT, 7, 3600 * SECOND),
 )  # fmt: skip
 """One of each kind."""

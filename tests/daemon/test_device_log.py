@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fwemu.config import DeviceLogFormat
+from fwemu.config import DeviceLogFormat, load, policy
 from fwemu.core.effects import SessionEnded, StateChanged
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import TCP, Zone
@@ -83,9 +83,9 @@ def test_no_file_has_lines_of_two_devices(tmp_path: Path) -> None:
 class Connection:
     """A TCP connection through a firewall of one's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, followed: Policy | None = None) -> None:
         self.clock = StillClock()
-        self.firewall = Firewall(Policy(), choose=random.Random(1).randrange)
+        self.firewall = Firewall(followed or Policy(), choose=random.Random(1).randrange)
 
     def client(self, flags: str, seq: int, ack: int = 0) -> tuple[object, ...]:
         return self._send(ip(CLIENT, SERVER, TCP, tcp(4000, 80, flags, seq, ack)), Zone.INSIDE)
@@ -163,6 +163,25 @@ def test_an_event_of_a_session_from_before_has_its_flow(tmp_path: Path) -> None:
     assert " [UPDATE] tcp      6 120 FIN_WAIT src=10.0.1.2 dst=10.0.2.2 sport=4000 " in update
     assert "[ASSURED]" in update
     assert "[DESTROY] tcp      6 FIN_WAIT " in destroy
+
+
+def test_the_time_that_is_printed_is_the_one_that_is_left(tmp_path: Path) -> None:
+    """What was picked up has five minutes and not five days, whatever is configured for its state.
+
+    So says the kernel, too: NEW with 300, an UPDATE without a state at the first answer.
+    """
+    path = tmp_path / "device.log"
+    linux = policy(load(profile="linux-conntrack"))
+    connection, log = Connection(linux), device_log(path)
+    log.follow(CONNTRACK, linux)
+    log.write(connection.client("PA", 101, 501))  # type: ignore[arg-type]
+    log.write(connection.server("A", 501, 101))  # type: ignore[arg-type]
+    log.close()
+    new, answer = path.read_text().splitlines()
+    assert "    [NEW] tcp      6 300 ESTABLISHED src=10.0.1.2 " in new
+    assert "[UNREPLIED]" in new
+    assert " [UPDATE] tcp      6 432000 src=10.0.1.2 " in answer
+    assert "[UNREPLIED]" not in answer
 
 
 def test_another_policy_is_followed_in_the_same_file(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from fwemu.config import DeviceLogFormat
 from fwemu.core.effects import (
     Effect,
     PacketRefused,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -59,11 +60,11 @@ every_device = pytest.mark.parametrize("format", DEVICES.values(), ids=lambda ea
 
 
 def opened(flow: Flow = FLOW, zone: Zone = Zone.INSIDE, state: State = State.SYN_SENT):
-    return SessionOpened(0, 7, flow, zone, state, None, False)
+    return SessionOpened(0, 7, flow, zone, state, None, False, 3600 * SECOND)
 
 
 def moved(after: State, direction: Direction):
-    return StateChanged(0, 7, State.ESTABLISHED, after, direction)
+    return StateChanged(0, 7, State.ESTABLISHED, after, direction, 120 * SECOND)
 
 
 def ended(
@@ -202,7 +203,7 @@ def test_a_failover_may_undo_a_close() -> None:
     device = Device("lab1", POLICY)
     device.learn(opened())
     device.learn(moved(State.CLOSE, Direction.REPLY))
-    device.learn(StateChanged(0, 7, State.CLOSE, State.ESTABLISHED, None))
+    device.learn(StateChanged(0, 7, State.CLOSE, State.ESTABLISHED, None, 1))
     assert device.known(7).closer is None
     device.learn(opened(state=State.ESTABLISHED))
     assert device.known(7).is_answered
@@ -226,20 +227,6 @@ def test_no_name_of_a_rule_breaks_a_line(format: Format) -> None:
     assert all(len(line.splitlines()) == 1 for line in lines)
     names_rules = PacketRefused in format.lines
     assert any("a b c d e" in line for line in lines) is names_rules
-
-
-def test_the_timeout_of_a_rule_comes_before_the_general_one() -> None:
-    """For the open states, as in the firewall itself; never has a number too."""
-    rules = (
-        Rule(action=Action.ALLOW, idle_timeout=9 * SECOND),
-        Rule(action=Action.ALLOW, idle_timeout=NEVER),
-    )
-    device = Device("lab1", Policy(rules=rules))
-    assert device.timeout(0, State.ESTABLISHED) == 9
-    assert device.timeout(0, State.SYN_SENT) == 30
-    assert device.timeout(None, State.ESTABLISHED) == 3600
-    assert device.timeout(1, State.ESTABLISHED) == 2**32 - 1
-    assert device.timeout(2, State.ESTABLISHED) == 3600
 
 
 # -- Cisco ASA -----------------------------------------------------------------------------------
@@ -592,6 +579,8 @@ def test_conntrack_events_have_the_shape_of_the_program() -> None:
         parts = event(line)
         assert (parts["timeout"] is None) == (parts["event"] == "DESTROY")
         assert (parts["state"] is not None) == (parts["proto"] == "tcp")
+    (never,) = told(linux, opened()._replace(lifetime=NEVER))
+    assert event(never)["timeout"] == f"{2**32 - 1}"
     (gre,) = told(linux, opened(GRE, state=State.OTHER))
     assert event(gre)["proto"] == "gre"
     (other,) = told(linux, opened(GRE._replace(protocol=50), state=State.OTHER))
@@ -624,3 +613,18 @@ def lines_of_sample(number: int) -> list[str]:
 def test_conntrack_says_nothing_of_a_session_it_has_not_met() -> None:
     """There is no flow to print; its end has one."""
     assert told(linux, moved(State.CLOSE_WAIT, Direction.REPLY)) == []
+
+
+def test_conntrack_tells_the_first_answer_where_no_state_does() -> None:
+    """The kernel's event is one of a reply: no state, and no mark from then on."""
+    _, answer, end = told(
+        linux,
+        opened(ECHO, state=State.ICMP),
+        SessionAnswered(0, 7, 30 * SECOND),
+        ended(EndReason.EXPIRED, state=State.ICMP)._replace(flow=ECHO),
+    )
+    parts = event(answer)
+    assert (parts["event"], parts["timeout"], parts["state"]) == ("UPDATE", "30", None)
+    assert parts["unreplied"] is None
+    assert event(end)["event"] == "DESTROY"
+    assert told(linux, SessionAnswered(0, 9, 1)) == []

@@ -15,6 +15,7 @@ from fwemu.daemon.journal_reader import read_events, read_lines
 from tests.daemon.fakes import AT, EFFECTS, StillClock
 
 ALL = ("built", "torn_down", "denied", "released", "state_changed", "keepalive", "injected")
+ALL += ("answered",)
 
 
 def journal(path: Path, limit: int = 1_000_000) -> Journal:
@@ -41,9 +42,10 @@ def test_each_event_is_a_line_with_number_time_and_name(tmp_path: Path) -> None:
     it.write(EFFECTS)
     it.close()
     written = lines(tmp_path / "log")
-    assert [event["number"] for event in written] == [1, 2, 3, 4, 5, 6, 7]
+    assert [event["number"] for event in written] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [event["event"] for event in written] == [
         "built", "state_changed", "torn_down", "denied", "released", "keepalive", "injected",
+        "answered",
     ]  # fmt: skip
     assert written[0]["time"] == "2026-01-01T00:00:05.000000+00:00"
     assert written[0]["at_s"] == 5.0

@@ -46,6 +46,7 @@ def test_every_kind_of_effect_has_a_record_a_counter_and_a_setting() -> None:
 
 
 EXPECTED = {
+    "answered": {"session": 7},
     "built": {
         "session": 7,
         "protocol": "tcp",
@@ -129,7 +130,7 @@ def test_each_effect_as_the_log_has_it(effect: Effect) -> None:
 
 def test_a_change_of_state_by_failover_has_no_direction() -> None:
     """No packet made it."""
-    change = StateChanged(AT, 7, State.FIN_WAIT, State.ESTABLISHED, None)
+    change = StateChanged(AT, 7, State.FIN_WAIT, State.ESTABLISHED, None, 1)
     assert record_of(change)[1]["direction"] is None
 
 

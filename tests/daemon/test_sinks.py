@@ -201,6 +201,7 @@ def test_an_event_that_cannot_be_written_down_is_lost_alone(
     log.write(EFFECTS)
     log.close()
     others = ["state_changed", "torn_down", "denied", "released", "keepalive", "injected"]
+    others.append("answered")
     written = [each["event"] for each in lines(tmp_path / "log")]
     assert written == [*others, "log_gap", *others]
     assert log.losses.count == 2

@@ -77,7 +77,7 @@ def test_the_idle_age_is_counted_from_the_last_packet() -> None:
     assert isinstance(ended, SessionEnded)
     tally = Tally()
     for seconds in (1, 5, 3600, 7201):
-        tally.write([ended._replace(last_seen=ended.at - seconds * SECOND)])
+        tally.write([ended._replace(idle_since=ended.at - seconds * SECOND)])
     cumulative = dict(
         zip(tally.idle_age.bounds, itertools.accumulate(tally.idle_age.counts), strict=False)
     )

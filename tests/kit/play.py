@@ -26,6 +26,7 @@ from fwemu.core.effects import (
     PacketInjected,
     PacketRefused,
     PacketReleased,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -506,13 +507,24 @@ class Outcome(Aftermath):
         return self
 
     def stays(self, state: str) -> Self:
-        """Expect that the packet left its session in this state, without effects."""
+        """Expect that the packet left its session in this state, without effects.
+
+        That it was the first answer may be: see `answers`.
+        """
         __tracebackhide__ = True
         self.accepted("session")
-        self.play.expect(self.effects == (), "no effects", self.effects)
+        others = [each for each in self.effects if not isinstance(each, SessionAnswered)]
+        self.play.expect(others == [], "no effects", self.effects)
         self.play.expect(
             self.conversation.state == state, f"to stay in {state}", self.conversation.state
         )
+        return self
+
+    def answers(self) -> Self:
+        """Expect that the packet was the first one of the other end, and no state tells of that."""
+        __tracebackhide__ = True
+        self.accepted("session")
+        self.play.expect(len(self.all(SessionAnswered)) == 1, "an answer", self.effects)
         return self
 
     def probes(self) -> Self:

@@ -48,7 +48,7 @@ LEFT_OUT: dict[str, set[str]] = {
     "fwemu.core.timers._ENDS_OF": {"EITHER", "EACH"},
     # no session is taken from the peer or given to it by these
     "fwemu.core.standby._UNDO": {
-        "PacketRefused", "PacketReleased", "KeepaliveSeen", "PacketInjected",
+        "PacketRefused", "PacketReleased", "KeepaliveSeen", "PacketInjected", "SessionAnswered",
     },
     # these kinds have no sessions of their own, or a table of their own
     "reference.states._KINDS": {"TCP", "ERROR", "FRAGMENT"},

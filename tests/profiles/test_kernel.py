@@ -216,3 +216,24 @@ def test_a_denial_is_remembered_by_pan_os(lab: Lab) -> None:
     eventually(lambda: log("denied", reason="discarded"), what="the second SYN")
     (session,) = lab.firewall.sessions()
     assert session["state"] == "TCP_DISCARD"
+
+
+def test_the_balancer_that_counts_data_says_how_long_there_was_none(lab: Lab) -> None:
+    """Keepalives come and go, and the numbers are those of the timer that runs out."""
+    behave_like(lab, "aws-alb")
+    log = Log(lab)
+    with connected(lab) as pair:
+        pair.client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+            pair.client.setsockopt(socket.IPPROTO_TCP, option, 11)
+        say(pair.client, pair.server)
+        say(pair.server, pair.client)
+        lab.fast_forward("56s")
+        (session,) = lab.firewall.sessions()
+        assert session["keepalive_probes"]["original"] >= 4
+        assert round(session["idle_s"] + session["expires_in_s"]) == session["timeout_s"] == 60
+        assert session["idle_s"] > 55
+        lab.fast_forward("10s")
+        (ended,) = log("torn_down")
+    assert (ended["reason"], round(ended["idle_s"])) == ("expired", 60)
+    assert "(its idle timer ran out), idle for 1m" in " ".join(lab.story().split())

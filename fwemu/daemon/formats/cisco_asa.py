@@ -8,6 +8,7 @@ from typing import Final
 
 from fwemu.core.effects import (
     PacketRefused,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -200,7 +201,7 @@ REFUSALS: Final[Mapping[Reason, Refuses]] = {
 FORMAT: Final = Format(
     title="Cisco ASA",
     lines={SessionOpened: _built, SessionEnded: _torn_down, PacketRefused: _denied},
-    silent=frozenset({StateChanged}),
+    silent=frozenset({StateChanged, SessionAnswered}),
     notes=(
         "Header as with `logging timestamp` and `logging device-id hostname`; facility local4.",
         "302013 to 302016, 302020 and 302021 for sessions; 106015 for a TCP packet without one, "

@@ -8,6 +8,7 @@ from typing import Final
 
 from fwemu.core.effects import (
     PacketRefused,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -16,7 +17,7 @@ from fwemu.core.flow import ICMP, ICMPV6, PROTOCOLS_WITH_PORTS, TCP, UDP, Flow
 from fwemu.core.packet import ICMP_QUERIES
 from fwemu.core.tcp_table import TCP_STATES, State
 from fwemu.core.trackers import ASSURED_STATES
-from fwemu.daemon.formats.device import Device, Format
+from fwemu.daemon.formats.device import LONGEST, Device, Format, whole_seconds
 from fwemu.daemon.records import address_text as text
 
 _PROTOCOLS: Final[Mapping[int, str]] = {
@@ -36,8 +37,8 @@ def _line(
     time: datetime,
     flow: Flow,
     session: int,
-    state: State,
-    timeout: int | None,
+    state: State | None,
+    lifetime: int | None,
     *,
     is_answered: bool,
     is_assured: bool,
@@ -46,7 +47,7 @@ def _line(
     original, reply = _tuples(flow)
     parts = (
         f"{_PROTOCOLS.get(flow.protocol, 'unknown'):<8} {flow.protocol}",
-        "" if timeout is None else f"{timeout}",
+        "" if lifetime is None else f"{min(whole_seconds(lifetime), LONGEST)}",
         state.name if state in TCP_STATES else "",
         original,
         counts[0],
@@ -84,7 +85,7 @@ def _new(device: Device, effect: SessionOpened, time: datetime) -> str:
         effect.flow,
         effect.id,
         effect.state,
-        device.timeout(effect.rule, effect.state),
+        effect.lifetime,
         is_answered=False,
         is_assured=False,
     )
@@ -100,8 +101,25 @@ def _update(device: Device, effect: StateChanged, time: datetime) -> str | None:
         known.flow,
         effect.id,
         effect.after,
-        device.timeout(known.rule, effect.after),
+        effect.lifetime,
         is_answered=known.is_answered,
+        is_assured=known.is_assured,
+    )
+
+
+def _answered(device: Device, effect: SessionAnswered, time: datetime) -> str | None:
+    """An UPDATE that is none of state, and so names none."""
+    known = device.known(effect.id)
+    if known.flow is None:
+        return None
+    return _line(
+        "[UPDATE]",
+        time,
+        known.flow,
+        effect.id,
+        None,
+        effect.lifetime,
+        is_answered=True,
         is_assured=known.is_assured,
     )
 
@@ -128,15 +146,22 @@ def _destroy(device: Device, effect: SessionEnded, time: datetime) -> str:
 
 FORMAT: Final = Format(
     title="Linux conntrack",
-    lines={SessionOpened: _new, StateChanged: _update, SessionEnded: _destroy},
+    lines={
+        SessionOpened: _new,
+        StateChanged: _update,
+        SessionAnswered: _answered,
+        SessionEnded: _destroy,
+    },
     silent=frozenset({PacketRefused}),
     notes=(
-        "Events NEW, UPDATE (each change of state) and DESTROY, with the time stamp of "
-        "`-o timestamp`; `id` is the number of the session. IPv4 and IPv6 stand in one file, where "
-        "the program needs `-f` for the one or the other.",
+        "Events NEW, UPDATE (each change of state, and the first answer) and DESTROY, with the "
+        "time stamp of `-o timestamp`; `id` is the number of the session. IPv4 and IPv6 stand in "
+        "one file, where the program needs `-f` for the one or the other.",
         "DESTROY has the last TCP state, as recent kernels tell it, and packets and bytes, as with "
         "`net.netfilter.nf_conntrack_acct=1`.",
-        "The number after the protocol is the timeout of the state as configured.",
+        "The number after the protocol is the time that is left to the session at this moment. An "
+        "answer that changes no state (ICMP, other protocols, a connection that was picked up) "
+        "names none.",
         "nf_conntrack has no event for a packet that is dropped.",
     ),
     sources=(
@@ -146,7 +171,9 @@ FORMAT: Final = Format(
         "(DESTROY with a state) and in public repositories (ICMP)",
     ),
     unverified=(
-        "A UDP session is assured with its first reply here; the kernel waits for more packets.",
+        "A UDP session is assured with its first reply here, and has its long timer; the kernel "
+        "waits for more packets. So is a connection that was picked up, where the kernel prints "
+        "300 once more and ASSURED with the packet after.",
         "The kernel prints a hash as `id`, and an UPDATE for some changes that are none of state.",
         "A timeout of `never` is printed as 4294967295.",
     ),

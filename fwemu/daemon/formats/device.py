@@ -13,6 +13,7 @@ from fwemu.core.effects import (
     KeepaliveSeen,
     PacketInjected,
     PacketReleased,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -24,7 +25,7 @@ from fwemu.core.policy import Policy
 from fwemu.core.reasons import EndReason, Reason
 from fwemu.core.session import Session
 from fwemu.core.tcp_table import Segment, State
-from fwemu.core.timeouts import DISCARDED_STATES, OPEN_STATES, with_idle_timeout
+from fwemu.core.timeouts import DISCARDED_STATES, OPEN_STATES
 from fwemu.core.trackers import ASSURED_STATES
 
 MONTHS: Final = (
@@ -75,7 +76,6 @@ class Known:
 
     flow: Flow | None = None
     """None for a session that nobody has introduced."""
-    rule: int | None = None
     closer: Direction | None = None
     """The end that sent the first FIN, or the RST."""
     is_answered: bool = False
@@ -110,7 +110,6 @@ class Device:
             closer = talk.last_direction
         self._known[session.id] = Known(
             session.flow,
-            session.rule,
             closer,
             session.ends[Direction.REPLY].packets > 0,
             session.assured,
@@ -120,7 +119,9 @@ class Device:
         """Remember the facts that later lines need; call it before the line is made."""
         if isinstance(effect, SessionOpened):
             resumes = effect.state in ASSURED_STATES and not effect.picked_up  # after a failover
-            self._known[effect.id] = Known(effect.flow, effect.rule, None, resumes, resumes)
+            self._known[effect.id] = Known(effect.flow, None, resumes, resumes)
+        elif isinstance(effect, SessionAnswered):
+            self._known.setdefault(effect.id, Known()).is_answered = True
         elif isinstance(effect, StateChanged):
             known = self._known.setdefault(effect.id, Known())
             known.is_answered |= effect.direction is Direction.REPLY
@@ -147,15 +148,6 @@ class Device:
             return None
         name = rules[index].name or f"rule-{index + 1}"
         return name if name.isprintable() else _UNPRINTABLE.sub(" ", name)
-
-    def timeout(self, rule: int | None, state: State) -> int:
-        """The configured timeout of a state, in whole seconds."""
-        lifetimes, rules = self.policy.lifetimes, self.policy.rules
-        if rule is not None and rule < len(rules):
-            idle_timeout = rules[rule].idle_timeout
-            if idle_timeout is not None:
-                lifetimes = with_idle_timeout(lifetimes, idle_timeout)
-        return min(lifetimes[state] // SECOND, LONGEST)
 
 
 Tells = Callable[[Device, Any, datetime], str | None]

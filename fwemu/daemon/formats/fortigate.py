@@ -8,6 +8,7 @@ from typing import Final
 
 from fwemu.core.effects import (
     PacketRefused,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -198,7 +199,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="FortiGate",
     lines={SessionOpened: _started, SessionEnded: _ended, PacketRefused: _denied},
-    silent=frozenset({StateChanged}),
+    silent=frozenset({StateChanged, SessionAnswered}),
     notes=(
         'type="traffic" subtype="forward": logid 0000000015 for the start of a session, which '
         "devices log only if asked to, 0000000013 for its end and for what is denied.",

@@ -8,6 +8,7 @@ from typing import Final
 
 from fwemu.core.effects import (
     PacketRefused,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -197,7 +198,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="Juniper SRX",
     lines={SessionOpened: _created, SessionEnded: _closed, PacketRefused: _denied},
-    silent=frozenset({StateChanged}),
+    silent=frozenset({StateChanged, SessionAnswered}),
     notes=(
         "RT_FLOW_SESSION_CREATE, _CLOSE and _DENY as structured data, with the fields of Junos 19. "
         "Client is who opened the session, server the other end.",

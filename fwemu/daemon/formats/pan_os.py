@@ -8,6 +8,7 @@ from typing import Final
 
 from fwemu.core.effects import (
     PacketRefused,
+    SessionAnswered,
     SessionEnded,
     SessionOpened,
     StateChanged,
@@ -284,7 +285,7 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
 FORMAT: Final = Format(
     title="Palo Alto PAN-OS",
     lines={SessionOpened: _started, SessionEnded: _ended, PacketRefused: _denied},
-    silent=frozenset({StateChanged}),
+    silent=frozenset({StateChanged, SessionAnswered}),
     notes=(
         "TRAFFIC with subtypes start, end and drop; 75 fields in the order of PAN-OS 9.1. Devices "
         "log the start of a session only where a rule asks for it.",
