@@ -28,7 +28,7 @@ from netns import Namespace, NetnsError, nft
 INTERVAL_S: Final = 2.0
 """Between two looks where nobody tells of changes, or a hook could not be put back."""
 
-_DISARM_S: Final = 2.0
+_DISARM_S: Final = 3.0
 """How long the engine waits at its end for a look that is under way."""
 
 
@@ -53,13 +53,23 @@ class HookWatch:
         with contextlib.suppress(OSError):  # the control process is gone, which is seen elsewhere
             self._engines.send(tool)
 
-    def disarm(self) -> None:
-        """The hook is about to be taken away, and must not be put back."""
-        with contextlib.suppress(OSError, EOFError):
-            self._engines.send(None)
-            if self._engines.poll(_DISARM_S):
-                self._engines.recv()
+    def disarm(self) -> bool:
+        """The hook is about to be taken away, and must not be put back.
+
+        False if that is not certain: a look is under way that takes too long.  It is over for
+        certain when the control process has ended.
+        """
+        is_certain = False
+        with contextlib.suppress(OSError):
+            try:
+                self._engines.send(None)
+                if self._engines.poll(_DISARM_S):
+                    self._engines.recv()
+                    is_certain = True
+            except EOFError:  # that process has ended
+                is_certain = True
         self._engines.close()
+        return is_certain
 
     # -- the control process ----------------------------------------------------------------------
 

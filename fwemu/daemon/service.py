@@ -106,9 +106,7 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
 
         # before any thread, and before the queue: the child must not hold it open
         watch = HookWatch(options.namespace, settings.queue, fail_open)
-        requests = undo.enter_context(
-            _control_process(options, about, control, metrics, api, watch)
-        )
+        serving = undo.enter_context(_control_process(options, about, control, metrics, api, watch))
         control.close()
 
         clock = clock_of(options.time_scale)
@@ -145,10 +143,8 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
             queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
             undo.callback(queue.close)
         hook = hooks.install(options.namespace, settings.queue, fail_open=fail_open)
-        hooked.callback(hook.remove)
+        hooked.callback(_remove_hook, hook, watch, serving)
         watch.arm(hook.tool)
-        hooked.callback(watch.disarm)
-        hooked.callback(requests.close)  # whoever waits for an answer need not any more
         handler = EngineRequests(
             datapath,
             clock,
@@ -175,7 +171,7 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
         how = "broken"
         try:
             with _no_collector():
-                how = datapath.run(queue, requests, handler, stop)
+                how = datapath.run(queue, serving.requests, handler, stop)
         finally:
             if how != "stopped":  # nobody has asked for it
                 hooked.pop_all()
@@ -360,8 +356,8 @@ def _control_process(
     metrics: socket.socket | None,
     api: socket.socket | None,
     watch: HookWatch,
-) -> Iterator[Connection]:
-    """The process that serves HTTP; yields the pipe on which it asks."""
+) -> Iterator[_ControlProcess]:
+    """The process that serves HTTP; it is ended after the block."""
     ours, theirs = Pipe()
     alive, held = os.pipe()
     sys.stdout.flush()
@@ -397,12 +393,37 @@ def _control_process(
             os._exit(code)
     os.close(alive)
     theirs.close()
+    process = _ControlProcess(ours, child, held)
     try:
-        yield ours
+        yield process
     finally:
-        ours.close()
-        os.close(held)
-        _end_child(child)
+        process.end()
+
+
+class _ControlProcess:
+    """The process that serves HTTP, as the engine's process sees it."""
+
+    def __init__(self, requests: Connection, child: int, held: int) -> None:
+        self.requests = requests
+        """The pipe on which it asks."""
+        self._child = child
+        self._held: int | None = held
+
+    def end(self) -> None:
+        """End it and wait for that; twice does no harm."""
+        self.requests.close()
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+            _end_child(self._child)
+
+
+def _remove_hook(hook: hooks.Hooks, watch: HookWatch, serving: _ControlProcess) -> None:
+    """Take the hook away, so that nobody puts it back."""
+    serving.requests.close()  # whoever waits there for an answer need not any more
+    if not watch.disarm():
+        serving.end()
+    hook.remove()
 
 
 def _end_child(child: int) -> None:

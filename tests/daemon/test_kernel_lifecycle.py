@@ -31,7 +31,7 @@ from netns import (
     sysctl,
     tools,
 )
-from tests.kit.ground import BROKEN, TELLING, Daemon, End, Ground
+from tests.kit.ground import BROKEN, SLOW_LOOKS, TELLING, Daemon, End, Ground
 from tests.kit.labs import (
     PATIENCE,
     SOON,
@@ -357,6 +357,19 @@ def test_a_hook_that_cannot_be_put_back_is_told_until_it_can(
     assert notes == ["hook_lost", "hook_restored"]
     hook.remove()
     assert not is_hooked(ground)
+
+
+def test_a_look_that_takes_too_long_does_not_put_the_hook_back_after_the_end(
+    ground: Ground,
+) -> None:
+    """On a busy machine a look takes seconds; the end comes meanwhile, and must be the end."""
+    before = rules_of(ground.firewall)
+    daemon = ground.start(program=SLOW_LOOKS)
+    assert is_hooked(ground)
+    os.kill(daemon.process.pid, signal.SIGTERM)
+    assert daemon.ends() == 0
+    assert daemon.family() == []
+    assert rules_of(ground.firewall) == before
 
 
 def flush_legacy(namespace: Namespace) -> None:

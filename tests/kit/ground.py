@@ -42,6 +42,24 @@ TELLING = (
 )
 """A program that tells in which order it ends."""
 
+SLOW_LOOKS = (
+    "-c",
+    "import sys, time\n"
+    "from fwemu.cli.main import main\n"
+    "from fwemu.daemon import hook_watch, hooks\n"
+    "hook_watch._DISARM_S = 0.2\n"
+    "def slow(kind):\n"
+    "    is_in_place = kind.is_in_place\n"
+    "    def method(self):\n"
+    "        time.sleep(1.0)\n"
+    "        return is_in_place(self)\n"
+    "    kind.is_in_place = method\n"
+    "for kind in hooks.KINDS:\n"
+    "    slow(kind)\n"
+    "sys.exit(main(sys.argv[1:]))",
+)
+"""A program that takes long to see whether its hook is in place."""
+
 
 @dataclass
 class End:
