@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fwemu.lab.plan import FirewallPlan
     from fwemu.lab.register import Entry
 
-PATIENCE: Final = 2.0
+PATIENCE: Final = 5.0
 """Seconds that a firewall has to answer; one that is stuck shall not hide the others."""
 
 RUNNING: Final = "running"

@@ -76,7 +76,7 @@ def postgresql(lab: Lab) -> Iterator[PostgreSQL]:
         words = ["--no-sync", "--auth=trust", "--username=postgres", "--no-locale", "-E", "UTF8"]
         subprocess.run(
             [*as_user, programs / "initdb", *words, "-D", directory],
-            check=True, capture_output=True, timeout=60, cwd=directory,
+            check=True, capture_output=True, timeout=120, cwd=directory,
         )  # fmt: skip
         (directory / "conf.d").mkdir()
         with open(directory / "postgresql.conf", "a") as file:

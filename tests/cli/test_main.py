@@ -225,7 +225,7 @@ def test_ctrl_c_at_the_very_end_shows_no_traceback():
         "from fwemu.cli.main import entry_point; entry_point()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
     )
 
     assert (done.returncode, done.stderr) == (0, "")

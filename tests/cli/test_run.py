@@ -356,7 +356,7 @@ def test_a_reader_that_has_seen_enough_ends_the_client(nothing):
         executable="/bin/bash",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
 

@@ -175,7 +175,7 @@ def test_what_a_recipe_runs_runs(name, tmp_path):
         env={**os.environ, "PATH": path, "PROFILE": profile},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
     assert done.returncode == 0, done.stderr

@@ -64,7 +64,7 @@ def program(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

@@ -67,7 +67,7 @@ class OrdinaryUser:
         """A command, to its end."""
         done = subprocess.run(
             [*self._before, *words], cwd=self.home, env=self._env | env, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         return Done(done.returncode, done.stdout, done.stderr)
 

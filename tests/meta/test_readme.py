@@ -28,7 +28,7 @@ def test_the_python_example_runs_as_printed(tmp_path):
     script = tmp_path / "example.py"
     script.write_text(example)
 
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
 
     assert done.returncode == 0, done.stderr
     assert "reset by the firewall, not by the server: expired" in done.stdout

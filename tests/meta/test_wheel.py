@@ -119,7 +119,7 @@ def test_the_wheel_runs_the_demo_in_an_empty_environment(tmp_path, python):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
     assert demo.returncode == 0, demo.stderr
@@ -137,7 +137,7 @@ def test_the_wheel_runs_the_demo_in_an_empty_environment(tmp_path, python):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
     assert stories.returncode == 0, stories.stderr

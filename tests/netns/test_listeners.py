@@ -124,7 +124,7 @@ class TestWaiting:
             ProcessError,
             match=r"ended with code 9 before it listened on tcp port 5432.*cannot bind",
         ) as caught:
-            wait_for_listener(host, 5432, process=server, timeout=60)
+            wait_for_listener(host, 5432, process=server, timeout=120)
         assert not isinstance(caught.value, WaitTimeout)
         server.stop()
 
@@ -134,7 +134,7 @@ class TestWaiting:
         killer = threading.Timer(0.02, server._signal_group, [signal.SIGKILL])
         killer.start()
         with pytest.raises(ProcessError, match=r"ended with code -9"):
-            wait_for_listener(host, 5432, process=server, timeout=60)
+            wait_for_listener(host, 5432, process=server, timeout=120)
         killer.join()
         server.stop()
 

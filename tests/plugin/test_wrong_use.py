@@ -151,7 +151,7 @@ def test_without_privileges_tests_are_skipped_or_fail_with_the_reason(
     )
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *flags]
     done = subprocess.run(
-        [*POWERLESS, *command], cwd=pytester.path, capture_output=True, text=True, timeout=60
+        [*POWERLESS, *command], cwd=pytester.path, capture_output=True, text=True, timeout=120
     )
     assert ("1 passed, 2 errors" if required else "1 passed, 2 skipped") in done.stdout
     assert done.returncode == (1 if required else 0)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import netns
+from tests.kit.labs import PATIENCE
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("demo")]
 
@@ -44,7 +45,7 @@ def namespaces_of(process: subprocess.Popen[str]) -> list[str]:
 def test_the_four_lanes_end_as_they_must(run_dir):
     """It is what the README promises on its first screen."""
     process = demo(run_dir, "--json")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
 
     assert process.returncode == 0, err
     lanes = {record["lane"]: record for record in map(json.loads, out.splitlines())}
@@ -78,7 +79,7 @@ def test_the_four_lanes_end_as_they_must(run_dir):
 def test_on_no_terminal_each_step_is_a_line_and_the_table_comes_last(run_dir):
     """A log of CI has no use for moving pictures."""
     process = demo(run_dir)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
 
     assert process.returncode == 0, err
     assert "Firewall that resets     ECONNRESET after" in err
@@ -96,13 +97,13 @@ def test_ended_in_the_middle_it_leaves_nothing(run_dir, number, moment):
     if moment == "while it plays":
         assert any("quiet" in line for line in process.stderr), "it ended before it began"
     else:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not namespaces_of(process):
             assert time.monotonic() < deadline
             time.sleep(0.005)
 
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
 
     assert process.returncode == 128 + number
     assert err.splitlines()[-1] == "fwemu: interrupted; everything it had made is removed"
@@ -113,7 +114,7 @@ def test_ended_in_the_middle_it_leaves_nothing(run_dir, number, moment):
 def test_a_server_that_takes_too_long_is_one_line_with_what_it_waited_for(run_dir):
     """On a slow machine the way out is more time: `--ready-timeout`."""
     process = demo(run_dir, "--ready-timeout", "0.001")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
 
     assert process.returncode == 5, err
     assert out == ""
