@@ -225,6 +225,10 @@ class FoundSocket:
             self.blocked.asked = 0
             self.block(now)
 
+    def has_heard_by_itself(self, now: int) -> None:
+        """Something came though it had not asked: its keepalive timer begins anew."""
+        self.heard, self.asked = now, 0
+
     @property
     def probes(self) -> Probes:
         """What it asks at present."""

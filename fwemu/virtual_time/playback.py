@@ -23,11 +23,17 @@ ROUNDING: Final = SECOND // 100
 _LEAST_IDLE: Final = SECOND
 """A new socket asks nothing before (TCP_KEEPIDLE is one second at least)."""
 
+_JIFFY: Final = SECOND // 100
+"""The tick by which a kernel counts what it has heard, at its longest."""
+
 _SETTLED_S: Final = 0.02
 """Without a packet for so long nothing more is to be expected."""
 
 _SETTLING_TIMEOUT_S: Final = 0.5
 """Applications that speak all the time are not waited for any longer."""
+
+_ANSWER_TIMEOUT_S: Final = 1.0
+"""So long an answer is waited for while other packets come all the time."""
 
 _CROSSING_TIMEOUT_S: Final = 2.0
 """In this time a probe must have come to the firewall, on a busy machine."""
@@ -101,6 +107,7 @@ class Playback:
     def _advance(self, to: int) -> None:
         """Let the firewall do what it has to do up to that instant, and hear what came of it."""
         while True:
+            began = time.monotonic()
             progress = self._step(to)
             said = {
                 effect.kind for effect in progress.happened if isinstance(effect, PacketInjected)
@@ -108,7 +115,7 @@ class Playback:
             if InjectedKind.PROBE in said:  # whoever was asked must be able to answer in time
                 self._settle()
             if said:
-                self._find_ended()
+                self._find_ended(began)
             if self.now >= to or self._is_over or self._has_new:
                 return
 
@@ -144,11 +151,13 @@ class Playback:
         if event in self._stop_on and self._outcome.stopped_at is None:
             self._outcome.stopped_at = event
 
-    def _settle(self, done: Callable[[], bool] = lambda: False) -> None:
+    def _settle(
+        self, done: Callable[[], bool] = lambda: False, timeout: float = _SETTLING_TIMEOUT_S
+    ) -> None:
         """Until nothing is on its way any more, or something is `done`."""
         began = now = quiet_since = time.monotonic()
         packets = self._packets
-        while now - quiet_since < _SETTLED_S and now - began < _SETTLING_TIMEOUT_S and not done():
+        while now - quiet_since < _SETTLED_S and now - began < timeout and not done():
             progress = self._step(None)
             now = time.monotonic()
             if progress.waiting or progress.packets != packets:
@@ -219,7 +228,7 @@ class Playback:
         self._await_packets(before + len(asking), is_answered)
         for each in asking:
             each.has_asked(self.now)
-        self._settle(is_answered)
+        self._settle(is_answered, _ANSWER_TIMEOUT_S)
         for each in asking:
             if each in waiting:
                 self._stop(StopOn.PROBE_UNANSWERED)
@@ -261,8 +270,12 @@ class Playback:
             each.is_over = True
         self._settle()  # each kernel has told the other end
 
-    def _find_ended(self) -> None:
-        """Which connections are over: by what the firewall has just said, or otherwise?"""
+    def _find_ended(self, since: float = 0.0) -> None:
+        """Which connections are over: by what the firewall has just said, or otherwise?
+
+        What the others have heard `since` that real instant they have heard now.
+        """
+        heard_within = (time.monotonic() - since) * SECOND + _JIFFY if since else 0
         there = {each.cookie: each for host in self._hosts for each in host.sockets.now()}
         gone = []
         for each in self.sockets:
@@ -272,7 +285,10 @@ class Playback:
             if now is None:
                 gone.append(each)
             else:
+                before = each.info.received
                 each.take(now)
+                if each.info.received != before and each.info.quiet <= heard_within:
+                    each.has_heard_by_itself(self.now)
                 if not now.inode:  # closed by its application, and its kernel sees to the rest
                     each.is_over = True
         self._conclude_gone(gone)

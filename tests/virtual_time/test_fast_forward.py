@@ -327,6 +327,15 @@ def test_dead_connection_detection_asks_in_time(lab: Lab) -> None:
         say(pair.client, pair.server)
 
 
+def test_what_the_firewall_asks_restarts_the_keepalive_of_both_ends(lab: Lab) -> None:
+    """Each hears the answer of the other, as it passes."""
+    as_new(lab, HOUR, "expiry.action=probe", "expiry.retry_interval=15s")
+    with exchanged(lab) as pair:
+        keepalive(pair.client, 5400)
+        assert counts(lab.fast_forward("1h 55m")) == []  # due 90 minutes after the first hour
+        assert counts(lab.fast_forward("1h")) == []  # and after the second
+
+
 @pytest.mark.parametrize(
     ("event", "seconds"),
     [("session-ended", 3600), ("probe-unanswered", 4000), ("connection-lost", 4020)],
@@ -487,6 +496,21 @@ def _close_at_the_end(end: socket.socket) -> str:
     return said
 
 
+def test_a_socket_that_nobody_holds_is_told(lab: Lab) -> None:
+    """It is on its way to another process, in a message; its keepalive cannot be read."""
+    as_new(lab, HOUR)
+    near, far = socket.socketpair()
+    with near, far, exchanged(lab) as pair:
+        socket.send_fds(near, [b"x"], [pair.client.fileno()])
+        local = pair.client.getsockname()
+        pair.client.close()
+        done = lab.fast_forward("1m")
+        told = [each["local"] for each in done["not_played"] if "no process" in each["what"]]
+        assert told == [f"{local[0]}:{local[1]}"]
+        _, (descriptor,), _, _ = socket.recv_fds(far, 1, 1)
+        socket.socket(fileno=descriptor).close()
+
+
 def test_timers_inside_applications_are_told(lab: Lab) -> None:
     """By the name of the process: nobody can see them."""
     as_new(lab, HOUR)
@@ -553,7 +577,8 @@ def test_a_hundred_sockets_have_an_hour_in_about_a_second(lab: Lab) -> None:
         for pair in pairs:
             keepalive(pair.client, 900)
         done = lab.fast_forward("1h")
-        assert counts(done) == [(4, 4)] * 100 or counts(done) == [(3, 3)] * 100
+        assert len(counts(done)) == 100
+        assert set(counts(done)) <= {(3, 3), (4, 4)}  # the last one is due about when it is over
         assert done["wall_s"] < 20
         say(pairs[50].client, pairs[50].server)
     finally:
