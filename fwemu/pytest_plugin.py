@@ -46,12 +46,6 @@ _MARKER: Final = (
     'configuration file, seen from the directory of the test; a topology as in {"clients": 2}; '
     "allow_untraversed=True if the test may pass although nothing has crossed the firewall"
 )
-_EVENTS: Final = (
-    'daemon.log_events=["built", "torn_down", "denied", "injected", "released", "keepalive", '
-    '"state_changed", "answered"]'
-)
-"""All of them: the story that a failing test shows lives of them."""
-
 UNTRAVERSED: Final = (
     "nothing crossed the firewall: make and connect the client's sockets inside `with lab.client`, "
     "to lab.server.ip"
@@ -261,7 +255,7 @@ def firewall(lab: Lab) -> Client:
 
 def _made(profile: str | None, settings: list[str], config: Path | None, topology: Any) -> Lab:
     """The lab, still to be built; raises ConfigError."""
-    from fwemu.config import Config, load
+    from fwemu.config import Config, LogEvent, load
     from fwemu.errors import ConfigError
     from fwemu.lab import Lab, Layout, Topology
 
@@ -276,7 +270,9 @@ def _made(profile: str | None, settings: list[str], config: Path | None, topolog
             ) from error
     loaded = load(config, profile, settings)
     if loaded.daemon.log_events == Config().daemon.log_events:
-        settings = [_EVENTS, *settings]
+        # all of them: the story that a failing test shows lives of them
+        every = [event.value for event in LogEvent]
+        settings = [f"daemon.log_events={every}", *settings]
     return Lab(profile=profile, settings=settings, config=config, topology=topology)
 
 
@@ -411,7 +407,7 @@ def _evidence(lab: Lab) -> list[tuple[str, str]]:
         said = output.read_text(errors="replace") if output.exists() else ""
         sections.append(("fwemu: the firewall does not answer", f"{error}\n{said}".strip()))
     with suppress(OSError):
-        lines = Path(lab.about.events).read_text().splitlines()
+        lines = Path(lab.about.events).read_text().split("\n")[:-1]
         title = f"fwemu: firewall log, the last {LOG_LINES} of {len(lines)} lines"
         if len(lines) <= LOG_LINES:
             title = "fwemu: firewall log"

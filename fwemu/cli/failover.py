@@ -11,6 +11,7 @@ from fwemu.cli.options import as_json, which_firewall
 from fwemu.cli.output import counted, emit
 from fwemu.cli.target import connect
 from fwemu.cli.words import duration
+from fwemu.core.choices import PeerState
 
 
 @click.command(
@@ -23,7 +24,7 @@ from fwemu.cli.words import duration
 @which_firewall
 @click.option(
     "--state",
-    type=click.Choice(["none", "synchronised"]),
+    type=click.Choice([each.value for each in PeerState]),
     help="What the peer knows of sessions: nothing, or all that it has heard of.",
 )
 @click.option(
@@ -53,7 +54,7 @@ def command(
         return
     kept = counted(done["kept"], "session")
     lost = f"{counted(done['lost'], 'session')} lost"
-    if done["state"] == "none":
+    if done["state"] == PeerState.NONE.value:
         print(f"the peer took over, without state: {lost}")
     else:
         print(f"the peer took over, {done['lag_s']:g} s behind: {kept} kept, {lost}")

@@ -15,13 +15,11 @@ from fwemu.cli.group import example
 from fwemu.cli.options import as_json, which_firewall
 from fwemu.cli.output import counted, duration, emit, flow, say
 from fwemu.cli.target import connect
+from fwemu.daemon.stop_on import StopOn
 from fwemu.errors import FwemuError
 
 if TYPE_CHECKING:
     from fwemu.client import Client
-
-STOP_ON: Final = ("session-ended", "connection-lost", "probe-unanswered")
-"""`fwemu.daemon.fast_forward.StopOn`, which is not imported for its words alone."""
 
 _EVERY: Final = 0.5
 """Seconds between two looks at how far it is."""
@@ -36,7 +34,7 @@ _EVERY: Final = 0.5
 @click.option(
     "--stop-on",
     multiple=True,
-    type=click.Choice(STOP_ON),
+    type=click.Choice([each.value for each in StopOn]),
     help="Stop at the first such event; may be repeated.",
 )
 @as_json

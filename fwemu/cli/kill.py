@@ -10,6 +10,7 @@ from fwemu.cli.group import example
 from fwemu.cli.options import as_json, given, which_firewall, which_sessions
 from fwemu.cli.output import counted, emit
 from fwemu.cli.target import connect
+from fwemu.core.choices import AtExpiry
 from fwemu.errors import FwemuError
 
 
@@ -33,8 +34,8 @@ def _share(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
 @click.option("--share", metavar="10%", callback=_share, help="So many of all, chosen by chance.")
 @click.option(
     "--notify",
-    type=click.Choice(["silent", "reset-both", "reset-original", "reset-reply"]),
-    default="silent",
+    type=click.Choice([each.value for each in AtExpiry if each.tells_at_once]),
+    default=AtExpiry.SILENT.value,
     show_default=True,
     help="Who gets a RST: nobody, both ends, the opener, or its peer.",
 )

@@ -10,6 +10,7 @@ import click
 
 from fwemu.cli import words
 from fwemu.errors import ConfigError
+from fwemu.lab.plan import Layout
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,7 +51,8 @@ api = click.option(
 )  # fmt: skip
 
 topology = click.option(
-    "--topology", "layout", type=click.Choice(["single", "asymmetric"]), default="single",
+    "--topology", "layout", type=click.Choice([each.value for each in Layout]),
+    default=Layout.SINGLE.value,
     show_default=True,
     help="One firewall that sees both directions, or a pair that sees one each.",
 )  # fmt: skip

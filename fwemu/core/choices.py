@@ -22,6 +22,11 @@ class AtExpiry(Enum):
     PROBE = "probe"
     """Both ends are asked first; the session lives on if both answer."""
 
+    @property
+    def tells_at_once(self) -> bool:
+        """Is the session over with it?  Only that can be asked of a kill."""
+        return self is not AtExpiry.PROBE
+
 
 class ResetNumbers(Enum):
     """The sequence numbers of a RST at expiry.  The value is the setting's."""

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from fwemu.config.accepts import one_of
 from fwemu.config.values import Delay
-from fwemu.core.choices import PeerState
+from fwemu.core.choices import AtExpiry, PeerState
 from fwemu.core.flow import PROTOCOL_NAMES, protocol_name
 from fwemu.core.tcp_table import State
-from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import Record
+from fwemu.daemon.stop_on import StopOn
 
-Notify = Literal["silent", "reset-both", "reset-original", "reset-reply"]
+
+def _notify(value: AtExpiry) -> AtExpiry:
+    """Who hears of a kill: what ends a session at once."""
+    if not value.tells_at_once:
+        words = one_of(each.value for each in AtExpiry if each.tells_at_once)
+        raise ValueError(f"{value.value} is for sessions that run out (write {words})")
+    return value
+
+
+Notify = Annotated[AtExpiry, AfterValidator(_notify)]
 
 
 def _address(text: str | None) -> str | None:
@@ -88,7 +98,7 @@ class Kill(BaseModel, extra="forbid"):
     ids: list[int] | None = Field(None, description="their numbers")
     match: Match | None = Field(None, description="or what they have in common")
     share: float | None = Field(None, gt=0, le=1, description="or this share of all, by chance")
-    notify: Notify = Field("silent", description="which ends get a RST")
+    notify: Notify = Field(AtExpiry.SILENT, description="which ends get a RST")
 
 
 class Killed(BaseModel):

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from fwemu import __version__
 from fwemu.config import Config, apply, policy, to_settings
 from fwemu.config.duration import Duration
-from fwemu.core.choices import AtExpiry, PeerState
+from fwemu.core.choices import PeerState
 from fwemu.daemon import requests
 from fwemu.daemon.control_messages import (
     Count,
@@ -118,7 +118,7 @@ def sessions(app: FastAPI, served: Served) -> None:
     @app.post("/sessions/kill")
     def kill(request: Kill) -> Killed:
         """End sessions, silently or with a RST to either end."""
-        notify = AtExpiry(request.notify)
+        notify = request.notify
         if [request.ids, request.match, request.share].count(None) != 2:
             raise ConfigError("kill: give one of ids, match or share")
         if request.share is not None:

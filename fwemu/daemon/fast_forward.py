@@ -6,21 +6,10 @@ These live in namespaces of their own, of which a firewall knows nothing; `fwemu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import Enum
 from typing import Any, Protocol
 
 from fwemu.daemon.requests import EngineClient
-
-
-class StopOn(Enum):
-    """The events at which a fast-forward may stop early."""
-
-    SESSION_ENDED = "session-ended"
-    """A session of the firewall ended."""
-    CONNECTION_LOST = "connection-lost"
-    """A kernel gave a connection up, or was told to by a RST."""
-    PROBE_UNANSWERED = "probe-unanswered"
-    """A keepalive probe was not answered."""
+from fwemu.daemon.stop_on import StopOn
 
 
 class FastForwardResult(Protocol):

@@ -64,10 +64,6 @@ _LISTING: Final = SECOND
 """How long the numbers of one listing are kept for its next page."""
 
 
-_ROWS: Final = 100
-"""What was not played, in the log: one line must not fill it.  The answer has all of them."""
-
-
 class EngineRequests:
     """The requests that a running datapath answers."""
 
@@ -259,8 +255,7 @@ class EngineRequests:
             real_to=_iso(real),
             wall_s=round((real - real_began).total_seconds(), 3),
             stopped_at=stopped_at,
-            not_played=not_played[:_ROWS],
-            **({"not_played_more": len(not_played) - _ROWS} if len(not_played) > _ROWS else {}),
+            not_played=not_played,
         )
 
     def _note(self, event: str, fields: dict[str, Any]) -> None:

@@ -19,8 +19,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Final, NamedTuple
 
 from fwemu.core.instants import NEVER, SECOND
-from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.requests import Advance, BeginFastForward, EndFastForward, EngineClient
+from fwemu.daemon.stop_on import StopOn
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.sockets import probe
 from fwemu.virtual_time.found_sockets import (

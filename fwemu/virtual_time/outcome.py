@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fwemu.core.flow import Flow
-from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import endpoints, seconds
+from fwemu.daemon.stop_on import StopOn
 from netns.connections import SocketAddress
 
 Row = dict[str, Any]

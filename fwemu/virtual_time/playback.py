@@ -10,9 +10,9 @@ from fwemu.core.effects import PacketInjected, SessionEnded, SessionOpened
 from fwemu.core.flow import TCP
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.core.reasons import InjectedKind
-from fwemu.daemon.fast_forward import StopOn
 from fwemu.daemon.records import endpoints, seconds
 from fwemu.daemon.requests import Advance, EngineClient, Progress
+from fwemu.daemon.stop_on import StopOn
 from fwemu.sockets import probe
 from fwemu.virtual_time.found_sockets import FoundSocket, Host
 from fwemu.virtual_time.outcome import Outcome, Row

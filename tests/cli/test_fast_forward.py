@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from fwemu.cli.fast_forward import STOP_ON
-from fwemu.daemon.fast_forward import StopOn
 from fwemu.lab import Lab
 from tests.kit.command import fwemu
 from tests.kit.labs import connected, eventually, say
@@ -58,11 +56,6 @@ def test_a_time_of_two_words_needs_no_quotes(lab: Lab) -> None:
     """As its help writes it."""
     (done,) = fwemu("fast-forward", "1h", "5m", "--json", "-n", lab.name).json
     assert done["advanced_s"] == 3900
-
-
-def test_the_words_to_stop_on_are_those_of_the_api() -> None:
-    """The command does not import them: that would take longer than most of what it does."""
-    assert [each.value for each in StopOn] == list(STOP_ON)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_thousand_idle_connections_do_not_keep_the_next_client_waiting(
     made = idle(1100)
     began = time.monotonic()
     assert b'{"served":1}' in api.ask()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < http_limits.REQUEST_S  # nobody had to time out for it
     oldest, newest = made[0], made[-1]
     assert received(oldest) == b""
     newest.sendall(b"GET /stats HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
@@ -184,13 +184,15 @@ def test_half_a_request_is_not_waited_for_for_ever(
     api: Api, monkeypatch: pytest.MonkeyPatch, before: int, begun: bytes
 ) -> None:
     """From the first moment of the connection, or from the first octet behind an answer."""
-    monkeypatch.setattr(http_limits, "REQUEST_S", 0.2)
+    if not before:
+        monkeypatch.setattr(http_limits, "REQUEST_S", 0.2)
     with api.connect() as slow:
         for _ in range(before):
             slow.sendall(b"GET /stats HTTP/1.1\r\nhost: x\r\n\r\n")
             answer = b""
             while not answer.endswith(b"}"):
-                answer += slow.recv(4096)
+                answer += slow.recv(1)
+        monkeypatch.setattr(http_limits, "REQUEST_S", 0.2)
         slow.sendall(begun)
         assert received(slow) == b""
 

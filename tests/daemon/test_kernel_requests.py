@@ -275,7 +275,7 @@ def test_a_thousand_connections_that_say_nothing_hold_up_nobody(lab: Lab) -> Non
             began = time.monotonic()
             with Client(Path(lab.about.control)) as client:
                 client.statistics()
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 8  # a connection may be idle for ten seconds
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert output.stat().st_size - size < 1000
