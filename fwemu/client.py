@@ -144,7 +144,7 @@ class Client:
             self._explained(),
             self._http.stream("GET", path, params=query, timeout=None) as response,
         ):
-            yield from _lines(response.iter_text())
+            yield from lines_of(response.iter_text())
 
     def _ask(
         self,
@@ -202,7 +202,7 @@ def _text(item: object) -> str:
     return str(item).encode(errors="backslashreplace").decode()
 
 
-def _lines(pieces: Iterable[str]) -> Iterator[str]:
+def lines_of(pieces: Iterable[str]) -> Iterator[str]:
     """Lines end at line feeds only: a setting may carry whatever else Unicode ends lines with."""
     rest = ""
     for piece in pieces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,10 @@ from fwemu.cli.options import PATH, api, behaviour, host_and_port, must_be_local
 from fwemu.cli.output import emit, say
 from fwemu.daemon import needs
 from fwemu.errors import NamespaceError
+
+if TYPE_CHECKING:
+    from fwemu.daemon.rundir import About
+    from netns import Namespace
 
 
 @click.command(epilog=example("fwemu daemon --netns router --inside eth0 --outside eth1"))
@@ -86,9 +91,9 @@ def command(
     It stays in the foreground, hooks into the forwarding of that namespace and says `ready` when
     packets are being decided.  Ctrl-C or SIGTERM ends it and takes the hook away.
     """
-    from fwemu import rootless, virtual_time
+    from fwemu import virtual_time
     from fwemu.config import load
-    from fwemu.daemon.rundir import About, RunDirectory, default_base
+    from fwemu.daemon.rundir import RunDirectory, default_base
     from fwemu.lab.plan import check_name, check_time_scale
 
     zones = [f"daemon.inside={list(inside)}"] if inside else []
@@ -97,63 +102,73 @@ def command(
     check_time_scale(time_scale, hosts)
     if not api_open:
         must_be_local(api)
+    namespace = _namespace(netns)
+    name = check_name(name) if name is not None else f"daemon-{os.getpid()}"
+    directory = RunDirectory(run_dir or default_base(), name, is_lab=of_lab)
+    named = _by_name(hosts)
+    fast_forwarder, pace = virtual_time.of(named, time_scale)
+
+    from fwemu.daemon.service import DaemonOptions, run
+    from fwemu.virtual_time.claim import claimed
+
+    options = DaemonOptions(
+        name=name,
+        namespace=namespace,
+        config=loaded,
+        directory=directory,
+        control=control or directory.control,
+        log=log,
+        metrics=metrics,
+        api=api,
+        fast_forwarder=fast_forwarder,
+        time_scale=time_scale,
+        pace=pace,
+    )
+    with claimed(named, name):
+        run(options, say=say, on_ready=_emit_ready if as_json else _say_ready)
+
+
+def _namespace(netns: str | None) -> Namespace:
+    """The one that is meant; this process becomes who may enter it."""
+    from fwemu import rootless
+    from netns import Namespace, NetnsError
+
     if netns is not None and "/" in netns:
         rootless.enter_owner(netns)
     else:
         needs.require_privileges()
-    from fwemu.daemon.service import DaemonOptions, run
-    from fwemu.virtual_time.claim import claimed
-    from netns import Namespace, NetnsError
-
     try:
         if netns is None:
-            namespace = Namespace.current()
-        elif "/" in netns:
-            namespace = Namespace.at(netns)
-        else:
-            namespace = Namespace.named(netns)
+            return Namespace.current()
+        return Namespace.at(netns) if "/" in netns else Namespace.named(netns)
     except NetnsError as error:
         raise NamespaceError(f"--netns: {error}") from error
-    name = check_name(name) if name is not None else f"daemon-{os.getpid()}"
-    directory = RunDirectory(run_dir or default_base(), name, is_lab=of_lab)
 
-    def on_ready(about: About) -> None:
-        if as_json:
-            emit(
-                {
-                    "ready": True,
-                    "name": about.name,
-                    "control": about.control,
-                    "metrics": about.metrics,
-                    "api": about.api,
-                }
-            )
-        else:
-            print("ready", flush=True)
-            say(f"control socket {about.control}")
-            if about.metrics:
-                say(f"metrics at {about.metrics}")
-            if about.api:
-                say(f"control API at {about.api}")
 
+def _by_name(hosts: tuple[str, ...]) -> dict[str, str]:
+    """The namespaces of the hosts by what people call them: `[NAME=]NETNS`."""
     split = (host.rpartition("=") for host in hosts)
-    named = {name or netns: netns for name, _, netns in split}
-    fast_forwarder, pace = virtual_time.of(named, time_scale)
-    with claimed(named, name):
-        run(
-            DaemonOptions(
-                name=name,
-                namespace=namespace,
-                config=loaded,
-                directory=directory,
-                control=control or directory.control,
-                log=log,
-                metrics=metrics,
-                api=api,
-                fast_forwarder=fast_forwarder,
-                time_scale=time_scale,
-                pace=pace,
-            ),
-            say=say,
-            on_ready=on_ready,
-        )
+    return {name or netns: netns for name, _, netns in split}
+
+
+def _emit_ready(about: About) -> None:
+    """For machines."""
+    emit(
+        {
+            "ready": True,
+            "name": about.name,
+            "control": about.control,
+            "metrics": about.metrics,
+            "api": about.api,
+        }
+    )
+
+
+def _say_ready(about: About) -> None:
+    """For people."""
+    print("ready", flush=True)
+    say(f"control socket {about.control}")
+    if about.metrics:
+        say(f"metrics at {about.metrics}")
+    if about.api:
+        say(f"control API at {about.api}")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json, which_firewall
-from fwemu.cli.output import duration, emit, flow, octets, printable, say, say_what_a_router_tells
+from fwemu.cli.output import emit, printable, say, say_what_a_router_tells
 from fwemu.cli.target import connect
 from fwemu.errors import ControlError
+from fwemu.lab.event_words import in_a_line
 
 if TYPE_CHECKING:
     from fwemu.client import Client
@@ -65,7 +66,7 @@ def command(
                 if as_json:
                     emit(event)
                 else:
-                    print(printable(line(event)), flush=True)
+                    print(line(event), flush=True)
         except KeyboardInterrupt:
             if not follow:
                 raise
@@ -100,51 +101,5 @@ def line(event: Event) -> str:
     time = datetime.fromisoformat(event["time"]).astimezone()
     session = event.get("session")
     number = "-" if session is None else f"#{session}"
-    words = _WORDS.get(event["event"], _other)(event)
+    words = printable(in_a_line(event))
     return f"{time:%H:%M:%S.%f} {number:>6}  {event['event']:<13} {words}"
-
-
-def _built(event: Event) -> str:
-    how = ", picked up in mid-stream" if event["picked_up"] else ""
-    return f"{_flow(event)} from the {event['zone']}, {event['state']}{how}"
-
-
-def _torn_down(event: Event) -> str:
-    packets, size = event["packets"], event["bytes"]
-    return (
-        f"{_flow(event)} {event['reason']} in {event['state']} after "
-        f"{duration(event['duration_s'])}, idle {duration(event['idle_s'])}; "
-        f"{packets['original']} packets ({octets(size['original'])}) sent, "
-        f"{packets['reply']} ({octets(size['reply'])}) back"
-    )
-
-
-def _denied(event: Event) -> str:
-    what = _flow(event) if "source" in event else "a packet"
-    segment = f" {event['segment']}" if event["segment"] else ""
-    size = octets(event["length"])
-    return (
-        f"{what}{segment} ({size}) from the {event['zone']}: {event['reason']}, {event['answer']}"
-    )
-
-
-def _other(event: Event) -> str:
-    """The fields of `state_changed`, `injected`, `started` and all other events."""
-    common = ("number", "time", "at_s", "event", "session")
-    fields = ((key, value) for key, value in event.items() if key not in common)
-    return " ".join(f"{key}={_plain(value)}" for key, value in fields)
-
-
-def _plain(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _flow(event: Event) -> str:
-    return f"{event['protocol']} {flow(event)}"
-
-
-_WORDS: Final[dict[str, Callable[[Event], str]]] = {
-    "built": _built,
-    "torn_down": _torn_down,
-    "denied": _denied,
-}

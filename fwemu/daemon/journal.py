@@ -12,11 +12,12 @@ from typing import Any
 
 from fwemu.core.effects import Effect
 from fwemu.core.instants import SECOND
+from fwemu.core.policy import Policy
 from fwemu.daemon.bounded_file import BoundedFile, NotWrittenError
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.json_lines import json_line
 from fwemu.daemon.losses import Losses
-from fwemu.daemon.records import RECORDS
+from fwemu.daemon.records import RECORDS, Record
 
 
 class Journal:
@@ -29,6 +30,7 @@ class Journal:
         self._started = clock.now()
         self._file = BoundedFile(path, limit)
         self._number = 0
+        self._rule_names: tuple[str, ...] = ()
         self._gap = 0
         """Events that are lost and not told yet."""
 
@@ -40,6 +42,10 @@ class Journal:
         """Log these kinds of events from now on (the names of `records.RECORDS`)."""
         self._events = frozenset(events)
 
+    def name_rules(self, policy: Policy) -> None:
+        """Events that speak of a rule name it as this policy does, from now on."""
+        self._rule_names = tuple(rule.name for rule in policy.rules)
+
     def write(self, effects: Iterable[Effect]) -> None:
         """Add these events, in order, and hand them to the system."""
         if self._gap:
@@ -49,7 +55,7 @@ class Journal:
             try:
                 name, record_of = RECORDS[type(effect)]
                 if name in self._events:
-                    lines += self._line(name, effect.at, record_of(effect))
+                    lines += self._line(name, effect.at, self._named(record_of(effect)))
             except Exception as error:
                 self._lose(error, 1)
         self._append(lines)
@@ -63,6 +69,13 @@ class Journal:
     def close(self) -> None:
         """Close the file; what was written stays."""
         self._file.close()
+
+    def _named(self, record: Record) -> Record:
+        """With the name of its rule: the place of a rule means nothing once there are others."""
+        rule = record.get("rule")
+        if rule is not None and rule < len(self._rule_names) and self._rule_names[rule]:
+            record["rule_name"] = self._rule_names[rule]
+        return record
 
     def _append(self, lines: bytes | bytearray) -> None:
         try:

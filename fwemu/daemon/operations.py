@@ -302,6 +302,7 @@ class EngineRequests:
         now = self._clock.now()
         self._datapath.publish()
         self._journal.select(request.events)
+        self._journal.name_rules(request.policy)
         self._device_log.follow(request.device_log, request.policy, self._firewall.table)
         self._journal.note("configured", now, changes=request.changes, flushed=request.flush)
         if request.flushes != self._flushes:  # else an interval would begin anew with every change

@@ -123,6 +123,7 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
         undo.callback(journal.close)
         _open(journal, options)
         journal.select(logged(options.config))
+        journal.name_rules(firewall.policy)
         device_log = DeviceLog(
             Path(about.device_log), clock, size, options.name, Losses("device_log", log)
         )

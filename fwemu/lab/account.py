@@ -11,19 +11,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any, Final
 
-from fwemu.config.duration import Duration
-from fwemu.core.instants import SECOND
-from fwemu.core.reasons import WHY, WHY_ENDED
+from fwemu.lab.event_words import exactly, in_a_report
 from fwemu.lab.flows import ends_of, named
 
 Event = Mapping[str, Any]
 
-_WHY: Final = {reason.word: text for reason, text in WHY.items()}
-_WHY_ENDED: Final = {reason.word: text for reason, text in WHY_ENDED.items()}
 _WIDTH: Final = 100
 _INDENT: Final = 16
 MOST_FLOWS: Final = 20
@@ -55,12 +51,6 @@ def account(
     return "\n".join([*lines, *_totals(statistics)])
 
 
-def ending(event: Event) -> str:
-    """The end of a session in half a sentence."""
-    idle = f", idle for {_duration(event['idle_s'])}" if event["idle_s"] else ""
-    return f"{event['reason']} in {event['state']} ({_WHY_ENDED[event['reason']]}){idle}"
-
-
 def _key(record: Event) -> Any:
     """The same for both directions of a conversation; None where no ends are named."""
     if "source" not in record:
@@ -71,7 +61,7 @@ def _key(record: Event) -> Any:
 def _told(happened: list[Event], open_now: list[Event]) -> list[str]:
     first = next((each for each in (*open_now, *happened) if "source" in each), None)
     lines = ["the firewall" if first is None else named(_opener(happened, first))]
-    for text, same in groupby(happened, lambda event: _TOLD.get(event["event"], _other)(event)):
+    for text, same in groupby(happened, in_a_report):
         first_time, *more = (event["at_s"] for event in same)
         if more:
             text += f"; {1 + len(more)} times until {more[-1]:.3f} s"
@@ -82,8 +72,8 @@ def _told(happened: list[Event], open_now: list[Event]) -> list[str]:
         lines.append(
             _line(
                 None,
-                f"still open in {session['state']}, idle for {_duration(session['idle_s'])}, "
-                + ("never expires" if expires is None else f"expires in {_duration(expires)}")
+                f"still open in {session['state']}, idle for {exactly(session['idle_s'])}, "
+                + ("never expires" if expires is None else f"expires in {exactly(expires)}")
                 + f"; {session['packets']['original']} packets sent, "
                 f"{session['packets']['reply']} back; keepalive probes: "
                 f"{probes['original']} from the opener, {probes['reply']} from its peer",
@@ -94,54 +84,6 @@ def _told(happened: list[Event], open_now: list[Event]) -> list[str]:
 
 def _opener(happened: list[Event], other: Event) -> Event:
     return next((each for each in happened if each["event"] == "built"), other)
-
-
-def _built(event: Event) -> str:
-    how = ", picked up in mid-stream" if event["picked_up"] else ""
-    return f"opened from the {event['zone']} (#{event['session']}){how}"
-
-
-def _torn_down(event: Event) -> str:
-    packets = event["packets"]
-    return f"ended: {ending(event)}; {packets['original']} packets sent, {packets['reply']} back"
-
-
-def _denied(event: Event) -> str:
-    segment = event["segment"] or "a packet"
-    reason = event["reason"]
-    return (
-        f"dropped: {segment} from the {event['zone']} ({reason}: {_WHY[reason]}), "
-        f"answer: {event['answer']}"
-    )
-
-
-def _injected(event: Event) -> str:
-    return f"the firewall sent a {event['kind']} to the {event['zone']}"
-
-
-def _keepalive(event: Event) -> str:
-    who = "opener" if event["direction"] == "original" else "other end"
-    return f"keepalive probe of the {who}"
-
-
-def _state(event: Event) -> str:
-    return f"{event['before']} -> {event['state']}"
-
-
-def _other(event: Event) -> str:
-    common = ("number", "time", "at_s", "event", "session")
-    fields = " ".join(f"{key}={value}" for key, value in event.items() if key not in common)
-    return f"{event['event']} {fields}".strip()
-
-
-_TOLD: Final[dict[str, Callable[[Event], str]]] = {
-    "built": _built,
-    "torn_down": _torn_down,
-    "denied": _denied,
-    "injected": _injected,
-    "keepalive": _keepalive,
-    "state_changed": _state,
-}
 
 
 def _line(at: float | None, text: str) -> str:
@@ -162,10 +104,3 @@ def _totals(statistics: Mapping[str, Any]) -> list[str]:
     lost = queue["lost_queue_full"] + queue["lost_buffer_full"]
     line = f"packets: {sum(packets['accept'].values())} accepted; dropped: {dropped}"
     return [f"{line}; lost by the kernel before the firewall: {lost}" if lost else line]
-
-
-def _duration(seconds: float) -> str:
-    """`1h`, `3.2s`: whole seconds where there are many."""
-    if seconds >= 60:
-        return str(Duration(round(seconds) * SECOND))
-    return f"{seconds:.3g}s"

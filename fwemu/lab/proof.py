@@ -9,7 +9,8 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from fwemu.lab.account import account, ending
+from fwemu.lab.account import account
+from fwemu.lab.event_words import ending
 from fwemu.lab.faults import BY_THE_ENDS
 from fwemu.lab.flows import Flow, Session, chosen, flow_of, named, what_there_is
 from netns.addresses import host_port

@@ -147,12 +147,36 @@ def test_the_end_of_the_firewall_is_the_end_of_its_log(nothing):
         ),
         (
             {"event": "configured", "changes": ["timeouts.icmp=5s", "mode=acl"]},
-            " -  configured    changes=timeouts.icmp=5s,mode=acl",
+            " -  configured    set timeouts.icmp=5s mode=acl",
         ),
         (
             {"session": 3, "event": "state_changed", "before": "SYN_SENT", "state": "SYN_RECV"},
-            "#3  state_changed before=SYN_SENT state=SYN_RECV",
+            "#3  state_changed SYN_SENT -> SYN_RECV",
         ),
+        (
+            {"session": None, "event": "denied", "protocol": "tcp", "source": "10.0.0.1",
+             "source_port": 5, "destination": "10.0.0.2", "destination_port": 22, "zone": "inside",
+             "reason": "denied", "answer": "reset", "segment": "SYN", "length": 60, "rule": 2,
+             "rule_name": "no-ssh"},
+            " -  denied        tcp 10.0.0.1:5 -> 10.0.0.2:22 SYN (60 B) from the inside: denied "
+            "by rule no-ssh, reset",
+        ),
+        (
+            {"event": "configured", "changes": ["rules=[{name='\x1b[2J \u2028'}]"]},
+            " -  configured    set rules=[{name='\\x1b[2J \\u2028'}]",
+        ),
+        (
+            {"event": "time_moved", "from": "A", "to": "B", "advanced_s": 3900, "real_from": "C",
+             "real_to": "D", "wall_s": 0.412, "stopped_at": None,
+             "not_played": [{"what": "timers inside the application", "process": "p"}] * 2},
+            " -  time_moved    1h 5m have passed in 0.412 s: from A to B, in real time D; "
+            "not played: timers inside the application (2 rows)",
+        ),
+        (
+            {"event": "log_gap", "lost": 434, "error": "File too large"},
+            " -  log_gap       434 events before this could not be written: File too large",
+        ),
+        ({"event": "of-later", "colour": "red"}, " -  of-later      colour=red"),
     ],
 )  # fmt: skip
 def test_events_of_every_kind_have_a_line(event, text):

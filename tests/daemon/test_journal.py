@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from fwemu import client
 from fwemu.daemon import journal_reader
 from fwemu.daemon.bounded_file import BoundedFile
 from fwemu.daemon.journal import Journal
@@ -208,6 +209,31 @@ def test_half_a_line_is_left_until_it_is_whole(tmp_path: Path) -> None:
         return await reading
 
     assert asyncio.run(story()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\r", "\x1c"])
+def test_a_line_ends_at_a_line_feed_and_nowhere_else(tmp_path: Path, end: str) -> None:
+    """A setting may carry whatever else Unicode ends lines with; the log is read on behind it."""
+    path = tmp_path / "log"
+    it = journal(path)
+    it.note("configured", AT, changes=[f"a{end}b"])
+    it.note("stopped", AT)
+    it.close()
+    with path.open("ab") as file:
+        file.write(f"device{end}line\n".encode())
+
+    async def read() -> list[bytes]:
+        return [line async for line in read_lines(path)]
+
+    first, second, third = asyncio.run(read())
+    assert orjson.loads(first)["changes"] == [f"a{end}b"]
+    assert orjson.loads(second)["event"] == "stopped"
+    assert third == f"device{end}line\n".encode()
+    served = [each.decode() for each in (first, second, third)]
+    for size in (1, 7, 10_000):
+        text = "".join(served)
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        assert list(client.lines_of(pieces)) == [each.removesuffix("\n") for each in served]
 
 
 def test_following_goes_on_across_rotations(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import orjson
 import pytest
 
 from fwemu.config import DeviceLogFormat
-from fwemu.core.effects import SessionOpened
+from fwemu.core.effects import PacketRefused, SessionOpened
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import UDP, Zone
 from fwemu.core.policy import Policy
+from fwemu.core.rules import Action, Rule
 from fwemu.daemon import bounded_file, journal, tally
 from fwemu.daemon.bounded_file import BoundedFile, NotWrittenError
 from fwemu.daemon.datapath import TURN, Datapath
@@ -343,3 +344,16 @@ def test_what_is_said_of_it_never_fails_itself(capfd: pytest.CaptureFixture[str]
         os.close(full)
     assert told.count == 2
     assert capfd.readouterr().err == ""
+
+
+def test_the_log_names_the_rule_as_it_was_called_then(tmp_path: Path) -> None:
+    """Its place in the list means nothing once somebody has put another one in front."""
+    log = journal_in(tmp_path)
+    refused = EFFECTS[3]
+    assert isinstance(refused, PacketRefused)
+    for names in (("a", "ssh"), ("a", "b", "ssh"), ("a",), ("a", "")):
+        rules = tuple(Rule(action=Action.DENY, name=name) for name in names)
+        log.name_rules(Policy(rules=rules))
+        log.write([refused._replace(rule=1)])
+    log.close()
+    assert [each.get("rule_name") for each in lines(tmp_path / "log")] == ["ssh", "b", None, None]
