@@ -92,6 +92,10 @@ def _state(event: Event) -> str:
     return f"{event['before']} -> {event['state']}"
 
 
+def _answered(event: Event) -> str:
+    return "the other end has answered"
+
+
 def _keepalive(event: Event) -> str:
     who = "opener" if event["direction"] == "original" else "other end"
     return f"keepalive probe of the {who}"
@@ -195,6 +199,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "released": Words(_released_line, _released),
     "injected": Words(_injected_line, _injected),
     "state_changed": _same(_state),
+    "answered": _same(_answered),
     "keepalive": _same(_keepalive),
     "time_moving": _same(_time_moving),
     "time_moved": _same(_time_moved),

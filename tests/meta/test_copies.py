@@ -1,25 +1,19 @@
-"""Words that are written a second time are the same words.
+"""Options take the words that there are, derived from their enumerations or written again.
 
-Commands and the pytest plugin begin quickly because they do not import what they are about.  So a
-few lists of words stand twice, and here they are held together.
+Commands begin quickly because they do not import what they are about.  So a few lists of words
+stand twice, and here they are held together.
 """
 
 from __future__ import annotations
-
-from typing import get_args
 
 import click
 import pytest
 
 from fwemu.cli import failover, fast_forward, kill, options, run, scenario
-from fwemu.config.load import load
-from fwemu.config.schema import LogEvent
 from fwemu.core.choices import AtExpiry, PeerState
-from fwemu.daemon.control_messages import Notify
 from fwemu.daemon.fast_forward import StopOn
 from fwemu.lab.faults import FAULTS
 from fwemu.lab.plan import Layout
-from fwemu.pytest_plugin import _EVENTS
 from fwemu.scenarios.backends import BACKENDS
 
 
@@ -41,7 +35,7 @@ def with_topology(layout: str) -> None:
     [
         (fast_forward.command, "--stop-on", [each.value for each in StopOn]),
         (failover.command, "--state", [each.value for each in PeerState]),
-        (kill.command, "--notify", list(get_args(Notify))),
+        (kill.command, "--notify", [each.value for each in AtExpiry if each is not AtExpiry.PROBE]),
         (with_topology, "--topology", [each.value for each in Layout]),
         (scenario.run_stories, "--on", list(BACKENDS)),
         (run.command, "--fail-on", list(FAULTS)),
@@ -53,14 +47,3 @@ def test_an_option_takes_the_words_that_there_are(
 ) -> None:
     """One more would be refused by the firewall, one less could not be asked for."""
     assert choices(command, option) == words
-
-
-def test_whoever_is_killed_may_hear_of_it_as_at_expiry() -> None:
-    """But for probes: the operator does not ask the ends."""
-    assert list(get_args(Notify)) == [each.value for each in AtExpiry if each is not AtExpiry.PROBE]
-
-
-def test_a_failing_test_shows_every_event() -> None:
-    """The plugin switches them all on, since what is left out cannot be shown later."""
-    switched_on = load(settings=[_EVENTS]).daemon.log_events
-    assert set(switched_on) == set(LogEvent)
