@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.xdist_group("makefile")  # they share a tree
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("makefile")]  # they share a tree
 
 MODULE = '''"""A module."""
 
