@@ -34,6 +34,9 @@ _TCP_FLAGS: Final = (4, 5)
 _ADDRESSES: Final = {4: (1, 2), 16: (3, 4)}
 """By the octets of an address: the attributes of source and destination."""
 _PORTS: Final = (2, 3)
+WITH_PORTS: Final = frozenset({6, 17, 47, 132, 136})
+"""Protocols whose entries have two numbers, which the kernel wants even where they are zero: TCP,
+UDP, GRE (the keys of PPTP), SCTP and UDP-Lite (net/netfilter/nf_conntrack_proto_*.c)."""
 _QUERY: Final = {1: (4, 5, 6), 58: (7, 8, 9)}
 """By protocol: the attributes of identifier, type and code."""
 
@@ -179,7 +182,7 @@ def _tuple(of: Tuple) -> bytes:
         proto += _attribute(identifier, _U16.pack(of.first))
         proto += _attribute(kind, bytes((of.second >> 8,)))
         proto += _attribute(code, bytes((of.second & 0xFF,)))
-    elif of.first or of.second:
+    elif of.protocol in WITH_PORTS:
         proto += b"".join(
             _attribute(port, _U16.pack(number))
             for port, number in zip(_PORTS, (of.first, of.second), strict=True)

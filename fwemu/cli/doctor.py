@@ -11,16 +11,16 @@ from fwemu import __version__
 from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say, table
-from fwemu.errors import PrivilegeError
+from fwemu.errors import FwemuError
 
 
 @click.command(epilog=example("fwemu doctor"))
 @as_json
 def command(as_json: bool) -> int:
-    """Try what fwemu needs of this machine, say what is missing.
+    """Try what fwemu needs of this machine; say what is missing and how to get it.
 
-    And how to get it.  It works in network namespaces of its own and removes them.  The exit code
-    is 0 if nothing is missing, else that of the first thing that is.
+    It works in network namespaces of its own and removes them.  The exit code is 0 if nothing is
+    missing, else that of the first thing that is.
     """
     from fwemu import rootless
     from fwemu.daemon.checks import Status, examine
@@ -29,7 +29,7 @@ def command(as_json: bool) -> int:
         f"fwemu {__version__}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.release()}"
     )
-    with suppress(PrivilegeError):  # what is missing is among the findings
+    with suppress(FwemuError):  # what is missing is among the findings
         rootless.enter()
     findings = list(examine())
     if as_json:

@@ -13,6 +13,7 @@ from fwemu.cli.output import emit, say, table
 from fwemu.cli.words import complete_profiles, complete_stories
 
 if TYPE_CHECKING:
+    from fwemu.errors import ConfigError
     from fwemu.scenarios.library import NamedStory
     from fwemu.scenarios.runner import BackendFactory, Difference
 
@@ -21,7 +22,7 @@ BACKENDS = ("engine", "queue", "kernel")
 
 @click.group(cls=Group, epilog=example("fwemu scenario run close", "fwemu scenario run my.story"))
 def command() -> None:
-    """Tell stories of packets, and see how they go."""
+    """Run packet-by-packet test scripts."""
 
 
 @command.command("ls", epilog=example("fwemu scenario ls"))
@@ -75,11 +76,14 @@ def run_stories(what: tuple[str, ...], backend: str, profile: str | None, as_jso
     from fwemu.errors import ConfigError, StoryError
     from fwemu.scenarios import library
     from fwemu.scenarios.backends import BACKENDS
-    from fwemu.scenarios.runner import config_of
 
-    shelf = library.find(what)
-    for each in shelf:
-        config_of(each.story, profile)  # what is wrong with any of them is said before the first
+    unreadable: list[ConfigError] = []
+    shelf = _playable(library.find(what, unreadable), profile, unreadable)
+    problems = [line for error in unreadable for line in error.problems]
+    if not shelf:
+        raise ConfigError(*problems)
+    for line in problems:  # said before the others begin, which are told all the same
+        say(f"not told: {line}")
     if backend == "kernel":
         silent = [each.name for each in shelf if not each.story.for_kernel]
         shelf = [each for each in shelf if each.story.for_kernel]
@@ -103,6 +107,26 @@ def run_stories(what: tuple[str, ...], backend: str, profile: str | None, as_jso
     if failed:
         raise StoryError(f"{failed} of {_stories(len(shelf))} went otherwise than told")
     say(f"{_stories(len(shelf))}, all as told")
+    if unreadable:
+        raise ConfigError(f"{_stories(len(unreadable))} not told (see above)")
+
+
+def _playable(
+    shelf: Sequence[NamedStory], profile: str | None, unreadable: list[ConfigError]
+) -> list[NamedStory]:
+    """Those whose settings are right; what is wrong with the others."""
+    from fwemu.errors import ConfigError
+    from fwemu.scenarios.runner import config_of
+
+    playable = []
+    for each in shelf:
+        try:
+            config_of(each.story, profile)
+        except ConfigError as error:
+            unreadable.append(error)
+        else:
+            playable.append(each)
+    return playable
 
 
 Outcomes = Sequence[tuple[int, "Difference | None"]]

@@ -23,6 +23,7 @@ from netns import (
     add_address,
     configure,
     find_tool,
+    sysctl,
     userns,
     veth,
 )
@@ -148,6 +149,16 @@ def _namespaces(scratch: Scratch) -> str:
     return "made two"
 
 
+def _proc(scratch: Scratch) -> str:
+    needs.require_proc()
+    return "is mounted"
+
+
+def _sysctls(scratch: Scratch) -> str:
+    sysctl(scratch.near, "net.ipv4.ip_forward", 1)
+    return "may be set in them"
+
+
 def _links(scratch: Scratch) -> str:
     veth(scratch.near, "eth0", scratch.far, "eth0")
     configure(scratch.near, "eth0", addresses=["192.0.2.1/24"])
@@ -207,10 +218,12 @@ def _fast_forward(scratch: Scratch) -> str:
 
 
 CHECKS: Final = (
-    Check("root", needs.PRIVILEGES, _root),
+    Check("proc", needs.PROC, _proc),
+    Check("root", needs.PRIVILEGES, _root, ("proc",)),
     Check("library", needs.LIBRARY, _library),
     Check("namespaces", needs.NAMESPACES, _namespaces, ("root",)),
-    Check("links", needs.LINKS, _links, ("namespaces",)),
+    Check("sysctls", needs.SYSCTLS, _sysctls, ("namespaces",)),
+    Check("links", needs.LINKS, _links, ("sysctls",)),
     Check("ipv6", needs.IPV6, _ipv6, ("links",)),
     Check("queue", needs.NFQUEUE, _nfqueue, ("namespaces", "library")),
     Check("hook", needs.HOOK, _hook, ("namespaces",), _hook_tools),

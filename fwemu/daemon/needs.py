@@ -36,7 +36,7 @@ class Need(NamedTuple):
 PRIVILEGES: Final = Need(
     "root",
     "this needs root (CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN)",
-    "run it with sudo, or in a container that has --privileged",
+    "run it with sudo, or in a container that has these capabilities",
     PrivilegeError,
 )
 NAMESPACES: Final = Need(
@@ -49,6 +49,19 @@ FAST_FORWARD: Final = Need(
     "fast-forward",
     "fast-forward cannot play the sockets of applications here",
     "use Linux 5.6 or later, and in a container add --privileged",
+    MissingError,
+)
+PROC: Final = Need(
+    "proc",
+    "/proc is not mounted, and without it nothing can be looked up",
+    "mount -t proc proc /proc",
+    MissingError,
+)
+SYSCTLS: Final = Need(
+    "sysctls",
+    "/proc/sys is read-only, and the hosts of a lab have settings of their own",
+    "in a container add --security-opt unmask=/proc/sys (podman) or "
+    "--security-opt systempaths=unconfined (docker)",
     MissingError,
 )
 LINKS: Final = Need(
@@ -95,10 +108,17 @@ _CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN":
 """Their numbers (linux/capability.h)."""
 
 
+def require_proc() -> None:
+    """Raise the error of PROC unless it is mounted."""
+    if not os.path.exists("/proc/thread-self/status"):
+        raise PROC.missing()
+
+
 def missing_privileges() -> list[str]:
     """The missing parts of PRIVILEGES: `root`, or capabilities, as in a container."""
     if os.geteuid() != 0:
         return ["root"]
+    require_proc()
     status = Path("/proc/thread-self/status").read_text()
     effective = int(status.partition("CapEff:")[2].split()[0], 16)
     return [name for name, number in _CAPABILITIES.items() if not effective >> number & 1]

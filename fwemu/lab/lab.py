@@ -180,6 +180,13 @@ class Lab:
         """Let the firewall's peer take over, by default the one that `[standby]` describes."""
         return self.firewall.fail_over(state=state, lag=lag)
 
+    def reboot(self, outage: str = "30s") -> int:
+        """Let the firewalls forget all and be down for a while; returns how many sessions they had.
+
+        Nobody is told, and nothing passes until the outage is over.
+        """
+        return sum(firewall.reboot(outage) for firewall in self.firewalls)
+
     def unplug(self, host: str) -> None:
         """Pull the cable of a host, as in "server": nothing arrives there, nothing leaves.
 

@@ -55,6 +55,7 @@ def enter(say: Callable[[str], None] = say) -> None:
     `say` gets SENTENCE if it is one.  Raises PrivilegeError, which says why the kernel does not
     allow that and what would change it; then nothing has changed.
     """
+    needs.require_proc()
     if os.geteuid() == 0:
         _check_root()
         return

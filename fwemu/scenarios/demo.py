@@ -25,7 +25,8 @@ from fwemu.lab import Lab
 from fwemu.scenarios import segments
 from netns import sysctl
 
-PORT: Final = 7
+PORT: Final = 7007
+"""Above 1023: no capability is needed to listen there."""
 IDLE_TIMEOUT: Final = 2.0
 """Seconds after which the firewalls forget; devices have an hour here, clouds minutes."""
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from fwemu.core.flow import ICMP, ICMPV6, UDP, Flow, Zone, flow_of
 from fwemu.core.instants import SECOND
-from fwemu.core.packet import Kind, Packet, parse
+from fwemu.core.packet import Kind, Malformed, Packet, locate, parse
 from fwemu.core.tcp_table import State
 from fwemu.daemon import needs
 from fwemu.errors import MissingError
@@ -156,7 +156,19 @@ def tuple_of(packet: bytes) -> Tuple | None:
         return None
     if parsed.kind is Kind.ERROR:
         return None if parsed.quoted is None else _tuple_of_flow(flow_of(*parsed.quoted))
-    return _tuple_of_flow(flow_of(parsed.protocol, parsed.key))
+    found = _tuple_of_flow(flow_of(parsed.protocol, parsed.key))
+    if parsed.protocol not in _PORTS_UNKNOWN_TO_US:
+        return found
+    place = locate(packet)
+    assert not isinstance(place, Malformed)
+    if len(packet) < place.start + 4:
+        return None
+    first, second = unpack_from("!HH", packet, place.start)
+    return found._replace(first=first, second=second)
+
+
+_PORTS_UNKNOWN_TO_US: Final = frozenset({132, 136})
+"""SCTP and UDP-Lite: the kernel tracks them by ports, the engine by addresses."""
 
 
 def _tuple_of_flow(flow: Flow) -> Tuple:

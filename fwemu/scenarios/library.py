@@ -35,17 +35,28 @@ def topics() -> list[str]:
     return sorted({name.partition("/")[0] for name in names()})
 
 
-def find(words: Iterable[str] = ()) -> list[NamedStory]:
+def find(
+    words: Iterable[str] = (), unreadable: list[ConfigError] | None = None
+) -> list[NamedStory]:
     """The stories that names, topics, files or directories stand for, or all shipped ones.
 
-    Each comes once.  Raises ConfigError, also for a story that cannot be read.
+    Each comes once.  Raises ConfigError, also for a story that cannot be read, unless there is a
+    list of the `unreadable`: then the error goes there, and the others are found.
     """
     paths: dict[Path, str] = {}
     for word in words:
         paths |= _meant(word)
     if not paths:
         paths = {path: _name(path) for path in _below(SHIPPED)}
-    return [NamedStory(name, read(path)) for path, name in paths.items()]
+    found = []
+    for path, name in paths.items():
+        try:
+            found.append(NamedStory(name, read(path)))
+        except ConfigError as error:
+            if unreadable is None:
+                raise
+            unreadable.append(error)
+    return found
 
 
 def _meant(word: str) -> dict[Path, str]:

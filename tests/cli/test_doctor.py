@@ -53,6 +53,37 @@ def test_machines_get_the_same():
     assert {finding["remedy"] for finding in findings} == {None}
 
 
+IN_A_MOUNT_NAMESPACE = ("unshare", "--mount", "sh", "-c")
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("command", ["doctor", "demo", "run --client true"])
+def test_without_proc_it_says_so(command):
+    """As in some chroots: one line, and no traceback."""
+    before = (*IN_A_MOUNT_NAMESPACE, 'mount -t tmpfs tmpfs /proc && exec "$@"', "sh")
+    done = program(*command.split(), before=before)
+
+    assert done.code == 4
+    assert "/proc is not mounted, and without it nothing can be looked up: mount -t proc" in (
+        done.out + done.err
+    )
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.kernel
+def test_settings_that_cannot_be_written_are_no_lack_of_veth_pairs():
+    """What containers do to /proc/sys, and the option that undoes it."""
+    read_only = "mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys"
+    before = (*IN_A_MOUNT_NAMESPACE, f'{read_only} && exec "$@"', "sh")
+    done = program("doctor", "--json", before=before)
+
+    found = {finding["name"]: (finding["status"], finding["text"]) for finding in done.json}
+    assert done.code == 4
+    assert found["sysctls"][0] == "missing"
+    assert found["sysctls"][1].startswith(needs.SYSCTLS.sentence)
+    assert found["links"] == ("not checked", "needs sysctls")
+
+
 @pytest.mark.kernel
 @as_nobody
 def test_without_root_it_says_what_it_can():
@@ -63,6 +94,7 @@ def test_without_root_it_says_what_it_can():
     assert done.code == 3
     assert found.pop("root") == ("missing", f"{needs.PRIVILEGES.sentence} ({WHY_NOT})")
     assert found.pop("library")[0] == "ok"
+    assert found.pop("proc")[0] == "ok"
     assert set(found.values()) == {("not checked", "needs root")}
 
 

@@ -57,6 +57,38 @@ def test_show_prints_a_story_as_it_is_written(files):
     assert fwemu("scenario", "show", "udp").out.count("# ") > 3
 
 
+def test_a_story_that_cannot_be_read_keeps_no_other_from_being_told(files):
+    """A directory of a hundred with one mistake: ninety-nine answers, and an error for the one."""
+    (files / "bad.story").unlink()
+    (files / "broken.story").write_text("# Nothing.\n+0 > nonsense\n")
+    (files / "unset.story").write_text("# No such.\nset tcp.windw=off\n\n+0 > S 0:0(0) accept\n")
+
+    done = fwemu("scenario", "run", "./")
+
+    assert (done.code, done.out) == (2, "good.story  IPv4 ok, IPv6 ok\n")
+    lines = done.err.splitlines()
+    assert [line.partition(": ")[0] for line in lines[:2]] == ["not told", "not told"]
+    assert "broken.story" in done.err
+    assert "windw" in done.err
+    assert lines[-1] == "fwemu: 2 stories not told (see above)"
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("number", [47, 132, 136])
+def test_the_kernel_tracks_protocols_that_have_numbers_we_do_not_read(files, number):
+    """GRE, SCTP and UDP-Lite: ctnetlink wants their ports, also where a story has none.
+
+    What the kernel makes of a body of zeros is another matter: SCTP and UDP-Lite refuse it.
+    """
+    story = f"# Other.\nkernel = yes\n+0 > proto {number} (100) accept\n"
+    (files / "other.story").write_text(story)
+
+    done = fwemu("scenario", "run", "./other.story", "--on", "kernel")
+
+    assert done.code in ({0} if number == 47 else {0, 8}), done.err
+    assert done.out.startswith("./other.story  IPv4 ")
+
+
 def test_a_story_that_goes_otherwise_is_printed_and_has_an_exit_code_of_its_own(files):
     """The conversation, the line that differs, what was wanted and what came."""
     done = fwemu("scenario", "run", "good.story", "bad.story")

@@ -79,6 +79,7 @@ def test_flush_and_failover_of_the_lab_are_those_of_its_firewall(lab: Lab) -> No
     """A failover without state loses all that there was."""
     with connected(lab), connected(lab):
         assert lab.fail_over(state="none")["lost"] == 2
+        assert lab.reboot("1ms") == 0
     with connected(lab):
         assert lab.flush() == 1
         assert lab.sessions == []
