@@ -23,11 +23,11 @@ line. A mistake is one line on stderr that begins with `fwemu:` and says what to
 
 def page() -> str:
     """docs/reference/cli.md"""
-    commands = list(_commands(click.Context(cli, info_name="fwemu")))
+    commands = list(commands_below(click.Context(cli, info_name="fwemu")))
     lines = [_HEAD, "", "| command | |", "|---|---|"]
     for context in commands:
         link = context.command_path.replace(" ", "-")
-        summary = _paragraphs(context.command)[0]
+        summary = paragraphs(context.command)[0]
         lines.append(f"| [`{context.command_path}`](#{link}) | {summary} |")
     for context in commands:
         lines += ["", *_command(context)]
@@ -47,7 +47,7 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(context: click.Context) -> Iterator[click.Context]:
+def commands_below(context: click.Context) -> Iterator[click.Context]:
     """Every command that is no mere group, in order."""
     group = context.command
     assert isinstance(group, click.Group)
@@ -56,7 +56,7 @@ def _commands(context: click.Context) -> Iterator[click.Context]:
         assert command is not None
         below = click.Context(command, info_name=name, parent=context)
         if isinstance(command, click.Group):
-            yield from _commands(below)
+            yield from commands_below(below)
         else:
             yield below
 
@@ -67,7 +67,7 @@ def _command(context: click.Context) -> Iterator[str]:
     yield ""
     pieces = " ".join(command.collect_usage_pieces(context))
     yield f"`{context.command_path} {pieces}`"
-    for paragraph in _paragraphs(command):
+    for paragraph in paragraphs(command):
         yield ""
         yield paragraph
     options = [
@@ -78,13 +78,14 @@ def _command(context: click.Context) -> Iterator[str]:
     if options:
         yield from ("", "| option | |", "|---|---|")
     for option in options:
-        yield f"| `{_spelling(option)}` | {option.help}{_default(option)} |"
+        yield f"| `{spelling(option)}` | {option.help}{_default(option)} |"
     if command.epilog:
         _, _, example = inspect.cleandoc(command.epilog).partition("Example:\n")
         yield from ("", "```sh", inspect.cleandoc(example), "```")
 
 
-def _spelling(option: click.Option) -> str:
+def spelling(option: click.Option) -> str:
+    """`-n, --name NAME`, as in a cell of a table."""
     names = ", ".join(option.opts)
     if option.is_flag:
         return names
@@ -97,7 +98,8 @@ def _default(option: click.Option) -> str:
     return f" Default: `{option.default}`." if option.show_default else ""
 
 
-def _paragraphs(command: click.Command) -> list[str]:
+def paragraphs(command: click.Command) -> list[str]:
+    """Its description, each paragraph on one line."""
     text = inspect.cleandoc(command.help or "")
     return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from reference import commands, daemon, settings
+from reference import commands, daemon, manual, settings
 
 Pages = Mapping[str, Callable[[], str]]
 """What makes each page, by the page's path in a checkout."""
 
-PAGES: Final[Pages] = {**settings.PAGES, **daemon.PAGES, **commands.PAGES}
+PAGES: Final[Pages] = {**settings.PAGES, **daemon.PAGES, **commands.PAGES, **manual.PAGES}
 
 CHECKOUT: Final = Path(__file__).parents[1]
 

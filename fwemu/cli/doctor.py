@@ -17,10 +17,10 @@ from fwemu.errors import FwemuError
 @click.command(epilog=example("fwemu doctor"))
 @as_json
 def command(as_json: bool) -> int:
-    """Try what fwemu needs of this machine; say what is missing and how to get it.
+    """Try what fwemu needs, and say what is missing here.
 
-    It works in network namespaces of its own and removes them.  The exit code is 0 if nothing is
-    missing, else that of the first thing that is.
+    Each lack comes with the command that mends it.  It works in network namespaces of its own and
+    removes them.  The exit code is 0 if nothing is missing, else that of the first thing that is.
     """
     from fwemu import rootless
     from fwemu.daemon.checks import Status, examine
