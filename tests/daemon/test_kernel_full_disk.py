@@ -20,7 +20,9 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
     """A directory with room for 192 kB: a daemon, and some hundreds of events."""
     directory = tmp_path / "tiny"
     directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", directory], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=192k,mode=755", "tmpfs", directory], check=True
+    )
     try:
         yield directory
     finally:
