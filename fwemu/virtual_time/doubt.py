@@ -1,0 +1,128 @@
+"""Whether an answer about a session can be trusted although nobody played its application's timers.
+
+While an hour is passed in a moment the programs stand still.  If one of them would have woken by
+itself in that hour, it might have sent a heartbeat, or closed the connection, before the firewall
+forgot it.  What every thread waited for (`fwemu.waits`) says who would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from fwemu.core.instants import SECOND
+from fwemu.waits.threads import Wait
+
+TICK: Final = 5 * SECOND
+"""Runtimes wake more often than this for work of their own: it says little about a session."""
+
+
+class Trust(Enum):
+    """How far an answer about a session can be trusted; from good to bad."""
+
+    SURE = "sure"
+    """No program that holds its sockets would have woken by itself."""
+    POSSIBLE = "possible"
+    """One would have, but nothing says that it has to do with this session."""
+    NOT_TO_BE_TRUSTED = "not-to-be-trusted"
+    """One that watches a socket of this session would have."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return list(Trust).index(self)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A program that holds a socket, and what its threads waited for before time was passed."""
+
+    pid: int
+    name: str
+    """`redis-server (pid 77)`"""
+    waits: Sequence[Wait]
+    unreadable: Sequence[str] = ()
+    """Timers of which nobody outside can say when they fire."""
+    refused: str | None = None
+    """Why nothing at all could be read."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One reason not to trust an answer."""
+
+    trust: Trust
+    process: str
+    pid: int
+    call: str
+    after: int | None
+    """Nanoseconds from the beginning to its wakening; None if that cannot be read."""
+    why: str
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "trust": self.trust.value,
+            "process": self.process,
+            "pid": self.pid,
+            "call": self.call,
+            "after_s": None if self.after is None else round(self.after / SECOND, 3),
+            "why": self.why,
+        }
+
+
+def doubts(inodes: frozenset[int], processes: Iterable[Process], horizon: int) -> list[Doubt]:
+    """Why the answer about a session may be wrong, the worst first; nothing if it is sure.
+
+    `inodes` are those of its sockets, `processes` those that hold them.  `horizon` is how long
+    after the beginning the session ended, or the time that passed if it lived; nanoseconds.
+    """
+    found = [doubt for process in processes for doubt in _about(inodes, process, horizon)]
+    return sorted(found, key=lambda doubt: (-doubt.trust.rank, doubt.after or 0))
+
+
+def trust(found: Iterable[Doubt]) -> Trust:
+    """The worst of these; SURE if there is none."""
+    return max((doubt.trust for doubt in found), key=lambda each: each.rank, default=Trust.SURE)
+
+
+def _about(inodes: frozenset[int], process: Process, horizon: int) -> Iterator[Doubt]:
+    """At most one strong doubt and one weak one about a process: the earliest of each."""
+    if process.refused is not None:
+        yield _unknown(process, f"cannot be looked into ({process.refused})")
+        return
+    timed = [wait for wait in process.waits if wait.due is not None and wait.due <= horizon]
+    strong = [wait for wait in timed if wait.sockets & inodes]
+    weak = [wait for wait in timed if not wait.sockets & inodes]
+    if strong:
+        yield _woken(Trust.NOT_TO_BE_TRUSTED, process, min(strong, key=_due), "watches this socket")
+    elif weak:
+        slow = [wait for wait in weak if wait.timeout is None or wait.timeout >= TICK]
+        if slow:
+            yield _woken(Trust.POSSIBLE, process, min(slow, key=_due), "has a timer of its own")
+        else:
+            yield _woken(
+                Trust.POSSIBLE, process, min(weak, key=_due), "ticks: a heartbeat may hide there"
+            )
+    for wait in process.waits:
+        if wait.unknown is not None:
+            yield _unknown(process, f"its thread {wait.name} {wait.unknown}", wait.call)
+            break
+    if process.unreadable:
+        yield _unknown(process, f"has {' and '.join(process.unreadable)}: not to be read")
+
+
+def _due(wait: Wait) -> int:
+    assert wait.due is not None
+    return wait.due
+
+
+def _woken(trust: Trust, process: Process, wait: Wait, why: str) -> Doubt:
+    return Doubt(trust, process.name, process.pid, wait.call, wait.due, why)
+
+
+def _unknown(process: Process, why: str, call: str = "") -> Doubt:
+    return Doubt(Trust.POSSIBLE, process.name, process.pid, call, None, why)

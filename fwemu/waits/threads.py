@@ -1,0 +1,242 @@
+"""What each thread of a process waits for, and until when.
+
+/proc says which system call a thread is in, with its arguments; the process's memory has the
+timeout.  A deadline that is an instant is exact.  A duration runs from the beginning of the call,
+which is taken for the moment at which the thread ran last: the kernel keeps it by processor
+(`se.exec_start` in /proc/PID/task/TID/sched), and the same number of our own thread on the same
+processor is now.  That errs late: a thread that something has disturbed for a moment has less time
+left than is said here, never more.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fwemu.waits.memory import Memory, Readable
+from fwemu.waits.system_calls import ARCHITECTURES, CALLS, Architecture, Timeout
+from fwemu.waits.timers import TimerDescriptor, timer_descriptors
+from netns.connections import Holder, borrow
+from netns.procfs import stat_of
+
+_CLOCKS: Final = frozenset(
+    {time.CLOCK_REALTIME, time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME, time.CLOCK_TAI}
+)
+"""Clocks that go on while nobody runs."""
+
+_SENDS: Final = frozenset({"connect", "write", "writev", "sendto", "sendmsg", "sendfile"})
+"""Calls on a socket to which SO_SNDTIMEO applies; to the others, SO_RCVTIMEO."""
+
+_WATCHED: Final = re.compile(r"^tfd:\s*(\d+)", re.MULTILINE)
+_DEPTH: Final = 5
+"""How deep epoll descriptors may watch each other (EP_MAX_NESTS in fs/eventpoll.c is 4)."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What one thread waits for."""
+
+    pid: int
+    thread: int
+    name: str
+    """The thread's own name (comm)."""
+    call: str
+    """The system call; empty if the thread runs."""
+    timeout: int | None = None
+    """Nanoseconds from the beginning of the wait to its end; None if it waits for ever."""
+    left: int | None = None
+    """Nanoseconds until it ends by itself, at the most; None if it waits for ever."""
+    sockets: frozenset[int] = frozenset()
+    """The inodes of the sockets whose events end it."""
+    timers: tuple[TimerDescriptor, ...] = ()
+    """The armed timer descriptors among what it watches."""
+    unknown: str | None = None
+    """Why it cannot be said until when it waits, or for what."""
+
+    @property
+    def due(self) -> int | None:
+        """Nanoseconds until it ends at the latest if nothing comes, by timeout or timer."""
+        each = [timer.left for timer in self.timers]
+        return min(each if self.left is None else [*each, self.left], default=None)
+
+
+def waits_of(pid: int) -> list[Wait]:
+    """What the threads of a process wait for; nothing if it has ended.
+
+    Raises PermissionError where we may not look into it.
+    """
+    architecture = ARCHITECTURES.get(platform.machine())
+    try:
+        with Memory(pid) as memory:
+            timers = {timer.descriptor: timer for timer in timer_descriptors(pid)}
+            names = os.listdir(f"/proc/{pid}/task")
+            found = (_wait(pid, int(name), memory, timers, architecture) for name in names)
+            return [wait for wait in found if wait is not None]
+    except PermissionError:
+        if stat_of(pid) is None:
+            return []
+        raise
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _wait(
+    pid: int,
+    thread: int,
+    memory: Memory,
+    timers: dict[int, TimerDescriptor],
+    architecture: Architecture | None,
+) -> Wait | None:
+    """What one thread waits for; None if it has ended."""
+    task = Path(f"/proc/{pid}/task/{thread}")
+    try:
+        name = (task / "comm").read_text(errors="replace").rstrip("\n")
+        fields = (task / "syscall").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if not fields or fields[0] in ("running", "-1"):
+        return Wait(pid, thread, name, "", unknown="runs")
+    if architecture is None:
+        return Wait(pid, thread, name, "", unknown=f"{platform.machine()} is not known")
+    number = int(fields[0])
+    arguments = [int(field, 16) for field in fields[1:7]]
+    if number == architecture.restart_syscall:
+        number = _number_in_code(int(fields[8], 16), memory, architecture)
+    call_name = architecture.numbers.get(number, "")
+    call = CALLS.get(call_name)
+    if call is None:
+        return Wait(pid, thread, name, "", unknown=f"is in system call {number}")
+    if call.is_opaque:
+        return Wait(pid, thread, name, call_name, unknown="what it waits for is not to be seen")
+    try:
+        timeout = call.timeout(arguments, memory)
+        watched = call.watches(arguments, memory)
+    except OSError:
+        return Wait(pid, thread, name, call_name, unknown="its arguments cannot be read")
+    if call.is_epoll:
+        watched = _behind_epoll(pid, watched)
+    if timeout is None and call.has_socket_timeout:
+        timeout = _socket_timeout(pid, arguments[0], call_name)
+    if timeout is not None and timeout.clock is not None and timeout.clock not in _CLOCKS:
+        return Wait(pid, thread, name, call_name, unknown="waits for a clock of its own")
+    length, left = (None, None) if timeout is None else _until(timeout, task)
+    return Wait(
+        pid,
+        thread,
+        name,
+        call_name,
+        length,
+        left,
+        frozenset(_socket_inodes(pid, watched)),
+        tuple(timers[descriptor] for descriptor in watched if descriptor in timers),
+    )
+
+
+def _number_in_code(counter: int, memory: Readable, architecture: Architecture) -> int:
+    """The call that was interrupted and goes on; -1 if the code in front does not say."""
+    try:
+        code = memory.read(counter - architecture.code_size, architecture.code_size)
+    except OSError:
+        return -1
+    number = architecture.number_before(code)
+    return -1 if number is None else number
+
+
+def _until(timeout: Timeout, task: Path) -> tuple[int, int]:
+    """The length of a wait, and what is left of it; nanoseconds."""
+    quiet = _quiet(task)
+    if timeout.clock is not None:
+        left = timeout.nanoseconds - time.clock_gettime_ns(timeout.clock)
+        return max(0, left + quiet), max(0, left)
+    return timeout.nanoseconds, max(0, timeout.nanoseconds - quiet)
+
+
+def _quiet(task: Path) -> int:
+    """Nanoseconds since a thread ran last; 0 where the kernel does not say."""
+    try:
+        processor = int((task / "stat").read_text().rpartition(")")[2].split()[36])
+        with _on(processor):
+            then = _ran_last(task)
+            os.sched_yield()  # brings our own number up to date
+            return max(0, _ran_last(Path("/proc/thread-self")) - then)
+    except (OSError, ValueError):
+        return 0
+
+
+@contextmanager
+def _on(processor: int) -> Iterator[None]:
+    """Run this thread on one processor."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _ran_last(task: Path) -> int:
+    """`se.exec_start`, milliseconds with six decimals, as nanoseconds of its processor's clock."""
+    for line in (task / "sched").read_text().splitlines():
+        if line.startswith("se.exec_start"):
+            whole, _, part = line.rpartition(":")[2].strip().partition(".")
+            return int(whole) * 1_000_000 + int(part)
+    raise ValueError("no se.exec_start")
+
+
+def _behind_epoll(pid: int, descriptors: list[int], depth: int = _DEPTH) -> list[int]:
+    """What epoll descriptors watch, those behind others included."""
+    found: list[int] = []
+    for descriptor in descriptors:
+        with suppress(OSError):
+            text = Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text()
+            behind = [int(number) for number in _WATCHED.findall(text)]
+            found += behind
+            if depth:
+                nested = [each for each in behind if _is_epoll(pid, each)]
+                found += _behind_epoll(pid, nested, depth - 1)
+    return found
+
+
+def _is_epoll(pid: int, descriptor: int) -> bool:
+    return _target(pid, descriptor) == "anon_inode:[eventpoll]"
+
+
+def _socket_inodes(pid: int, descriptors: list[int]) -> Iterator[int]:
+    for descriptor in descriptors:
+        target = _target(pid, descriptor)
+        if target.startswith("socket:["):
+            yield int(target[8:-1])
+
+
+def _target(pid: int, descriptor: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{descriptor}")
+    except OSError:
+        return ""
+
+
+def _socket_timeout(pid: int, descriptor: int, call: str) -> Timeout | None:
+    """SO_RCVTIMEO or SO_SNDTIMEO of a socket, which is borrowed for just that question."""
+    if not _target(pid, descriptor).startswith("socket:["):
+        return None
+    option = socket.SO_SNDTIMEO if call in _SENDS else socket.SO_RCVTIMEO
+    try:
+        with borrow(Holder(pid, descriptor)) as theirs:
+            seconds, microseconds = struct.unpack("@ll", theirs.getsockopt(
+                socket.SOL_SOCKET, option, struct.calcsize("@ll")
+            ))  # fmt: skip
+    except OSError as error:
+        if error.errno == errno.EPERM:
+            raise PermissionError(error.errno, error.strerror) from error
+        return None
+    return Timeout((seconds * 1_000_000 + microseconds) * 1000) if seconds or microseconds else None
