@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
+import threading
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -92,13 +94,17 @@ class Client:
         """Forget all sessions and be down for a while; returns how many sessions that were."""
         return int(self._ask("POST", "/reboot", {"outage": outage})["sessions"])
 
-    def fast_forward(self, by: str, stop_on: Sequence[str] = ()) -> Answer:
+    def fast_forward(
+        self, by: str, stop_on: Sequence[str] = (), *, is_all_we_do: bool = False
+    ) -> Answer:
         """Let time pass in a moment, at the firewall and in the kernels of its hosts.
 
         `by` is a duration, `stop_on` any of session-ended, connection-lost, probe-unanswered.
-        Returns what happened, as `fwemu fast-forward --json` prints it.
+        Returns what happened, as `fwemu fast-forward --json` prints it.  With `is_all_we_do` this
+        process does nothing else: sockets that it has are inherited, and its waits are for this.
         """
-        body = {"by": by, "stop_on": list(stop_on)}
+        caller = [os.getpid(), 0 if is_all_we_do else threading.get_native_id()]
+        body = {"by": by, "stop_on": list(stop_on), "caller": caller}
         return dict(self._ask("POST", "/fast-forward", body, is_slow=True))
 
     def time_scale(self) -> Answer:

@@ -10,7 +10,8 @@ FwemuError             exit 1
 ├── StoryError         exit 8
 ├── RunError           exit 9
 ├── FaultError         exit 10
-└── UntraversedError   exit 11
+├── UntraversedError   exit 11
+└── DoubtfulError      exit 12
 
 `meaning` says what each stands for; `fwemu --help` and the docs print it.  Broken invariants are
 assertions, not among these, and crash with a traceback.
@@ -94,6 +95,13 @@ class UntraversedError(FwemuError):
     meaning = "the client of `fwemu run` did well, but nothing crossed the firewall"
 
 
+class DoubtfulError(FwemuError):
+    """An application would have woken by itself in the time that was passed in a moment."""
+
+    exit_code = 12
+    meaning = "what became of a session in a fast-forward is not to be trusted (--strict)"
+
+
 class ExitCode(NamedTuple):
     """A row of the table of exit codes."""
 
@@ -118,6 +126,7 @@ EXIT_CODES: Final[tuple[ExitCode, ...]] = (
             RunError,
             FaultError,
             UntraversedError,
+            DoubtfulError,
         )
     ),
 )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ARGUMENTS: Final = (
     "profile", "profiles", "settings", "config", "topology", "allow_untraversed",
+    "allow_doubtful",
 )  # fmt: skip
 """Of the marker."""
 
@@ -39,12 +40,13 @@ LOG_LINES: Final = 40
 """The last lines of the firewall log that a failing test shows."""
 
 _MARKER: Final = (
-    "firewall(profile, profiles, settings, config, topology, allow_untraversed): what the "
-    "firewall of the fixture "
+    "firewall(profile, profiles, settings, config, topology, allow_untraversed, allow_doubtful): "
+    "what the firewall of the fixture "
     "`lab` is like: the profile of a device, or several, for each of which the test is run; "
     'settings as {"timeouts.tcp_established": "5s"} or ["timeouts.tcp_established=5s"]; a '
     'configuration file, seen from the directory of the test; a topology as in {"clients": 2}; '
-    "allow_untraversed=True if the test may pass although nothing has crossed the firewall"
+    "allow_untraversed=True if the test may pass although nothing has crossed the firewall, "
+    "allow_doubtful=True if it may although the answer of a fast-forward is not to be trusted"
 )
 UNTRAVERSED: Final = (
     "nothing crossed the firewall: make and connect the client's sockets inside `with lab.client`, "
@@ -70,6 +72,8 @@ _SWITCHES: Final = {
     "fwemu_require": "fail tests that need a firewall where none can be made (root, kernel), "
     "instead of skip",
     "fwemu_allow_untraversed": "let tests with a lab pass although nothing crossed its firewall",
+    "fwemu_allow_doubtful": "let tests go on although the answer of a fast-forward is not to be "
+    "trusted",
 }
 
 
@@ -157,6 +161,7 @@ _KINDS: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "config": (lambda value: isinstance(value, str | Path), "the path of a file"),
     "topology": (_is_topology, 'a Topology, or a dict as in {"clients": 2}'),
     "allow_untraversed": (lambda value: isinstance(value, bool), "True or False"),
+    "allow_doubtful": (lambda value: isinstance(value, bool), "True or False"),
 }
 """By argument: does a value fit, and what would."""
 
@@ -236,6 +241,7 @@ def lab(
         problems = ""
     if problems:
         _wrong(item, problems)
+    made.strict = not said.get("allow_doubtful", _is_on(item.config, "fwemu_allow_doubtful"))
     if lack := item.config.stash.get(_lacks, None) or _build_or_explain(item.config, made):
         item.config.stash[_lacks] = lack
         _cannot(item, lack)

@@ -37,23 +37,37 @@ _EVERY: Final = 0.5
     type=click.Choice([each.value for each in StopOn]),
     help="Stop at the first such event; may be repeated.",
 )
+@click.option(
+    "--strict", is_flag=True, help="Fail if what became of a session is not to be trusted."
+)
 @as_json
 def command(
-    name: str | None, control: Path | None, time: str, stop_on: tuple[str, ...], as_json: bool
+    name: str | None,
+    control: Path | None,
+    time: str,
+    stop_on: tuple[str, ...],
+    strict: bool,
+    as_json: bool,
 ) -> None:
     """Let TIME (1h 5m, 30s) pass in a moment.
 
     Everything that time would have brought is played in its order: timers of the firewall, and the
     keepalive of every TCP socket in the lab's hosts, and its questions to a peer whose window is
-    closed, by real probes from the real kernels. What cannot be played is listed, and a session
-    whose fate depends on it is called doubtful.
+    closed, by real probes from the real kernels. What cannot be played is listed.
+
+    Programs stand still meanwhile. If one of them would have woken by itself, what became of its
+    session is called possible, or not to be trusted where it watches the session's socket.
     """
     with connect(name, control) as client:
         done = _played(client, time, stop_on)
     if as_json:
         emit(done)
-        return
-    _print(done)
+    else:
+        _print(done)
+    if strict:
+        from fwemu.lab import trust
+
+        trust.refuse(done)
 
 
 def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, Any]:
@@ -66,7 +80,7 @@ def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, An
 
     def work() -> None:
         try:
-            done.append(client.fast_forward(time, stop_on))
+            done.append(client.fast_forward(time, stop_on, is_all_we_do=True))
         except FwemuError as error:
             done.append(error)
         finally:
@@ -121,12 +135,21 @@ def _print(done: dict[str, Any]) -> None:
         print(f"  {_socket(probe)} {asked}")
     for session in done["sessions_ended"]:
         print(f"  session {session['session']} {flow(session)}: {session['reason']}")
-        for doubt in session.get("doubtful", ()):
-            print(f"    doubtful: {doubt}")
+        _print_doubts(session)
+    for session in done["sessions_doubtful"]:
+        print(f"  session {session['session']} {flow(session)}: lives")
+        _print_doubts(session)
     for lost in done["connections_lost"]:
         print(f"  {_socket(lost)} lost: {lost['error']}")
     for missing in done["not_played"]:
         say(f"not played: {', '.join((missing['what'], *_where(missing)))}")
+
+
+def _print_doubts(session: dict[str, Any]) -> None:
+    from fwemu.lab import trust
+
+    for line in trust.told(session):
+        print(f"    {line}")
 
 
 def _where(missing: dict[str, Any]) -> Iterator[str]:

@@ -14,7 +14,14 @@ from fwemu.cli import words as texts
 from fwemu.cli.group import example
 from fwemu.cli.options import PATH, api, behaviour, must_be_local, topology
 from fwemu.cli.output import counted, emit, flow, say
-from fwemu.errors import ConfigError, FaultError, FwemuError, NamespaceError, UntraversedError
+from fwemu.errors import (
+    ConfigError,
+    DoubtfulError,
+    FaultError,
+    FwemuError,
+    NamespaceError,
+    UntraversedError,
+)
 
 if TYPE_CHECKING:
     from fwemu.lab.faults import Found
@@ -70,6 +77,11 @@ FAULT_NAMES: Final = (
     help="Do not fail if nothing crossed the firewall.",
 )
 @click.option(
+    "--strict",
+    is_flag=True,
+    help="Fail if the client has let time pass in a moment and the answer is not to be trusted.",
+)
+@click.option(
     "--timeout",
     metavar="TIME",
     callback=texts.duration,
@@ -107,6 +119,7 @@ def command(
     client: str | None,
     fail_on: tuple[str, ...],
     allow_untraversed: bool,
+    strict: bool,
     timeout: str | None,
     ready_timeout: str,
     prefix: bool | None,
@@ -170,7 +183,7 @@ def command(
             raise explained(error) from error
         finally:
             run.drain()
-        problem = _verdict(run.outcome, allow_untraversed)
+        problem = _verdict(run.outcome, allow_untraversed, strict)
     except FwemuError as error:
         problem = error
     code = problem.exit_code if problem is not None else run.outcome.client.exit_code or 0
@@ -182,6 +195,10 @@ def command(
         raise problem
     _comment(run.outcome)
     return code
+
+
+_JUDGED: Final = (FaultError, UntraversedError, DoubtfulError)
+"""What is wrong although the run came to its end."""
 
 
 def _client(text: str | None, words: tuple[str, ...]) -> list[str]:
@@ -212,7 +229,7 @@ def _port(text: str) -> Port:
     return Port(int(number), protocol or "tcp")
 
 
-def _verdict(outcome: Outcome, allow_untraversed: bool) -> FwemuError | None:
+def _verdict(outcome: Outcome, allow_untraversed: bool, strict: bool) -> FwemuError | None:
     """The problems of a run whose client ended well."""
     if outcome.client.exit_code:
         return None
@@ -221,7 +238,15 @@ def _verdict(outcome: Outcome, allow_untraversed: bool) -> FwemuError | None:
         return FaultError("\n".join(_sentence(fault) for fault in happened))
     if not outcome.crossed and not allow_untraversed:
         return UntraversedError(f"{UNTRAVERSED} (a run that means this has --allow-untraversed)")
+    if strict and outcome.not_to_be_trusted:
+        return DoubtfulError(_doubt(outcome))
     return None
+
+
+def _doubt(outcome: Outcome) -> str:
+    from fwemu.lab.trust import problem
+
+    return problem(outcome.not_to_be_trusted)
 
 
 def _sentence(fault: Found) -> str:
@@ -244,6 +269,8 @@ def _comment(outcome: Outcome) -> None:
     for fault in outcome.faults:
         if fault.times:
             say(_sentence(fault))
+    if outcome.not_to_be_trusted:
+        say(_doubt(outcome))
     if not outcome.crossed:
         say(UNTRAVERSED)
     elif not outcome.faults and (refused := _refused(outcome)):
@@ -264,7 +291,7 @@ def _write_junit(path: Path, order: Order, outcome: Outcome, error: FwemuError |
 
     code = outcome.client.exit_code
     name = f"client: {shlex.join(order.client)}"
-    if error is not None and not isinstance(error, FaultError | UntraversedError):
+    if error is not None and not isinstance(error, _JUDGED):
         cases = [junit.Case(name, outcome.seconds, error=str(error))]
         cases += [junit.Case(f"not {fault}", error="not judged") for fault in order.fail_on]
     else:
@@ -276,6 +303,8 @@ def _write_junit(path: Path, order: Order, outcome: Outcome, error: FwemuError |
         ]
         if isinstance(error, UntraversedError):
             cases.append(junit.Case("the firewall was crossed", failure=str(error)))
+        if isinstance(error, DoubtfulError):
+            cases.append(junit.Case("the answer can be trusted", failure=str(error)))
     junit.write(path, "fwemu run", cases)
 
 
@@ -294,5 +323,6 @@ def _record(outcome: Outcome, code: int, error: FwemuError | None) -> dict[str, 
             {"name": fault.name, "times": fault.times, "first": fault.first}
             for fault in outcome.faults
         ],
+        "not_to_be_trusted": outcome.not_to_be_trusted,
         "statistics": outcome.statistics,
     }

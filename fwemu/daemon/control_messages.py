@@ -149,6 +149,11 @@ class FastForward(BaseModel, extra="forbid"):
 
     by: Delay = Field(description='how long, as in "1h 5m"')
     stop_on: list[StopOn] = Field(default=[], description="events that end it before its time")
+    caller: tuple[int, int] | None = Field(
+        default=None,
+        description="the process and the thread (0: all of them) that wait for the answer, if they "
+        "hold sockets of the hosts: that they wait for this is no timer of theirs",
+    )
 
 
 class Passed(BaseModel):
@@ -180,7 +185,11 @@ class FastForwarded(BaseModel):
         "and answered"
     )
     sessions_ended: list[dict[str, Any]] = Field(
-        description="sessions that left the table; `doubtful` says what of them was not played"
+        description="sessions that left the table; `trust` says how far that can be trusted (sure, "
+        "possible, not-to-be-trusted), and `doubtful` why not further"
+    )
+    sessions_doubtful: list[dict[str, Any]] = Field(
+        description="sessions that live, of which that is not sure; `trust` and `doubtful` likewise"
     )
     connections_lost: list[dict[str, Any]] = Field(
         description="sockets whose kernel ended the connection, and the error"

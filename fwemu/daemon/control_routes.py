@@ -199,7 +199,7 @@ def time(app: FastAPI, served: Served) -> None:
                 "fast-forward: this firewall was started without --host, "
                 "so sockets cannot be fast-forwarded"
             )
-        done = forwarder.fast_forward(request.by.nanoseconds, request.stop_on)
+        done = forwarder.fast_forward(request.by.nanoseconds, request.stop_on, request.caller)
         return FastForwarded(**done.record)
 
     @app.get("/fast-forward")

@@ -142,8 +142,8 @@ class EngineRequests:
             case BeginFastForward(by):
                 self._begin_fast_forward(by)
                 return request.answered(None)
-            case EndFastForward(not_played, stopped_at):
-                self._end_fast_forward(not_played, stopped_at)
+            case EndFastForward():
+                self._end_fast_forward(request)
                 return request.answered(None)
             case _:
                 assert_never(request)
@@ -237,9 +237,7 @@ class EngineRequests:
             "time_moving", now, by_s=seconds(by), real_time=_iso(self._moving_since[1])
         )
 
-    def _end_fast_forward(
-        self, not_played: tuple[dict[str, Any], ...], stopped_at: str | None
-    ) -> None:
+    def _end_fast_forward(self, done: EndFastForward) -> None:
         """And where the two stand now."""
         self._datapath.publish()
         now, clock = self._clock.now(), self._clock
@@ -254,8 +252,9 @@ class EngineRequests:
             real_from=_iso(real_began),
             real_to=_iso(real),
             wall_s=round((real - real_began).total_seconds(), 3),
-            stopped_at=stopped_at,
-            not_played=not_played,
+            stopped_at=done.stopped_at,
+            not_played=done.not_played,
+            doubtful=done.doubtful,
         )
 
     def _note(self, event: str, fields: dict[str, Any]) -> None:

@@ -218,6 +218,8 @@ class EndFastForward(Asking[None]):
 
     not_played: tuple[dict[str, Any], ...] = ()
     stopped_at: str | None = None
+    doubtful: tuple[dict[str, Any], ...] = ()
+    """Sessions whose fate is not sure, those not to be trusted first."""
 
 
 Request = (

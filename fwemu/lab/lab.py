@@ -16,7 +16,7 @@ from fwemu.core.flow import Zone
 from fwemu.daemon import needs
 from fwemu.daemon.rundir import About, RunDirectory, default_base
 from fwemu.errors import ConfigError, NamespaceError
-from fwemu.lab import flows, launch, proof, register, termination
+from fwemu.lab import flows, launch, proof, register, termination, trust
 from fwemu.lab.flows import Session
 from fwemu.lab.host import Host
 from fwemu.lab.outages import CableEnd, Power
@@ -63,12 +63,15 @@ class Lab:
         api: tuple[str, int] | None = None,
         base: Path | None = None,
         time_scale: int = 1,
+        strict: bool = False,
     ) -> None:
         load(config, profile, settings)
         self._name = check_name(name) if name is not None else None
         self._topology = topology or Topology()
         is_single = self._topology.layout is Layout.SINGLE
         check_time_scale(time_scale, ["its hosts"] if is_single else [])
+        self.strict = strict
+        """Does `fast_forward` raise where its answer is not to be trusted?"""
         self._base = base
         self._arguments = _arguments(config, profile, settings, metrics, api)
         if time_scale > 1:
@@ -143,13 +146,21 @@ class Lab:
         """Who the (first) firewall is."""
         return self.abouts[0]
 
-    def fast_forward(self, by: str, stop_on: Sequence[str] = ()) -> dict[str, Any]:
+    def fast_forward(
+        self, by: str, stop_on: Sequence[str] = (), *, strict: bool | None = None
+    ) -> dict[str, Any]:
         """Let time pass in a moment, at the firewall and in the kernels of the hosts.
 
         `by` is a duration, as in "1h 5m".  Returns what happened: `probes` by socket,
-        `sessions_ended`, `connections_lost`, and what was `not_played`.
+        `sessions_ended`, `connections_lost`, and what was `not_played`.  Programs stand still
+        meanwhile; `trust` of a session says whether one would have woken by itself, and
+        `sessions_doubtful` names those that live and might not.  With `strict` (by default the
+        lab's own) DoubtfulError is raised where a session is not to be trusted.
         """
-        return self.firewall.fast_forward(by, stop_on)
+        done = self.firewall.fast_forward(by, stop_on)
+        if self.strict if strict is None else strict:
+            trust.refuse(done)
+        return done
 
     @property
     def sessions(self) -> list[Session]:

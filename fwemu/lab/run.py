@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fwemu.errors import FwemuError, RunError, shell_exit_code
 from fwemu.lab.faults import (
@@ -20,6 +20,7 @@ from fwemu.lab.faults import (
 from fwemu.lab.host import Host
 from fwemu.lab.lab import Lab
 from fwemu.lab.relay import Relay
+from fwemu.lab.trust import not_to_be_trusted
 from fwemu.lab.variables import environment, filled_in
 from netns import Process, ProcessError, listeners, pids_in
 
@@ -80,6 +81,8 @@ class Outcome:
     faults: list[Found] = field(default_factory=list)
     statistics: list[Statistics] = field(default_factory=list)
     """The counters of each firewall at the end; empty if it was not reached."""
+    not_to_be_trusted: list[dict[str, Any]] = field(default_factory=list)
+    """Sessions of which a fast-forward of the client's could not tell what would become of them."""
 
     @property
     def crossed(self) -> bool:
@@ -116,6 +119,13 @@ class Run:
             self.outcome.seconds = time.monotonic() - started
         self._note_servers()
         self.outcome.statistics = settled_statistics(lab.firewalls)
+        self.outcome.not_to_be_trusted = [
+            row
+            for firewall in lab.firewalls
+            for event in firewall.events()
+            if event["event"] == "time_moved"
+            for row in not_to_be_trusted(event)
+        ]
         self.outcome.faults = found(self._order.fail_on, lab.firewalls, self.outcome.statistics)
         return self.outcome
 

@@ -58,8 +58,11 @@ class Doubt:
     pid: int
     call: str
     after: int | None
-    """Nanoseconds from the beginning to its wakening; None if that cannot be read."""
+    """Nanoseconds from the moment at which it was looked at to its wakening, at the most; None if
+    that cannot be read."""
     why: str
+    early: int = 0
+    """Nanoseconds from its wakening to what it might have changed."""
 
     @property
     def record(self) -> dict[str, Any]:
@@ -71,7 +74,18 @@ class Doubt:
             "call": self.call,
             "after_s": None if self.after is None else round(self.after / SECOND, 3),
             "why": self.why,
+            "text": self.text,
         }
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        if self.after is None:
+            return f"{self.process} {self.why}".strip()
+        return (
+            f"{self.process} {self.why}, and would have woken by itself after "
+            f"{_length(self.after)} ({self.call}), {_length(self.early)} earlier"
+        )
 
 
 def doubts(inodes: frozenset[int], processes: Iterable[Process], horizon: int) -> list[Doubt]:
@@ -84,6 +98,11 @@ def doubts(inodes: frozenset[int], processes: Iterable[Process], horizon: int) -
     return sorted(found, key=lambda doubt: (-doubt.trust.rank, doubt.after or 0))
 
 
+def missing(what: str) -> Doubt:
+    """What a fast-forward does not play of a connection: nobody knows how it would have fared."""
+    return Doubt(Trust.NOT_TO_BE_TRUSTED, "", 0, "", None, what)
+
+
 def trust(found: Iterable[Doubt]) -> Trust:
     """The worst of these; SURE if there is none."""
     return max((doubt.trust for doubt in found), key=lambda each: each.rank, default=Trust.SURE)
@@ -94,19 +113,23 @@ def _about(inodes: frozenset[int], process: Process, horizon: int) -> Iterator[D
     if process.refused is not None:
         yield _unknown(process, f"cannot be looked into ({process.refused})")
         return
+
+    def woken(trust: Trust, wait: Wait, why: str) -> Doubt:
+        due = _due(wait)
+        return Doubt(trust, process.name, process.pid, wait.call, due, why, horizon - due)
+
     timed = [wait for wait in process.waits if wait.due is not None and wait.due <= horizon]
     strong = [wait for wait in timed if wait.sockets & inodes]
     weak = [wait for wait in timed if not wait.sockets & inodes]
     if strong:
-        yield _woken(Trust.NOT_TO_BE_TRUSTED, process, min(strong, key=_due), "watches this socket")
+        yield woken(Trust.NOT_TO_BE_TRUSTED, min(strong, key=_due), "watches this socket")
     elif weak:
         slow = [wait for wait in weak if wait.timeout is None or wait.timeout >= TICK]
         if slow:
-            yield _woken(Trust.POSSIBLE, process, min(slow, key=_due), "has a timer of its own")
+            yield woken(Trust.POSSIBLE, min(slow, key=_due), "has a timer of its own")
         else:
-            yield _woken(
-                Trust.POSSIBLE, process, min(weak, key=_due), "ticks: a heartbeat may hide there"
-            )
+            ticks = "ticks (a heartbeat may hide there)"
+            yield woken(Trust.POSSIBLE, min(weak, key=_due), ticks)
     for wait in process.waits:
         if wait.unknown is not None:
             yield _unknown(process, f"its thread {wait.name} {wait.unknown}", wait.call)
@@ -120,8 +143,13 @@ def _due(wait: Wait) -> int:
     return wait.due
 
 
-def _woken(trust: Trust, process: Process, wait: Wait, why: str) -> Doubt:
-    return Doubt(trust, process.name, process.pid, wait.call, wait.due, why)
+def _length(nanoseconds: int) -> str:
+    """`11.6 s`, `59 min`, `2.5 h`: as exact as anybody needs it here."""
+    seconds = nanoseconds / SECOND
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 def _unknown(process: Process, why: str, call: str = "") -> Doubt:

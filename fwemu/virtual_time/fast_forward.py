@@ -6,8 +6,9 @@ order (`playback.py`): those of the firewall, and those of the keepalive timer, 
 timer, of every TCP socket in the hosts.  At each of these a real probe leaves the real kernel and
 crosses the firewall.
 
-What cannot be played is told: data on its way, connections that are being opened, and whatever
-timers run inside the applications.
+What cannot be played is told: data on its way, connections that are being opened.  Timers inside
+the applications are not played either, so what every program waited for is read before time passes
+(`programs.py`), and each session whose fate might hang on one of them says so (`doubt.py`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Final, NamedTuple
 
+from fwemu.core.flow import TCP, flow_of
 from fwemu.core.instants import NEVER, SECOND
-from fwemu.daemon.requests import Advance, BeginFastForward, EndFastForward, EngineClient
+from fwemu.daemon.operations import PAGE
+from fwemu.daemon.requests import (
+    Advance,
+    BeginFastForward,
+    EndFastForward,
+    EngineClient,
+    ListSessions,
+)
 from fwemu.daemon.stop_on import StopOn
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.sockets import probe
@@ -29,10 +38,10 @@ from fwemu.virtual_time.found_sockets import (
     Host,
     Unplayable,
     find_sockets,
-    process_name,
 )
-from fwemu.virtual_time.outcome import Outcome
+from fwemu.virtual_time.outcome import Outcome, ends_of
 from fwemu.virtual_time.playback import Playback
+from fwemu.virtual_time.programs import Caller, Programs
 from fwemu.virtual_time.scaled_sockets import HostPace
 from netns import Namespace, sysctl
 from netns.connections import Connection
@@ -86,8 +95,12 @@ class HostFastForwarder:
         self._playback: Playback | None = None
         self._began = 0
 
-    def fast_forward(self, by: int, stop_on: Iterable[StopOn] = ()) -> Outcome:
+    def fast_forward(
+        self, by: int, stop_on: Iterable[StopOn] = (), caller: tuple[int, int] | None = None
+    ) -> Outcome:
         """Let `by` nanoseconds pass, or less if something happens at which to `stop_on`.
+
+        `caller` is the process and the thread that wait for the end of this.
 
         Raises NamespaceError where a socket cannot be played that would have to be, ConfigError
         beyond the end of all clocks; then no time has passed.
@@ -102,7 +115,8 @@ class HostFastForwarder:
             raise NamespaceError("fast-forward: another one is under way (wait for its end)")
         try:
             with self._alone, ExitStack() as undo:
-                return self._play(by, frozenset(stop_on), undo)
+                outcome = Outcome(programs=Programs(None if caller is None else Caller(*caller)))
+                return self._play(by, frozenset(stop_on), undo, outcome)
         except Unplayable as error:
             raise NamespaceError(f"fast-forward: {error}") from error
         finally:
@@ -120,7 +134,9 @@ class HostFastForwarder:
         if (playback := self._playback) is not None:
             playback.is_cancelled = True
 
-    def _play(self, by: int, stop_on: frozenset[StopOn], undo: ExitStack) -> Outcome:
+    def _play(
+        self, by: int, stop_on: frozenset[StopOn], undo: ExitStack, outcome: Outcome
+    ) -> Outcome:
         began = time.monotonic()
         hosts = []
         for name, netns in self._hosts.items():
@@ -134,7 +150,6 @@ class HostFastForwarder:
             hosts.append(host)
         undo.callback(self._engine.ask, Advance(to=None, watch=False))
         self._engine.ask(Advance(to=None, watch=True))
-        outcome = Outcome()
         search = _Search(hosts, self._scale, outcome)
         first = [search.first()]  # before any time passes, since it may be refused
         start = self._engine.ask(Advance(to=None, watch=True))
@@ -146,6 +161,7 @@ class HostFastForwarder:
 
         def find(now: int) -> list[FoundSocket]:
             there = first.pop() if first else search.later()
+            outcome.programs.look(there, now)
             for each in there:
                 self._recall(each, now)
             return there
@@ -156,9 +172,12 @@ class HostFastForwarder:
         try:
             playback.play(start)
             search.tell_busy()
+            self._tell_survivors(outcome, playback.now)
         finally:
             stopped_at = None if outcome.stopped_at is None else outcome.stopped_at.value
-            self._engine.ask(EndFastForward(tuple(outcome.not_played), stopped_at))
+            self._engine.ask(
+                EndFastForward(tuple(outcome.not_played), stopped_at, tuple(outcome.doubtful))
+            )
             self._remember(playback, began, start.now)
             outcome.advanced = min(by, playback.now - start.now)
             outcome.wall = time.monotonic() - began
@@ -168,6 +187,17 @@ class HostFastForwarder:
             for kind, sent in each.sent.items()
         ]
         return outcome
+
+    def _tell_survivors(self, outcome: Outcome, now: int) -> None:
+        """Which of the sessions that are still there might not be, if programs had woken."""
+        wanted = {ends for ends, _ in outcome.programs.doubtful(now)}
+        after: int | None = 0 if wanted else None
+        while after is not None:
+            page = self._engine.ask(ListSessions(after, PAGE))
+            for number, protocol, key, *_ in page.rows:
+                if protocol == TCP and ends_of(flow := flow_of(protocol, key)) in wanted:
+                    outcome.add_survivor(number, flow, now)
+            after = page.following
 
     def _remember(self, playback: Playback, began: float, start: int) -> None:
         """The kernels know nothing of the time that was skipped: keep what they do not know."""
@@ -264,8 +294,6 @@ class _Search:
         self._opening = there.opening
         for host, connection in there.unreachable:
             self._miss("a socket that no process here holds", host, connection)
-        for pid in there.pids:
-            self._outcome.miss("timers inside the application", process=process_name(pid))
         return there.sockets
 
     def _miss(self, what: str, host: Host, connection: Connection) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from fwemu.core.flow import Flow
+from fwemu.core.flow import TCP, Flow
 from fwemu.daemon.records import endpoints, seconds
 from fwemu.daemon.stop_on import StopOn
+from fwemu.virtual_time.doubt import Doubt, Trust, trust
+from fwemu.virtual_time.programs import Ends, Programs
 from netns.connections import SocketAddress
 
 Row = dict[str, Any]
-
-_Ends = frozenset[tuple[str, int]]
 
 
 @dataclass
@@ -30,8 +30,9 @@ class Outcome:
     not_played: list[Row] = field(default_factory=list)
     """What could not be played, by name."""
     stopped_at: StopOn | None = None
-    _doubts: dict[_Ends, list[str]] = field(default_factory=dict)
-    """By the two ends of a connection: what of it was not played."""
+    sessions_doubtful: list[Row] = field(default_factory=list)
+    """Sessions that live, but might not if the programs had not stood still."""
+    programs: Programs = field(default_factory=Programs)
 
     def miss(
         self, what: str, ends: tuple[SocketAddress, SocketAddress] | None = None, **name: str
@@ -41,18 +42,24 @@ class Outcome:
         if row not in self.not_played:
             self.not_played.append(row)
             if ends is not None:
-                self._doubts.setdefault(frozenset(ends), []).append(
-                    f"{what}, {name['local']} -> {name['remote']}: not played"
-                )
+                self.programs.miss(ends, f"{what}, {name['local']} -> {name['remote']}: not played")
 
-    def doubts(self, flow: Flow) -> list[str]:
-        """The parts of a connection that were not played, which make its session doubtful."""
-        ends = endpoints(flow)
-        if "source_port" not in ends:
-            return []
-        source = (ends["source"], ends["source_port"])
-        destination = (ends["destination"], ends["destination_port"])
-        return self._doubts.get(frozenset((source, destination)), [])
+    def verdict(self, flow: Flow, at: int) -> Row:
+        """How far what became of this session until `at` can be trusted, and why not further."""
+        return _verdict([] if flow.protocol != TCP else self.programs.doubts(ends_of(flow), at))
+
+    def add_survivor(self, session: int, flow: Flow, at: int) -> None:
+        """A session lives on; it is told if that cannot be trusted."""
+        verdict = self.verdict(flow, at)
+        if verdict["trust"] != Trust.SURE.value:
+            self.sessions_doubtful.append({"session": session, **endpoints(flow), **verdict})
+
+    @property
+    def doubtful(self) -> list[Row]:
+        """Every session whose fate is not sure, those not to be trusted first."""
+        rows = [*self.sessions_ended, *self.sessions_doubtful]
+        unsure = [row for row in rows if row["trust"] != Trust.SURE.value]
+        return sorted(unsure, key=lambda row: -Trust(row["trust"]).rank)
 
     @property
     def record(self) -> Row:
@@ -62,7 +69,23 @@ class Outcome:
             "wall_s": round(self.wall, 3),
             "probes": self.probes,
             "sessions_ended": self.sessions_ended,
+            "sessions_doubtful": self.sessions_doubtful,
             "connections_lost": self.connections_lost,
             "not_played": self.not_played,
             "stopped_at": None if self.stopped_at is None else self.stopped_at.value,
         }
+
+
+def ends_of(flow: Flow) -> Ends:
+    """The two ends of a flow that has ports."""
+    ends = endpoints(flow)
+    return frozenset(
+        {
+            SocketAddress(ends["source"], ends["source_port"]),
+            SocketAddress(ends["destination"], ends["destination_port"]),
+        }
+    )
+
+
+def _verdict(doubts: list[Doubt]) -> Row:
+    return {"trust": trust(doubts).value, "doubtful": [doubt.record for doubt in doubts]}

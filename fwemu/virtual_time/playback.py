@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from fwemu.core.effects import PacketInjected, SessionEnded, SessionOpened
 from fwemu.core.flow import TCP
@@ -135,17 +135,15 @@ class Playback:
                 self._has_new = True
 
     def _ended(self, effect: SessionEnded, progress: Progress) -> Row:
-        row: dict[str, Any] = {
+        return {
             "session": effect.id,
             **endpoints(effect.flow),
             "reason": effect.reason.word,
             "state": effect.state.name,
             "at_s": seconds(effect.at - progress.started),
             "idle_s": seconds(effect.at - effect.idle_since),
+            **self._outcome.verdict(effect.flow, effect.at),
         }
-        if doubts := self._outcome.doubts(effect.flow):
-            row["doubtful"] = doubts
-        return row
 
     def _stop(self, event: StopOn) -> None:
         if event in self._stop_on and self._outcome.stopped_at is None:

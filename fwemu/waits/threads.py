@@ -207,6 +207,18 @@ def _behind_epoll(pid: int, descriptors: list[int], depth: int = _DEPTH) -> list
     return found
 
 
+def epoll_sockets(pid: int) -> frozenset[int]:
+    """The inodes of the sockets that any epoll descriptor of a process watches.
+
+    Whether anybody waits at that descriptor is another question.
+    """
+    with suppress(OSError):  # it has ended
+        names = [int(name) for name in os.listdir(f"/proc/{pid}/fd")]
+        polls = [number for number in names if _is_epoll(pid, number)]
+        return frozenset(_socket_inodes(pid, _behind_epoll(pid, polls)))
+    return frozenset()
+
+
 def _is_epoll(pid: int, descriptor: int) -> bool:
     return _target(pid, descriptor) == "anon_inode:[eventpoll]"
 

@@ -18,6 +18,9 @@ from fwemu.waits.memory import SECOND
 _VALUE: Final = re.compile(r"^it_value: \((\d+), (\d+)\)", re.MULTILINE)
 _INTERVAL: Final = re.compile(r"^it_interval: \((\d+), (\d+)\)", re.MULTILINE)
 
+ALARM: Final = "a handler for SIGALRM"
+"""What alarm(2) and setitimer(2) leave to be seen."""
+
 
 class TimerDescriptor(NamedTuple):
     """An armed timerfd of a process."""
@@ -60,5 +63,5 @@ def unreadable_timers(pid: int) -> list[str]:
         status = Path(f"/proc/{pid}/status").read_text()
         caught = re.search(r"^SigCgt:\s*([0-9a-f]+)", status, re.MULTILINE)
         if caught and int(caught[1], 16) >> (signal.SIGALRM - 1) & 1:
-            found.append("a handler for SIGALRM")
+            found.append(ALARM)
     return found

@@ -10,7 +10,8 @@ import pytest
 
 from fwemu.lab import Lab
 from tests.kit.command import fwemu
-from tests.kit.labs import connected, eventually, say
+from tests.kit.heartbeat import BEATS, PORT, beats
+from tests.kit.labs import as_new, connected, eventually, say
 
 pytestmark = pytest.mark.kernel
 
@@ -30,7 +31,30 @@ def test_an_hour_is_told_line_by_line(lab: Lab) -> None:
         assert lines[1].endswith("sent 2 keepalive probes, 2 answered")
         assert f"{lab.client.ip}:{quiet.port} -> " in lines[2]
         assert lines[2].endswith(": expired")
-        assert "not played: timers inside the application" in done.err
+        assert "not played" not in done.err
+
+
+def test_a_heartbeat_that_was_not_played_is_told_with_the_session_and_is_an_error_to_who_is_strict(
+    lab: Lab,
+) -> None:
+    """The loop would have woken after 20 seconds, and the session lived."""
+    as_new(lab, "timeouts.tcp_established=1h")
+    server = lab.server.start([sys.executable, "-c", BEATS], port=PORT)
+    try:
+        with lab.client, socket.create_connection((lab.server.ip, PORT)) as connection:
+            connection.sendall(b"hello")
+            eventually(lambda: beats(server), what="the loop that waits for the next beat")
+            done = fwemu("fast-forward", "61m", "--strict", "-n", lab.name)
+    finally:
+        server.stop()
+
+    assert done.code == 12
+    ended, doubt = done.out.splitlines()[1:3]
+    assert ended.endswith(": expired")
+    assert doubt.startswith("    not to be trusted: python")
+    assert " would have woken by itself after " in doubt
+    assert "is not to be trusted" in done.err
+    assert "--time-scale" in done.err
 
 
 def test_machines_get_one_object(lab: Lab) -> None:
@@ -39,7 +63,7 @@ def test_machines_get_one_object(lab: Lab) -> None:
     record = json.loads(done.out)
     assert set(record) == {
         *("advanced_s", "wall_s", "probes", "sessions_ended", "connections_lost", "not_played"),
-        "stopped_at",
+        *("sessions_doubtful", "stopped_at"),
     }
     assert record["advanced_s"] == 1800
 

@@ -697,12 +697,13 @@ def test_the_log_says_that_time_was_moved_from_when_to_when(world: World) -> Non
     """
     world.open_udp(range(1, 2))
     world.clock.real_nanoseconds = 5 * SECOND
-    missing = tuple({"what": "timers inside the application", "process": f"p{n}"} for n in range(3))
+    missing = tuple({"what": "a connection that is being opened", "local": n} for n in range(3))
+    doubtful = ({"session": 1, "trust": "possible"},)
     hour = 3600 * SECOND
     world.engine.ask(BeginFastForward(hour))
     world.engine.ask(Advance(world.clock.now() + hour, watch=True))
     world.clock.real_nanoseconds += SECOND // 2
-    world.engine.ask(EndFastForward(missing, "session-ended"))
+    world.engine.ask(EndFastForward(missing, "session-ended", doubtful))
     _, moving, ended, moved = world.logged()
     assert (moving["event"], moving["by_s"]) == ("time_moving", 3600)
     assert moving["real_time"] == "2026-01-01T00:00:05.000000+00:00"
@@ -718,6 +719,7 @@ def test_the_log_says_that_time_was_moved_from_when_to_when(world: World) -> Non
         "wall_s": 0.5,
         "stopped_at": "session-ended",
         "not_played": list(missing),
+        "doubtful": list(doubtful),
     }
 
 

@@ -276,12 +276,14 @@ def test_a_firewall_that_has_died_is_told_by_its_last_words(pytester: pytest.Pyt
     """Else one would look for the mistake in the test."""
     pytester.makepyfile(
         """
-        import os, signal
-        from fwemu.daemon.rundir import wait_for_end
+        import signal
+        from netns.procfs import PinnedProcess
 
         def test_it(lab):
-            os.kill(lab.about.pid, signal.SIGKILL)
-            assert wait_for_end(lab.about.pid, lab.about.started, 10)
+            firewall = PinnedProcess.of(lab.about.pid, lab.about.started)
+            firewall.send(signal.SIGKILL)
+            assert firewall.ends_within(10)
+            firewall.close()
             assert False
         """
     )

@@ -14,7 +14,8 @@ pytest_plugins = ["pytester"]
 MISTAKES = {
     'profil="cisco-asa"': "no argument is named 'profil'; did you mean profile?",
     "hosts=3": "no argument is named 'hosts'; "
-    "there are: profile, profiles, settings, config, topology, allow_untraversed",
+    "there are: profile, profiles, settings, config, topology, allow_untraversed, "
+    "allow_doubtful",
     '"cisco-asa"': "'cisco-asa' needs a name, as in profile='cisco-asa'",
     'profile=["cisco-asa"]': "profile=['cisco-asa']: give the name of one, as in \"cisco-asa\"",
     'profiles="cisco-asa"': "profiles='cisco-asa': give a list of names, "
@@ -99,8 +100,8 @@ def test_a_marker_without_a_lab_is_a_mistake(pytester: pytest.Pytester) -> None:
 def test_the_marker_is_known_to_pytest(pytester: pytest.Pytester) -> None:
     """`--strict-markers` is content, and `--markers` explains it; so do the options."""
     assert (
-        "@pytest.mark.firewall(profile, profiles, settings, config, topology, allow_untraversed)"
-        in (pytester.runpytest_subprocess("--markers").stdout.str())
+        "@pytest.mark.firewall(profile, profiles, settings, config, topology, allow_untraversed, "
+        "allow_doubtful)" in (pytester.runpytest_subprocess("--markers").stdout.str())
     )
     result = pytester.runpytest_subprocess("--help")
     assert "--fwemu-require" in result.stdout.str()

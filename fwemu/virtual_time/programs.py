@@ -1,0 +1,103 @@
+"""What the programs of the hosts waited for before time passed: who would have woken by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from fwemu.virtual_time.doubt import Doubt, Process, doubts, missing
+from fwemu.virtual_time.found_sockets import FoundSocket, process_name
+from fwemu.waits.threads import Wait, epoll_sockets, waits_of
+from fwemu.waits.timers import ALARM, unreadable_timers
+from netns.connections import SocketAddress
+
+Ends = frozenset[SocketAddress]
+"""The two ends of a connection, whichever of them is asked."""
+
+
+class Caller(NamedTuple):
+    """The thread that has asked for time to pass: it waits for the end of that alone."""
+
+    pid: int
+    thread: int
+    """0 if the whole process does nothing else."""
+
+
+class _Seen(NamedTuple):
+    """A socket, and who held it when it was found."""
+
+    at: int
+    """The instant of the firewall's clock at which its holders were looked at."""
+    inode: int
+    holders: Sequence[Process]
+
+
+@dataclass
+class Programs:
+    """Those that hold the sockets of the hosts, as they were when each socket was found."""
+
+    caller: Caller | None = None
+    _seen: dict[Ends, list[_Seen]] = field(default_factory=dict)
+    _missing: dict[Ends, list[Doubt]] = field(default_factory=dict)
+
+    def look(self, sockets: Iterable[FoundSocket], now: int) -> None:
+        """Read what whoever holds these waits for.  Nothing may have disturbed them before."""
+        there = list(sockets)
+        own = os.getpid()
+        pids = {holder.pid for each in there for holder in each.holders} - {own}
+        processes = {pid: self._process(pid) for pid in pids}
+        for each in there:
+            inode = each.connection.inode
+            held = [
+                self._without_caller(processes[pid], inode)
+                for pid in sorted({holder.pid for holder in each.holders} - {own})
+            ]
+            self._seen.setdefault(frozenset(each.ends), []).append(_Seen(now, inode, held))
+
+    def miss(self, ends: tuple[SocketAddress, SocketAddress], what: str) -> None:
+        """Something of this connection is not played."""
+        self._missing.setdefault(frozenset(ends), []).append(missing(what))
+
+    def doubts(self, ends: Ends, at: int) -> list[Doubt]:
+        """Why what became of this connection until `at` may not be what would have; worst first."""
+        found = list(self._missing.get(ends, ()))
+        for seen in self._seen.get(ends, ()):
+            found += doubts(frozenset({seen.inode}), seen.holders, at - seen.at)
+        return sorted(found, key=lambda doubt: -doubt.trust.rank)
+
+    def doubtful(self, at: int) -> Iterator[tuple[Ends, list[Doubt]]]:
+        """Every connection with its doubts, if it has any."""
+        for ends in {**self._seen, **self._missing}:
+            if found := self.doubts(ends, at):
+                yield ends, found
+
+    def _process(self, pid: int) -> Process:
+        name = process_name(pid)
+        try:
+            waits = waits_of(pid)
+        except PermissionError as error:
+            return Process(pid, name, (), refused=error.strerror)
+        return Process(pid, name, waits, unreadable_timers(pid))
+
+    def _without_caller(self, process: Process, inode: int) -> Process:
+        """The thread that has asked for this waits for us: that is no timer of its own.
+
+        If it has an event loop that watches the socket, that loop stands still as long as it waits.
+        """
+        if self.caller is None or process.pid != self.caller.pid:
+            return process
+        if self.caller.thread == 0:
+            return replace(process, waits=(), unreadable=())
+        waits = [wait for wait in process.waits if wait.thread != self.caller.thread]
+        if inode in epoll_sockets(process.pid) and not any(inode in each.sockets for each in waits):
+            stands = Wait(
+                process.pid, self.caller.thread, "", "",
+                unknown="has an event loop that waits for the end of this fast-forward",
+            )  # fmt: skip
+            waits.append(stands)
+        unreadable = process.unreadable
+        if self.caller.thread == process.pid:  # handlers of signals run in the thread that waits
+            unreadable = [each for each in unreadable if each != ALARM]
+        return replace(process, waits=waits, unreadable=unreadable)
