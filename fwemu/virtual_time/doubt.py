@@ -103,6 +103,12 @@ def missing(what: str) -> Doubt:
     return Doubt(Trust.NOT_TO_BE_TRUSTED, "", 0, "", None, what)
 
 
+def not_looked_at(protocol: str) -> Doubt:
+    """Sockets of another protocol than TCP are not looked for."""
+    why = f"nobody has looked at the programs behind {protocol}: one may send something by itself"
+    return Doubt(Trust.POSSIBLE, "", 0, "", None, why)
+
+
 def trust(found: Iterable[Doubt]) -> Trust:
     """The worst of these; SURE if there is none."""
     return max((doubt.trust for doubt in found), key=lambda each: each.rank, default=Trust.SURE)

@@ -115,7 +115,8 @@ class HostFastForwarder:
             raise NamespaceError("fast-forward: another one is under way (wait for its end)")
         try:
             with self._alone, ExitStack() as undo:
-                outcome = Outcome(programs=Programs(None if caller is None else Caller(*caller)))
+                asks = None if caller is None else Caller(*caller)
+                outcome = Outcome(programs=Programs(asks, self._scale))
                 return self._play(by, frozenset(stop_on), undo, outcome)
         except Unplayable as error:
             raise NamespaceError(f"fast-forward: {error}") from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from fwemu.core.flow import TCP, Flow
+from fwemu.core.flow import TCP, Flow, protocol_name
 from fwemu.daemon.records import endpoints, seconds
 from fwemu.daemon.stop_on import StopOn
-from fwemu.virtual_time.doubt import Doubt, Trust, trust
+from fwemu.virtual_time.doubt import Doubt, Trust, not_looked_at, trust
 from fwemu.virtual_time.programs import Ends, Programs
 from netns.connections import SocketAddress
 
@@ -46,7 +46,9 @@ class Outcome:
 
     def verdict(self, flow: Flow, at: int) -> Row:
         """How far what became of this session until `at` can be trusted, and why not further."""
-        return _verdict([] if flow.protocol != TCP else self.programs.doubts(ends_of(flow), at))
+        if flow.protocol != TCP:
+            return _verdict([not_looked_at(protocol_name(flow.protocol))])
+        return _verdict(self.programs.doubts(ends_of(flow), at))
 
     def add_survivor(self, session: int, flow: Flow, at: int) -> None:
         """A session lives on; it is told if that cannot be trusted."""

@@ -39,6 +39,8 @@ class Programs:
     """Those that hold the sockets of the hosts, as they were when each socket was found."""
 
     caller: Caller | None = None
+    scale: int = 1
+    """Seconds of the firewall in one of the programs': theirs are the machine's."""
     _seen: dict[Ends, list[_Seen]] = field(default_factory=dict)
     _missing: dict[Ends, list[Doubt]] = field(default_factory=dict)
 
@@ -64,7 +66,7 @@ class Programs:
         """Why what became of this connection until `at` may not be what would have; worst first."""
         found = list(self._missing.get(ends, ()))
         for seen in self._seen.get(ends, ()):
-            found += doubts(frozenset({seen.inode}), seen.holders, at - seen.at)
+            found += doubts(frozenset({seen.inode}), seen.holders, (at - seen.at) // self.scale)
         return sorted(found, key=lambda doubt: -doubt.trust.rank)
 
     def doubtful(self, at: int) -> Iterator[tuple[Ends, list[Doubt]]]:

@@ -70,3 +70,8 @@ def test_the_words_of_the_settings():
         "accelerate",
         "early-ageout",
     ]
+
+
+def test_a_kill_can_ask_for_every_action_that_ends_the_session():
+    """A probe asks the ends first, which is the opposite of a kill."""
+    assert [action for action in AtExpiry if not action.tells_at_once] == [AtExpiry.PROBE]

@@ -160,3 +160,16 @@ def test_the_log_tells_of_what_is_not_to_be_trusted(lab: Lab) -> None:
 
     moved = [event for event in lab.firewall.events() if event["event"] == "time_moved"][-1]
     assert [row["trust"] for row in moved["doubtful"]] == ["not-to-be-trusted"]
+
+
+def test_of_a_session_of_udp_nothing_is_promised(lab: Lab) -> None:
+    """Whoever sends datagrams by itself is not looked for: that is said, and not taken for sure."""
+    as_new(lab)
+    with lab.client, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"hello", (lab.server.ip, PORT))
+        eventually(lambda: list(lab.firewall.sessions(protocol="udp")), what="its session")
+        done = lab.fast_forward("1h")
+
+    (ended,) = done["sessions_ended"]
+    assert ended["trust"] == "possible"
+    assert "behind udp" in ended["doubtful"][0]["text"]
