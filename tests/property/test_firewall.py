@@ -139,7 +139,7 @@ def test_every_session_opens_once_and_ends_once(settings, story):
             elif isinstance(effect, SessionEnded):
                 opened = alive.pop(effect.id)
                 assert (effect.flow, effect.zone) == (opened.flow, opened.zone)
-                assert effect.opened == opened.at <= effect.last_seen <= effect.at <= now
+                assert effect.opened == opened.at <= effect.idle_since <= effect.at <= now
 
     for index, (data, zone, pause) in enumerate(story):
         now += pause
