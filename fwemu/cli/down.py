@@ -54,8 +54,6 @@ def command(
     elif not everything and len(chosen) > 1:
         there = ", ".join(_name(each) for each in chosen)
         raise ConfigError(f"several labs exist ({there}): name one, or say --all")
-    if not chosen:
-        say("there is no lab")
     problems: list[FwemuError] = []
     if os.geteuid() != 0:
         for about in [each for each in chosen if isinstance(each, About)]:
@@ -68,6 +66,8 @@ def command(
                     )
                 )
     rootless.enter_shared()
+    if not chosen and not problems:
+        say("there is no lab")
     for each in chosen:
         if everything and not isinstance(each, About) and _is_being_made(each):
             say(f"{_name(each)}: is just being made by process {each.maker[0]}; left alone")

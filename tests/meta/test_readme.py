@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fwemu.daemon.rundir import RUN_DIR
 from tests.kit.command import masked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +98,14 @@ def pasted(block: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture
+def own_run_directory(tmp_path, monkeypatch):
+    """A reader has no other lab; here other tests may have some at the same time."""
+    base = tmp_path / "run"
+    base.mkdir()
+    monkeypatch.setenv(RUN_DIR, str(base))
+
+
 def settled(text: str) -> list[str]:
     """Without what differs from run to run, and in any order: several programs write at once."""
     text = re.sub(r"pid \d+", "pid PID", masked(text))
@@ -104,6 +113,7 @@ def settled(text: str) -> list[str]:
 
 
 @pytest.mark.kernel
+@pytest.mark.usefixtures("own_run_directory")
 def test_the_tour_shows_what_is_printed_beside_it():
     """One connection that dies and one that lives: the point of it all, in two commands."""
     tour, _ = code("sh")
@@ -115,6 +125,7 @@ def test_the_tour_shows_what_is_printed_beside_it():
 
 
 @pytest.mark.kernel
+@pytest.mark.usefixtures("own_run_directory")
 def test_the_standing_lab_can_be_pasted():
     """Nothing in it waits for anybody, and nothing of it stays."""
     tour, lab = code("sh")
