@@ -39,6 +39,9 @@ def account(
         elif event.get("session"):
             of_session[event["session"]] = key
         flows.setdefault(key, []).append(event)
+        for row in event["doubtful"] if event["event"] == "time_moved" else ():
+            doubted = {**row, "event": "doubted", "at_s": event["at_s"]}
+            flows.setdefault(_key(row), []).append(doubted)
     open_now: dict[Any, list[Event]] = {}
     for session in sessions:
         open_now.setdefault(_key(session), []).append(session)

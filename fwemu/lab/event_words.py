@@ -165,7 +165,27 @@ def _time_moved(event: Event) -> str:
         f"{exactly(event['advanced_s'])} have passed in {event['wall_s']:g} s{stopped}: "
         f"from {event['from']} to {event['to']}, in real time {event['real_to']}; "
         + (f"not played: {what} ({counted(len(missed), 'row')})" if missed else "all was played")
+        + _doubts(event)
     )
+
+
+def _doubts(event: Event) -> str:
+    """How many sessions are not sure; programs stood still meanwhile."""
+    rows = event.get("doubtful", ())
+    by_trust = {row["trust"]: 0 for row in rows}
+    for row in rows:
+        by_trust[row["trust"]] += 1
+    numbers = ", ".join(
+        f"{counted(number, 'session')} {trust.replace('-', ' ')}"
+        for trust, number in by_trust.items()
+    )
+    return f"; {numbers}" if numbers else ""
+
+
+def _doubted(event: Event) -> str:
+    """What became of a session in a fast-forward may be otherwise; no event of the log's own."""
+    why = event["doubtful"][0]["text"]
+    return f"{event['trust'].replace('-', ' ')} in the fast-forward before: {why}"
 
 
 def _log_gap(event: Event) -> str:
@@ -203,6 +223,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "keepalive": _same(_keepalive),
     "time_moving": _same(_time_moving),
     "time_moved": _same(_time_moved),
+    "doubted": _same(_doubted),
     "log_gap": _same(_log_gap),
     "configured": _same(_configured),
 }

@@ -134,7 +134,7 @@ def test_a_cancelled_test_run_leaves_nothing(tmp_path: Path) -> None:
                 raise AssertionError("it went on")
         """)
     )
-    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", "test_it.py"]
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:randomly", "test_it.py"]
     with subprocess.Popen(
         command,
         cwd=tmp_path,

@@ -173,3 +173,17 @@ def test_of_a_session_of_udp_nothing_is_promised(lab: Lab) -> None:
     (ended,) = done["sessions_ended"]
     assert ended["trust"] == "possible"
     assert "behind udp" in ended["doubtful"][0]["text"]
+
+
+def test_the_story_of_a_flow_tells_that_its_end_is_not_to_be_trusted(lab: Lab) -> None:
+    """It is what a failing test shows."""
+    as_new(lab, HOUR)
+    with served(lab, BEATS) as (server, connection):
+        eventually(lambda: beats(server), what="the loop that waits for the next beat")
+        lab.fast_forward("65m")
+        flow = f":{connection.getsockname()[1]} -> "
+        story = lab.story()
+
+    told = story[story.index(flow) :]
+    assert "not to be trusted in the fast-forward before: python" in " ".join(told.split())
+    assert "1 session not to be trusted" in " ".join(story.split())
