@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from fwemu.lab import Host, Lab, Topology
+from netns.diag import Diag
 from tests.apps.kit import ended, let_pass, probes, snippet
 from tests.kit.labs import PATIENCE, what_comes
 
@@ -24,6 +25,9 @@ TOPOLOGY = Topology(clients=2, servers=2)
 """A proxy beside the client, inside, and one beside the server, outside."""
 
 ECHO, PLAIN, OPTION_ONLY, ASKS = 7, 7001, 7002, 7003
+
+_CONNECTED = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9
+"""ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK (include/net/tcp_states.h)."""
 
 Connect: TypeAlias = Callable[..., socket.socket]
 
@@ -72,7 +76,15 @@ def proxies(module_lab: Lab, base: Path) -> dict[str, Host]:
 
 @pytest.fixture
 def connect(lab: Lab) -> Iterator[Connect]:
-    """Opens connections of the client that ask every fifty minutes, unless told otherwise."""
+    """Opens connections of the client that ask every fifty minutes, unless told otherwise.
+
+    A test before may have left some at the proxies: their firewall had forgotten them, so that
+    nobody heard of their end.  They would ask as well.
+    """
+    for host in lab.hosts.values():
+        with Diag(host.namespace, socket.IPPROTO_TCP) as diag:
+            for message in diag.dump(_CONNECTED):
+                diag.destroy(message)
     opened: list[socket.socket] = []
 
     def make(host: Host, port: int, *, asks: bool = True) -> socket.socket:
