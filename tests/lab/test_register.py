@@ -70,8 +70,11 @@ def test_a_pair_has_the_names_of_both_its_firewalls(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_pair_finds_a_name_whose_second_one_is_free_too(tmp_path: Path) -> None:
+def test_a_pair_finds_a_name_whose_second_one_is_free_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Or says which name is in the way."""
+    monkeypatch.setattr(register, "namespaces", list)
     pair = Topology(layout=Layout.ASYMMETRIC)
     register.reserve(tmp_path, "lab1-b", Topology())
     assert register.reserve(tmp_path, None, pair).plan.name == "lab2"
