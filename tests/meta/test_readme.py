@@ -174,6 +174,15 @@ def test_the_makefile_has_the_two_commands():
         assert f"\n{target}:" in makefile
 
 
+def test_a_fresh_machine_is_tried_with_the_two_commands_of_the_readme():
+    """Found by the README's own lines, so that another block above them changes nothing."""
+    listed = subprocess.run(
+        [ROOT / "scripts" / "fresh-machine", "--list"], capture_output=True, text=True, timeout=10
+    )
+
+    assert listed.stdout.splitlines() == ["make demo", "make test"], listed.stderr
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     """And nothing cleverer."""
     assert "make test" in (ROOT / ".ci" / "run").read_text()
