@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 
 from fwemu.lab import Lab
 from netns import Network
+from tests.kit.given_back import GivenBack
 from tests.kit.ground import Ground
-from tests.kit.labs import as_new, unique
+from tests.kit.labs import as_new, eventually, unique
 from tests.kit.limit import Watch, time_limit
 
 _WATCH = pytest.StashKey[Watch]()
@@ -73,6 +74,29 @@ def needs_root(request: pytest.FixtureRequest) -> None:
     """Tests on the real kernel need root."""
     if request.node.get_closest_marker("kernel") and os.geteuid() != 0:
         pytest.skip("needs root for network namespaces: run it with sudo")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def given_back() -> Iterator[GivenBack | None]:
+    """The machine gets the addresses of every lab back; else the last test of the run fails."""
+    if os.geteuid() != 0:
+        yield None
+        return
+    watched = GivenBack()
+    yield watched
+    with suppress(AssertionError):
+        eventually(lambda: not watched.look("the last test"), within=20)
+    assert watched.since == {}, "rules for labs that are gone (`ip rule`), first seen after a test"
+
+
+@pytest.fixture(autouse=True)
+def addresses_given_back(
+    request: pytest.FixtureRequest, given_back: GivenBack | None
+) -> Iterator[None]:
+    """Remembers the test after which the machine first kept addresses that no lab has."""
+    yield
+    if given_back is not None and request.node.get_closest_marker("kernel"):
+        given_back.look(request.node.nodeid)
 
 
 @pytest.fixture(scope="module")

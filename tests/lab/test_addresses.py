@@ -144,3 +144,26 @@ def test_what_a_killed_lab_has_kept_is_given_back_when_it_is_taken_down(
         remove(entry, print)
     assert kept(machine) == []
     assert not os.listdir(tmp_path)
+
+
+FORGETFUL = """
+    import sys
+    from pathlib import Path
+    from fwemu.lab import Lab
+    lab = Lab(name=sys.argv[1], base=Path(sys.argv[2])).up()
+"""
+
+
+def test_a_program_that_forgets_its_lab_leaves_nothing_of_it(
+    machine: Namespace, tmp_path: Path
+) -> None:
+    """A lab that is nobody's any more when Python ends gives its addresses back, too."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FORGETFUL), unique(), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert kept(machine) == []
+    assert not os.listdir(tmp_path)

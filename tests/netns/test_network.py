@@ -234,6 +234,20 @@ def test_a_network_that_was_forgotten_goes_with_the_program(prefix):
     assert not exists(prefix + "a")
 
 
+def test_what_a_network_cleans_up_with_is_there_to_the_last():
+    """Python closes what is held by nobody in its own order: a namespace that was gone before the
+    network could not be put back as it was."""
+    code = (
+        "from netns import Namespace, Network\n"
+        "network, here = Network(), Namespace.current()\n"
+        "sleep = network.spawn(here, ['sleep', '60'])\n"
+        "same = here.identity\n"
+        "network.on_close(lambda: print(here.identity == same, sleep.is_running))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
 def test_the_names_of_a_killed_program_can_be_removed(prefix):
     """Nothing helps against SIGKILL but somebody who cleans up later."""
     code = (

@@ -10,13 +10,18 @@ import pytest
 
 import netns.sweep
 from netns import Namespace, pids_in, stop_all_in
+from netns.procfs import command_of
+from tests.kit.labs import eventually
 
 pytestmark = pytest.mark.kernel
 
 
 def start(ns: Namespace, *argv: str) -> subprocess.Popen:
     with ns.enter():
-        return subprocess.Popen(argv, stdout=subprocess.PIPE)
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+    # in the middle of execve(2) a process has no arguments for a moment, and Popen is back already
+    eventually(lambda: command_of(process.pid) == " ".join(argv), what="its command line")
+    return process
 
 
 def test_processes_inside_are_listed_and_no_others(host):
