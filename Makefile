@@ -10,7 +10,7 @@ KEEP ?=
 WORKERS ?= 2
 PYTEST := $(PYTHON) -m pytest -q -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test check parity fuzz storm bench docs lock clean
+.PHONY: help demo test apps check parity fuzz storm bench docs lock clean
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -23,6 +23,10 @@ demo:       ## set up what is needed and show what a forgetful firewall does (15
 test:       ## every test, on the real kernel too (needs root);  make test K=expiry
 	@scripts/setup dev
 	@$(SUDO) $(PYTEST) $(if $(K),-k "$(K)")
+
+apps:       ## fast-forward before RabbitMQ, a JVM, Go and others with timers of their own (root; installs them)
+	@scripts/setup apps
+	@$(SUDO) env FWEMU_APPS=all $(PYTEST) tests/apps/timers $(if $(K),-k "$(K)")
 
 check:      ## what a reviewer runs: format, lint, types, architecture, tests without privileges
 	@scripts/setup dev

@@ -12,6 +12,17 @@ from netns import sysctl
 from tests.apps.kit import BEHAVIOURS, FEW, REPETITIONS
 from tests.kit.labs import as_new, unique
 
+HEAVY = Path(__file__).parent / "timers"
+"""What `make apps` runs: it needs programs that `make test` does not."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """It is only for whoever names it."""
+    asked = (Path(each.partition("::")[0]).absolute() for each in config.args)
+    if collection_path == HEAVY and not any(each.is_relative_to(HEAVY) for each in asked):
+        return True
+    return None
+
 
 @pytest.fixture(scope="module")
 def module_lab(base: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:

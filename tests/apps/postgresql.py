@@ -35,10 +35,11 @@ where backend_type = 'client backend' and pid <> pg_backend_pid()
 class PostgreSQL:
     """A running server, and a way to it that does not lead through the firewall."""
 
-    def __init__(self, directory: Path, process: Process) -> None:
+    def __init__(self, directory: Path, process: Process, port: int) -> None:
         self._directory = directory
         self._process = process
-        self._beside = psycopg.connect(f"host={directory} user=postgres", autocommit=True)
+        where = f"host={directory} port={port} user=postgres"
+        self._beside = psycopg.connect(where, autocommit=True)
 
     def ask(self, query: str, *parameters: object) -> Any:
         """The first value of the answer, by a local socket."""
@@ -65,7 +66,7 @@ class PostgreSQL:
 
 
 @contextmanager
-def postgresql(lab: Lab) -> Iterator[PostgreSQL]:
+def postgresql(lab: Lab, port: int = 5432) -> Iterator[PostgreSQL]:
     """A server on the lab's server; its data is gone afterwards."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
     directory = Path(tempfile.mkdtemp(prefix="fwemu-postgresql-"))
@@ -84,9 +85,9 @@ def postgresql(lab: Lab) -> Iterator[PostgreSQL]:
         with open(directory / "pg_hba.conf", "a") as file:
             file.write("host all all all trust\n")
         process = lab.server.start(
-            [*as_user, str(programs / "postgres"), "-D", str(directory)], port=5432
+            [*as_user, str(programs / "postgres"), "-D", str(directory), "-p", str(port)], port=port
         )
-        server = eventually(lambda: _connected(directory, process), what="PostgreSQL")
+        server = eventually(lambda: _connected(directory, process, port), what="PostgreSQL")
         try:
             yield server
         finally:
@@ -95,9 +96,9 @@ def postgresql(lab: Lab) -> Iterator[PostgreSQL]:
         shutil.rmtree(directory)
 
 
-def _connected(directory: Path, process: Process) -> PostgreSQL | None:
+def _connected(directory: Path, process: Process, port: int) -> PostgreSQL | None:
     """It listens before it is ready."""
     try:
-        return PostgreSQL(directory, process)
+        return PostgreSQL(directory, process, port)
     except psycopg.OperationalError:
         return None

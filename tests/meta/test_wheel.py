@@ -85,7 +85,7 @@ def test_the_sdist_is_the_whole_checkout_so_that_its_tests_run(tmp_path):
 def test_a_package_is_of_one_version_in_all_locks():
     """They are installed into one environment, one after the other."""
     versions = {}
-    for lock in ("build", "run", "dev"):
+    for lock in ("build", "run", "dev", "apps"):
         text = (ROOT / "requirements" / f"{lock}.lock").read_text()
         for name, version in re.findall(r"^([\w.-]+)==(\S+)", text, flags=re.MULTILINE):
             versions.setdefault(name, set()).add(version)
