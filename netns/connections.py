@@ -131,13 +131,10 @@ def holders(inodes: Collection[int]) -> dict[int, list[Holder]]:
     return found
 
 
-def borrow(holder: Holder, cookie: int | None = None) -> socket.socket:
-    """The socket behind a descriptor of another process, as one of ours (pidfd_getfd(2)).
+def borrow_descriptor(holder: Holder) -> int:
+    """A descriptor of another process, as one of ours (pidfd_getfd(2)); close it soon.
 
-    It is the same socket: options set here are set there, and as long as it is not closed here,
-    closing it there has no effect.  So it is to be kept for a moment only.  Raises OSError if the
-    process or the descriptor is gone, is no socket or not the one with this `cookie` (numbers of
-    descriptors are used again at once), or if we may not look into the process.
+    Raises OSError if the process or the descriptor is gone, or if we may not look into the process.
     """
     process = os.pidfd_open(holder.pid)
     try:
@@ -147,6 +144,18 @@ def borrow(holder: Holder, cookie: int | None = None) -> socket.socket:
             raise OSError(code, os.strerror(code))
     finally:
         os.close(process)
+    return int(descriptor)
+
+
+def borrow(holder: Holder, cookie: int | None = None) -> socket.socket:
+    """The socket behind a descriptor of another process, as one of ours (pidfd_getfd(2)).
+
+    It is the same socket: options set here are set there, and as long as it is not closed here,
+    closing it there has no effect.  So it is to be kept for a moment only.  Raises OSError if the
+    process or the descriptor is gone, is no socket or not the one with this `cookie` (numbers of
+    descriptors are used again at once), or if we may not look into the process.
+    """
+    descriptor = borrow_descriptor(holder)
     try:
         borrowed = socket.socket(fileno=descriptor)
     except OSError:

@@ -197,6 +197,40 @@ CALLS: Final[dict[str, SystemCall]] = {
 """How each call that may wait is read, by its name."""
 
 
+_LEAST_ADDRESS: Final = 65_536
+"""Nothing is mapped below (vm.mmap_min_addr)."""
+
+_FUTEX_RESTARTED: Final = frozenset({_FUTEX_WAIT, 9})
+"""FUTEX_WAIT and FUTEX_WAIT_BITSET."""
+
+
+def restarted(arguments: Arguments, memory: Readable) -> str:
+    """The name of a call that was interrupted and goes on, by its arguments; empty if none fits.
+
+    The kernel shows such a call as `restart_syscall`, and only four kinds of calls can be it (those
+    that set a restart block: fs/select.c, kernel/futex/waitwake.c, kernel/time/hrtimer.c).
+    """
+
+    def is_time(address: int) -> bool:
+        try:
+            seconds, nanoseconds = struct.unpack("=qq", memory.read(address, 16))
+        except OSError:
+            return False
+        return address >= _LEAST_ADDRESS and seconds >= 0 and 0 <= nanoseconds < 1_000_000_000
+
+    first, second, third, fourth = arguments[:4]
+    command = second & ~(0x80 | _FUTEX_CLOCK_REALTIME)  # FUTEX_PRIVATE_FLAG
+    if first >= _LEAST_ADDRESS and command in _FUTEX_RESTARTED and is_time(fourth):
+        return "futex"
+    if first < 16 and second <= _TIMER_ABSTIME and is_time(third):
+        return "clock_nanosleep"
+    if is_time(first) and (not second or second >= _LEAST_ADDRESS):
+        return "nanosleep"
+    if second < _MOST and not third & 0xFFFFFFFF80000000 and (not second or first):
+        return "poll"
+    return ""
+
+
 class Architecture(NamedTuple):
     """What differs between processors."""
 

@@ -21,10 +21,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from fwemu.waits.memory import Memory, Readable
-from fwemu.waits.system_calls import ARCHITECTURES, CALLS, Architecture, Timeout
+from fwemu.waits.system_calls import (
+    ARCHITECTURES,
+    CALLS,
+    Architecture,
+    Timeout,
+    restarted,
+)
 from fwemu.waits.timers import TimerDescriptor, timer_descriptors
 from netns.connections import Holder, borrow
 from netns.procfs import stat_of
@@ -79,8 +85,7 @@ def waits_of(pid: int) -> list[Wait]:
     try:
         with Memory(pid) as memory:
             timers = {timer.descriptor: timer for timer in timer_descriptors(pid)}
-            names = os.listdir(f"/proc/{pid}/task")
-            found = (_wait(pid, int(name), memory, timers, architecture) for name in names)
+            found = (_wait(pid, thread, memory, timers, architecture) for thread in threads_of(pid))
             return [wait for wait in found if wait is not None]
     except PermissionError:
         if stat_of(pid) is None:
@@ -88,6 +93,54 @@ def waits_of(pid: int) -> list[Wait]:
         raise
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def threads_of(pid: int) -> list[int]:
+    """The threads of a process; none if it has ended."""
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+class Call(NamedTuple):
+    """The system call that a thread is in."""
+
+    number: int
+    """As /proc says it: that of `restart_syscall` if it was interrupted and goes on."""
+    arguments: tuple[int, ...]
+    name: str
+    """Of what it waits in, whichever number it has now; empty if it is not known to wait."""
+
+    def timeout(self, pid: int, memory: Readable) -> Timeout | None:
+        """When it ends by itself; None if it never does.
+
+        Raises OSError where its arguments cannot be read, PermissionError where a socket of this
+        process may not be asked.
+        """
+        row = CALLS[self.name]
+        timeout = row.timeout(self.arguments, memory)
+        if timeout is None and row.has_socket_timeout:
+            timeout = _socket_timeout(pid, self.arguments[0], self.name)
+        return timeout
+
+
+def call_of(pid: int, thread: int, memory: Readable, architecture: Architecture) -> Call | None:
+    """The system call that a thread is in; None if it runs.
+
+    Raises FileNotFoundError or ProcessLookupError if it has ended.
+    """
+    fields = Path(f"/proc/{pid}/task/{thread}/syscall").read_text().split()
+    if not fields or fields[0] in ("running", "-1"):
+        return None
+    number = named = int(fields[0])
+    arguments = tuple(int(field, 16) for field in fields[1:7])
+    if number == architecture.restart_syscall:
+        named = _number_in_code(int(fields[8], 16), memory, architecture)
+    name = architecture.numbers.get(named) or ""
+    if number == architecture.restart_syscall and not name:
+        name = restarted(arguments, memory)  # glibc 2.41 has the number in a register
+    return Call(number, arguments, name)
 
 
 def _wait(
@@ -101,40 +154,35 @@ def _wait(
     task = Path(f"/proc/{pid}/task/{thread}")
     try:
         name = (task / "comm").read_text(errors="replace").rstrip("\n")
-        fields = (task / "syscall").read_text().split()
+        if architecture is None:
+            return Wait(pid, thread, name, "", unknown=f"{platform.machine()} is not known")
+        call = call_of(pid, thread, memory, architecture)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    if not fields or fields[0] in ("running", "-1"):
-        return Wait(pid, thread, name, "", unknown="runs")
-    if architecture is None:
-        return Wait(pid, thread, name, "", unknown=f"{platform.machine()} is not known")
-    number = int(fields[0])
-    arguments = [int(field, 16) for field in fields[1:7]]
-    if number == architecture.restart_syscall:
-        number = _number_in_code(int(fields[8], 16), memory, architecture)
-    call_name = architecture.numbers.get(number, "")
-    call = CALLS.get(call_name)
     if call is None:
-        return Wait(pid, thread, name, "", unknown=f"is in system call {number}")
-    if call.is_opaque:
-        return Wait(pid, thread, name, call_name, unknown="what it waits for is not to be seen")
+        return Wait(pid, thread, name, "", unknown="runs")
+    if not call.name:
+        return Wait(pid, thread, name, "", unknown=f"is in system call {call.number}")
+    row = CALLS[call.name]
+    if row.is_opaque:
+        return Wait(pid, thread, name, call.name, unknown="what it waits for is not to be seen")
     try:
-        timeout = call.timeout(arguments, memory)
-        watched = call.watches(arguments, memory)
+        timeout = call.timeout(pid, memory)
+        watched = row.watches(call.arguments, memory)
+    except PermissionError:
+        raise
     except OSError:
-        return Wait(pid, thread, name, call_name, unknown="its arguments cannot be read")
-    if call.is_epoll:
+        return Wait(pid, thread, name, call.name, unknown="its arguments cannot be read")
+    if row.is_epoll:
         watched = _behind_epoll(pid, watched)
-    if timeout is None and call.has_socket_timeout:
-        timeout = _socket_timeout(pid, arguments[0], call_name)
     if timeout is not None and timeout.clock is not None and timeout.clock not in _CLOCKS:
-        return Wait(pid, thread, name, call_name, unknown="waits for a clock of its own")
+        return Wait(pid, thread, name, call.name, unknown="waits for a clock of its own")
     length, left = (None, None) if timeout is None else _until(timeout, task)
     return Wait(
         pid,
         thread,
         name,
-        call_name,
+        call.name,
         length,
         left,
         frozenset(_socket_inodes(pid, watched)),
@@ -154,14 +202,14 @@ def _number_in_code(counter: int, memory: Readable, architecture: Architecture) 
 
 def _until(timeout: Timeout, task: Path) -> tuple[int, int]:
     """The length of a wait, and what is left of it; nanoseconds."""
-    quiet = _quiet(task)
+    since = quiet(task)
     if timeout.clock is not None:
         left = timeout.nanoseconds - time.clock_gettime_ns(timeout.clock)
-        return max(0, left + quiet), max(0, left)
-    return timeout.nanoseconds, max(0, timeout.nanoseconds - quiet)
+        return max(0, left + since), max(0, left)
+    return timeout.nanoseconds, max(0, timeout.nanoseconds - since)
 
 
-def _quiet(task: Path) -> int:
+def quiet(task: Path) -> int:
     """Nanoseconds since a thread ran last; 0 where the kernel does not say."""
     try:
         processor = int((task / "stat").read_text().rpartition(")")[2].split()[36])

@@ -16,6 +16,10 @@ from typing import Final, NamedTuple
 from fwemu.waits.memory import SECOND
 
 _VALUE: Final = re.compile(r"^it_value: \((\d+), (\d+)\)", re.MULTILINE)
+_CLOCK: Final = re.compile(r"^clockid: (\d+)", re.MULTILINE)
+_FLAGS: Final = re.compile(r"^settime flags: (\d+)", re.MULTILINE)
+_ABSTIME: Final = 1
+"""TFD_TIMER_ABSTIME (include/linux/timerfd.h); the flags are printed in octal."""
 _INTERVAL: Final = re.compile(r"^it_interval: \((\d+), (\d+)\)", re.MULTILINE)
 
 ALARM: Final = "a handler for SIGALRM"
@@ -30,6 +34,8 @@ class TimerDescriptor(NamedTuple):
     """Nanoseconds until it fires."""
     every: int
     """Nanoseconds between two firings; 0 if it fires once."""
+    instant_of: int | None = None
+    """The clock by whose instant it was armed; None if it was armed for a duration."""
 
 
 def timer_descriptors(pid: int) -> list[TimerDescriptor]:
@@ -41,10 +47,18 @@ def timer_descriptors(pid: int) -> list[TimerDescriptor]:
                 if os.readlink(entry.path) == "anon_inode:[timerfd]":
                     text = Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text()
                     timer = TimerDescriptor(
-                        int(entry.name), _nanoseconds(_VALUE, text), _nanoseconds(_INTERVAL, text)
+                        int(entry.name),
+                        _nanoseconds(_VALUE, text),
+                        _nanoseconds(_INTERVAL, text),
+                        _number(_CLOCK, text) if _number(_FLAGS, text, 8) & _ABSTIME else None,
                     )
                     found += [timer] if timer.left else []
     return found
+
+
+def _number(pattern: re.Pattern[str], text: str, base: int = 10) -> int:
+    match = pattern.search(text)
+    return 0 if match is None else int(match[1], base)
 
 
 def _nanoseconds(pattern: re.Pattern[str], text: str) -> int:

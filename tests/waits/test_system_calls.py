@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fwemu.waits.system_calls import ARCHITECTURES, CALLS, Timeout
+from fwemu.waits.system_calls import ARCHITECTURES, CALLS, Timeout, restarted
 
 HEADERS = {
     "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
@@ -126,3 +126,25 @@ def test_memory_that_cannot_be_read_is_an_error_and_no_answer():
 def test_the_code_in_front_of_the_counter_says_which_call_goes_on(machine, code, number):
     """After an interruption the kernel shows restart_syscall in its place."""
     assert ARCHITECTURES[machine].number_before(bytes.fromhex(code)) == number
+
+
+HEAP = 0x7F00_0000_0000
+SLEEPS_20_S = Octets(HEAP, struct.pack("=qq", 20, 0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((HEAP + 64, 3, 20_000, 0), "poll"),
+        ((0, 0, 200_000, 0), "poll"),
+        ((HEAP + 64, 0x80, 7, HEAP), "futex"),
+        ((HEAP + 64, 0x189, 7, HEAP), "futex"),
+        ((1, 0, HEAP, 0), "clock_nanosleep"),
+        ((HEAP, 0, 0, 0), "nanosleep"),
+        ((HEAP, HEAP + 32, 0xFFFF_FFFF_FFFF, 0), "nanosleep"),
+        ((HEAP + 64, 0xFFFF_FFFF, 0xFFFF_FFFF, 0), ""),
+    ],
+)
+def test_a_call_that_goes_on_is_known_by_its_arguments(arguments, name):
+    """Where the code in front of it does not say its number, as in glibc since 2.41."""
+    assert restarted((*arguments, 0, 0), SLEEPS_20_S) == name
