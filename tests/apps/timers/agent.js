@@ -8,7 +8,12 @@ const readline = require("readline");
 const [what, host, port, keepAlive] = process.argv.slice(2);
 
 if (what === "server") {
-  const server = http.createServer((request, response) => response.end("here"));
+  const server = http.createServer((request, response) => {
+    // The header Keep-Alive knows whole seconds; an agent that reads 0 hangs up by itself.  With a
+    // Connection of one's own there is none.
+    if (keepAlive < 1000) response.setHeader("Connection", "keep-alive");
+    response.end("here");
+  });
   server.keepAliveTimeout = Number(keepAlive);
   server.listen(Number(port), host);
 } else {

@@ -91,17 +91,20 @@ class Connection:
         self._lab = lab
         self._port = port
         self._talker = talker
-        self._session: int = eventually(self._only, what=f"one connection to port {port}")
+        self._session: int = eventually(self._youngest, what=f"a connection to port {port}")
 
-    def _established(self) -> list[int]:
-        return [
-            session["id"]
-            for session in self._lab.firewall.sessions(port=self._port, state="ESTABLISHED")
+    def _youngest(self) -> int | None:
+        """From the log: a server that hangs up soon may have done so already."""
+        built = [
+            event["session"]
+            for event in self._lab.firewall.events()
+            if event["event"] == "built" and event["destination_port"] == self._port
         ]
+        return max(built, default=None)
 
-    def _only(self) -> int | None:
-        """The youngest; a client may have tried more than one way."""
-        return max(self._established(), default=None)
+    def _is_established(self) -> bool:
+        there = self._lab.firewall.sessions(port=self._port, state="ESTABLISHED")
+        return self._session in [session["id"] for session in there]
 
     def rows(self, done: dict[str, Any]) -> list[dict[str, Any]]:
         """What a fast-forward says of it."""
@@ -117,7 +120,7 @@ class Connection:
         says = self._talker.ask()
         if says != ANSWERED:
             return Seen(Fate.DIES, self._ended_by(), says)
-        if self._session in self._established():
+        if self._is_established():
             return Seen(Fate.LIVES, "", says)
         return Seen(Fate.REPLACED, self._ended_by(), says)
 

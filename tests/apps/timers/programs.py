@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Protocol
+from threading import Lock
+from typing import Final, Protocol, TypeVar
 
 import pytest
 
@@ -35,6 +36,20 @@ MINUTE: Final = 60.0
 
 REQUIRED: Final = "FWEMU_APPS"
 """With this in the environment (`make apps`) a program that is missing is a failure."""
+
+
+Made = TypeVar("Made")
+
+
+def once(make: Callable[..., Made]) -> Callable[..., Made]:
+    """Made by whoever wants it first; the others wait, and share it."""
+    lock, kept = Lock(), cache(make)
+
+    def made(*arguments: str) -> Made:
+        with lock:
+            return kept(*arguments)
+
+    return made
 
 
 class Talker(Protocol):
@@ -259,7 +274,7 @@ def nginx(stage: Stage) -> Talker:
     return stage.talk(*stage.python("http_client", stage.address))
 
 
-@cache
+@once
 def _ticker() -> str:
     """The static program of ticker.go, built once for all tests of this process."""
     directory = Path(_temporary().name)
@@ -420,13 +435,13 @@ _SMALL: Final = (
 )  # fmt: skip
 
 
-@cache
+@once
 def _temporary() -> TemporaryDirectory[str]:
     """What is made once for all tests of this process; removed at its end."""
     return TemporaryDirectory(prefix="fwemu-apps-")
 
 
-@cache
+@once
 def _empty_mariadb() -> Path:
     """The files of a server in which there is nothing."""
     directory = Path(_temporary().name) / "mariadb"
@@ -486,7 +501,7 @@ def hikari(stage: Stage, *, minimum: int) -> Talker:
     )  # fmt: skip
 
 
-@cache
+@once
 def _pool_class(jar: str) -> str:
     subprocess.run(
         [tool("javac"), "-cp", jar, "-d", _temporary().name, HERE / "Pool.java"],
