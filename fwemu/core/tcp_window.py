@@ -105,12 +105,12 @@ def forget_numbers(end: TcpEndpoint) -> None:
 
 
 def learn_midstream(sender: TcpEndpoint, receiver: TcpEndpoint, packet: Packet, sack: int) -> None:
-    """Learn from the first segment of the other end of a stream that we joined in its middle."""
+    """Learn from the first segment of the other end, if that is neither SYN nor SYN-ACK."""
     sender.next = packet.seq_end
     sender.window = (packet.window << sender.scale) or 1
     sender.limit = packet.seq_end + sender.window & MASK
-    if receiver.first is None and receiver.next is not None and sack == receiver.next + 1 & MASK:
-        receiver.next = sack  # it answers the keepalive probe that we began with
+    if receiver.next is not None and sack == receiver.next + 1 & MASK:
+        receiver.next = sack  # it may answer the keepalive probe that we began with
 
 
 def acknowledged(receiver: TcpEndpoint, packet: Packet) -> tuple[int, int]:

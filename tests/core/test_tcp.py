@@ -161,8 +161,25 @@ def test_while_closing_any_rst_is_believed(play, packets, state, seq):
 def test_a_refused_connection(play):
     """A RST that answers a SYN has number zero, and acknowledges the SYN."""
     play.client("S").opens("SYN_SENT")
-    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=2).dropped("out_of_window")
+    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=4).dropped("out_of_window")
     play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=1).moves_to("CLOSE")
+
+
+@pytest.mark.parametrize("flags", ["A", "FA"])
+def test_an_end_that_speaks_for_the_first_time_when_all_is_over(play, flags):
+    """Like the kernel's, its answer may acknowledge one octet that was not seen, and no more."""
+    play.client("S").opens("SYN_SENT")
+    play.server("A", seq=300, ack=5000).is_ignored()
+    play.client("R", seq=5000).moves_to("CLOSE")
+    play.server(flags, seq=300, ack=3).dropped("out_of_window")
+    play.server(flags, seq=300, ack=2).stays("CLOSE")
+    play.server(flags, seq=300, ack=3).dropped("out_of_window")
+
+
+def test_a_connection_is_refused_by_one_octet_more(play):
+    """The RST is the first that this end sends, and is read as any first answer."""
+    play.client("S").opens("SYN_SENT")
+    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=2).moves_to("CLOSE")
 
 
 def test_a_syn_that_is_taken_back_with_number_zero(play):
@@ -602,7 +619,7 @@ def test_a_rst_to_the_syn_itself_has_to_fit(play):
     """The first SYN was not ignored, so that what answers it can be checked."""
     play.client("S").opens("SYN_SENT")
     play.client("S", seq=0).stays("SYN_SENT")
-    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=2).dropped("out_of_window")
+    play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=4).dropped("out_of_window")
     play.server("RA", seq=absolute(play.conversation, OUTSIDE), ack=1).moves_to("CLOSE")
 
 
