@@ -17,6 +17,7 @@ import pytest
 from fwemu.daemon.rundir import firewalls
 from fwemu.lab.variables import filled_in
 from netns import Namespace, exists, pids_in
+from netns.procfs import stat_of
 from tests.kit.command import PROGRAM, Done, fwemu, masked, program, start
 from tests.kit.labs import PATIENCE, eventually, unique
 
@@ -324,7 +325,7 @@ def test_an_interruption_removes_everything(nothing, number, code):
         running.communicate()
 
     assert inside
-    assert not any(Path(f"/proc/{pid}").exists() for pid in inside)
+    assert [pid for pid in inside if stat_of(pid)] == []
     gone(nothing, name)
 
 

@@ -11,6 +11,7 @@ import pytest
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.lab import Lab, Topology
 from netns import Namespace, ProcessError, WaitTimeout, exists, pids_in
+from netns.procfs import stat_of
 from tests.kit.labs import address, connected, eventually, receive, say, unique
 
 pytestmark = pytest.mark.kernel
@@ -141,8 +142,8 @@ def test_programs_end_with_the_lab(base: Path) -> None:
         program = lab.client.start(["sh", "-c", "trap '' TERM; sleep 60 & echo $!; wait"])
         child = int(eventually(program.output))
         assert {program.pid, child} <= set(pids_in(lab.client.namespace))
-    eventually(lambda: not Path(f"/proc/{child}").exists(), what="the end of the child")
-    assert not Path(f"/proc/{program.pid}").exists()
+    eventually(lambda: stat_of(child) is None, what="the end of the child")
+    assert stat_of(program.pid) is None
 
 
 # -- beginning and end --------------------------------------------------------------------------

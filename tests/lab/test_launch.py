@@ -10,7 +10,7 @@ import pytest
 from fwemu.daemon.rundir import RunDirectory
 from fwemu.errors import FwemuError, NamespaceError
 from fwemu.lab import Lab, launch
-from netns.procfs import command_of, pids
+from netns.procfs import command_of, pids, stat_of
 from tests.kit.labs import connected, say, unique
 
 pytestmark = pytest.mark.kernel
@@ -31,7 +31,7 @@ def test_a_closed_lab_leaves_no_zombie_and_is_not_signalled_again(
     """A session of a thousand tests would collect a thousand; and the id may pass to another."""
     with Lab(name=unique(), base=base) as lab:
         about = lab.about
-    assert not Path(f"/proc/{about.pid}").exists()
+    assert stat_of(about.pid) is None
     signalled: list[tuple[int, int]] = []
     monkeypatch.setattr(launch.os, "kill", lambda *what: signalled.append(what))
     launch.stop(about)
