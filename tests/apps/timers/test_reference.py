@@ -20,7 +20,16 @@ import pytest
 
 from fwemu.lab import Lab
 from tests.apps.timers.cases import CASES, Case
-from tests.apps.timers.outcome import Connection, Seen, new_lab, prepare
+from tests.apps.timers.outcome import (
+    PLAYED,
+    Connection,
+    Seen,
+    new_lab,
+    pass_time,
+    prepare,
+    stage,
+)
+from tests.apps.timers.packets import Cable, Segments, differences
 from tests.apps.timers.programs import Stage
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("reference")]
@@ -30,14 +39,28 @@ MINUTES: Final = 65
 AT_ONCE: Final = 3
 """Cases that are being started at a time: heartbeats of one second must not be late."""
 
-Hours: TypeAlias = dict[str, Future[Seen]]
+Hours: TypeAlias = dict[str, Future[tuple[Seen, Segments]]]
+
+RUNTIMES: Final = {
+    "C": "ssh-alive",
+    "Python": "websockets-ping",
+    "JVM": "hikari-max-lifetime",
+    "Go": "go-ticker",
+    "Node": "node",
+    "BEAM": "rabbitmq-heartbeat",
+}
+"""A case for each, whose packets are counted too."""
 
 
 @pytest.fixture(scope="module")
 def hours(base: Path, request: pytest.FixtureRequest) -> Iterator[Hours]:
     """What comes of each case that this run asks for."""
-    wanted = {item.name for item in request.session.items if item.path == request.path}
-    cases = [case for case in CASES if any(f"[{case.name}" in name for name in wanted)]
+    wanted = {
+        item.callspec.params["case"].name
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.path == request.path
+    }
+    cases = [case for case in CASES if case.name in wanted]
     labs: dict[tuple[tuple[str, int], ...], Lab] = {}
     starting = BoundedSemaphore(AT_ONCE)
     with ExitStack() as undo:
@@ -49,15 +72,18 @@ def hours(base: Path, request: pytest.FixtureRequest) -> Iterator[Hours]:
                 labs[key] = undo.enter_context(new_lab(base, SCALE))
                 prepare(labs[key], case)
 
-        def live(case: Case, port: int) -> Seen:
+        def live(case: Case, port: int) -> tuple[Seen, Segments]:
             lab = labs[tuple(case.host_settings.items())]
             place = directory / case.name
             place.mkdir()
-            with starting:
-                stage = Stage(lab, place, undo, SCALE, port)
-                connection = Connection(lab, port, case.begin(stage))
-            time.sleep(MINUTES * 60 / SCALE)
-            return connection.seen()
+            with Cable(lab.client) as cable:
+                with starting:
+                    place_of = Stage(lab, place, undo, SCALE, port)
+                    connection = Connection(lab, port, case.begin(place_of))
+                cable.segments(port)
+                time.sleep(MINUTES * 60 / SCALE)
+                segments = cable.segments(port)
+            return connection.seen(), segments
 
         yield {
             case.name: threads.submit(live, case, 4000 + number)
@@ -68,5 +94,24 @@ def hours(base: Path, request: pytest.FixtureRequest) -> Iterator[Hours]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_real_hour_says_the_same(hours: Hours, case: Case) -> None:
     """Who lives, who has ended it, and what the user is told."""
-    seen = hours[case.name].result()
+    seen, _ = hours[case.name].result()
     assert seen.agrees_with(case), seen
+
+
+@pytest.mark.skipif(not PLAYED, reason="the time of programs is not played yet")
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name in RUNTIMES.values()], ids=lambda case: case.name
+)
+def test_the_packets_of_a_played_hour_are_those_of_a_real_one(
+    base: Path, hours: Hours, case: Case
+) -> None:
+    """One application for each runtime: as many of each kind, in each direction."""
+    _, real = hours[case.name].result()
+    with stage(base, case) as place:
+        Connection(place.lab, place.port, case.begin(place))
+        with Cable(place.lab.client) as cable:
+            pass_time(place.lab, is_played=True)
+            played = cable.segments(place.port)
+
+    assert real
+    assert differences(played, real) == {}
