@@ -51,7 +51,7 @@ def stage(base: Path, case: Case, *, scale: int = 1) -> Iterator[Stage]:
     with ExitStack() as undo:
         directory = undo.enter_context(TemporaryDirectory(prefix="fwemu-apps-"))
         lab = undo.enter_context(new_lab(base, scale))
-        prepare(lab, case)
+        prepare(lab, case, scale)
         yield Stage(lab, Path(directory), undo, scale)
 
 
@@ -60,11 +60,20 @@ def new_lab(base: Path, scale: int) -> Lab:
     return Lab(name=unique(), base=base, profile=PROFILE, settings=[_EVENTS], time_scale=scale)
 
 
-def prepare(lab: Lab, case: Case) -> None:
-    """The settings of its hosts."""
-    for host in lab.hosts.values():
-        for key, value in case.host_settings.items():
-            sysctl(host.namespace, key, value)
+def prepare(lab: Lab, case: Case, scale: int = 1) -> None:
+    """The settings of its hosts; at a time scale they are as much shorter when this returns."""
+    wanted = [
+        (host.namespace, key, value)
+        for host in lab.hosts.values()
+        for key, value in case.host_settings.items()
+    ]
+    for namespace, key, value in wanted:
+        sysctl(namespace, key, value)
+
+    def are_set() -> bool:
+        return all(int(sysctl(where, key)) == value // scale for where, key, value in wanted)
+
+    eventually(are_set, what=f"{case.host_settings} at a time scale of {scale}")
 
 
 def pass_time(lab: Lab, *, is_played: bool) -> dict[str, Any]:

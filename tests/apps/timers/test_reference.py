@@ -70,7 +70,7 @@ def hours(base: Path, request: pytest.FixtureRequest) -> Iterator[Hours]:
             key = tuple(case.host_settings.items())
             if key not in labs:
                 labs[key] = undo.enter_context(new_lab(base, SCALE))
-                prepare(labs[key], case)
+                prepare(labs[key], case, SCALE)
 
         def live(case: Case, port: int) -> tuple[Seen, Segments]:
             lab = labs[tuple(case.host_settings.items())]
