@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fwemu.lab import Lab
-from netns import Network
+from netns import Namespace, Network
 from tests.kit.given_back import GivenBack
 from tests.kit.ground import Ground
 from tests.kit.labs import as_new, eventually, unique
@@ -121,6 +121,15 @@ def ground(base: Path) -> Iterator[Ground]:
     """Client, a forwarding namespace, server; what a test starts there is ended."""
     with Network() as network:
         yield Ground(network, base)
+
+
+@pytest.fixture
+def machine() -> Iterator[Namespace]:
+    """A machine with a network of its own, on which this thread is: nobody else has labs there."""
+    with Network() as network:
+        namespace = network.namespace(unique("machine"))
+        with namespace.enter():
+            yield namespace
 
 
 @pytest.fixture(scope="module")

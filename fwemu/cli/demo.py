@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from fwemu.cli import words as texts
 from fwemu.cli.group import example
-from fwemu.cli.options import as_json
+from fwemu.cli.options import as_json, ready_timeout
 from fwemu.cli.output import emit, program, say
 
 if TYPE_CHECKING:
@@ -30,14 +29,7 @@ _COLOURS: Final = {"survived": "green", "timed-out": "red", "reset": "yellow", N
 
 
 @click.command(epilog=example("fwemu demo"))
-@click.option(
-    "--ready-timeout",
-    metavar="TIME",
-    default="30s",
-    show_default=True,
-    callback=texts.duration,
-    help="How long the servers in the labs may take to start.",
-)
+@ready_timeout
 @as_json
 def command(ready_timeout: str, as_json: bool) -> None:
     """Show how four firewalls treat the same quiet connection.

@@ -90,6 +90,12 @@ time_scale = click.option(
 )  # fmt: skip
 
 
+ready_timeout = click.option(
+    "--ready-timeout", metavar="TIME", default="30s", show_default=True, callback=words.duration,
+    help="How long the servers may take until they listen.",
+)  # fmt: skip
+
+
 def which_firewall(command: Command) -> Command:
     """--name and --control: the firewall that is meant."""
     for option in (

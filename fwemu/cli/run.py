@@ -12,7 +12,7 @@ import click
 
 from fwemu.cli import words as texts
 from fwemu.cli.group import example
-from fwemu.cli.options import PATH, api, behaviour, must_be_local, topology
+from fwemu.cli.options import PATH, api, behaviour, must_be_local, ready_timeout, topology
 from fwemu.cli.output import counted, emit, flow, say
 from fwemu.errors import (
     ConfigError,
@@ -87,14 +87,7 @@ FAULT_NAMES: Final = (
     callback=texts.duration,
     help="End everything if the client is not done by then, as in 5m.",
 )
-@click.option(
-    "--ready-timeout",
-    metavar="TIME",
-    default="30s",
-    show_default=True,
-    callback=texts.duration,
-    help="How long the ports of the servers may take.",
-)
+@ready_timeout
 @click.option(
     "--prefix/--no-prefix",
     default=None,

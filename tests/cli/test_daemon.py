@@ -105,19 +105,6 @@ def test_the_api_can_be_opened_to_others_on_purpose_only(router, nothing):
     assert done.code == 0
 
 
-def test_an_api_port_that_is_taken_is_refused(router, nothing):
-    """With the way out."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        done = fwemu("daemon", "--netns", router.name, "--api", f"127.0.0.1:{port}")
-
-    assert (done.code, done.err) == (
-        7,
-        f"fwemu: api: cannot listen on 127.0.0.1:{port} (Address already in use): "
-        "give another --api HOST:PORT, port 0 for a free one\n",
-    )
-
-
 def test_a_killed_one_is_shown_until_it_is_started_again(router, nothing):
     """Its rules are still there, and drop everything."""
     name = unique("cli")
@@ -180,16 +167,17 @@ def test_what_a_firewall_has_is_not_taken_from_it(router):
     )
 
 
-def test_a_port_in_use(router):
-    """That of the metrics."""
+@pytest.mark.parametrize("what", ["api", "metrics"])
+def test_a_port_in_use_is_refused(router, what):
+    """With the way out."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = fwemu("daemon", "--netns", router.name, "--metrics", f"127.0.0.1:{port}")
+        done = fwemu("daemon", "--netns", router.name, f"--{what}", f"127.0.0.1:{port}")
 
     assert (done.code, done.err) == (
         7,
-        f"fwemu: metrics: cannot listen on 127.0.0.1:{port} (Address already in use): "
-        "give another --metrics HOST:PORT, port 0 for a free one\n",
+        f"fwemu: {what}: cannot listen on 127.0.0.1:{port} (Address already in use): "
+        f"give another --{what} HOST:PORT, port 0 for a free one\n",
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
 
 import pytest
 
@@ -18,6 +21,20 @@ pytestmark = pytest.mark.kernel
 def last_event() -> int:
     """The number to go on from."""
     return max(event["number"] for event in fwemu("events", "--json").json)
+
+
+@contextmanager
+def following(*options: str) -> Iterator[IO[str]]:
+    """What `events --follow` writes, which ends well at Ctrl-C."""
+    follower = start("events", "--follow", *options)
+    try:
+        yield follower.stdout
+        follower.send_signal(signal.SIGINT)
+        _, err = follower.communicate(timeout=PATIENCE)
+    finally:
+        follower.kill()
+        follower.wait()
+    assert (follower.returncode, err) == (0, "")
 
 
 def test_each_event_is_a_line(lab):
@@ -56,19 +73,10 @@ def test_machines_get_the_log_as_it_is(lab):
 
 def test_follow_goes_on_until_ctrl_c(lab):
     """And then it ends quietly, with nothing wrong."""
-    follower = start("events", "--follow", "--json", "--after", str(last_event()))
-    try:
-        with connected(lab) as pair:
-            event = json.loads(follower.stdout.readline())
-            assert event["event"] == "built"
-            assert event["source_port"] == pair.port
-            follower.send_signal(signal.SIGINT)
-            _, err = follower.communicate(timeout=PATIENCE)
-    finally:
-        follower.kill()
-        follower.wait()
-
-    assert (follower.returncode, err) == (0, "")
+    with following("--json", "--after", str(last_event())) as lines, connected(lab) as pair:
+        event = json.loads(lines.readline())
+        assert event["event"] == "built"
+        assert event["source_port"] == pair.port
 
 
 def test_the_log_of_a_device_is_shown_as_the_device_writes_it(lab):
@@ -89,19 +97,11 @@ def test_the_log_of_a_device_is_shown_as_the_device_writes_it(lab):
 def test_a_device_log_is_followed_until_ctrl_c(lab):
     """What a collector would get, as it comes."""
     assert fwemu("set", "daemon.device_log=juniper-srx").code == 0
-    follower = start("events", "--device-log", "--follow")
-    try:
-        with connected(lab) as pair:
-            line = follower.stdout.readline()
-            while f'source-port="{pair.port}"' not in line:  # whatever was written before
-                line = follower.stdout.readline()
-            assert "RT_FLOW_SESSION_CREATE" in line
-            follower.send_signal(signal.SIGINT)
-            _, err = follower.communicate(timeout=PATIENCE)
-    finally:
-        follower.kill()
-        follower.wait()
-    assert (follower.returncode, err) == (0, "")
+    with following("--device-log") as lines, connected(lab) as pair:
+        line = lines.readline()
+        while f'source-port="{pair.port}"' not in line:  # whatever was written before
+            line = lines.readline()
+        assert "RT_FLOW_SESSION_CREATE" in line
 
 
 @pytest.mark.parametrize("option", [("--json",), ("--after", "5")])

@@ -20,7 +20,6 @@ from fwemu.lab.plan import networks_of
 from netns import (
     IPNetwork,
     Namespace,
-    Network,
     known_networks,
     make_unreachable,
     undo_unreachable,
@@ -30,14 +29,11 @@ from tests.kit.labs import unique
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture
-def machine() -> Iterator[Namespace]:
-    """A machine with a network of its own, where it is known what else there is."""
-    with Network() as network:
-        namespace = network.namespace(unique("machine"))
-        with namespace.enter():
-            yield namespace
-            assert kept(namespace) == []
+@pytest.fixture(autouse=True)
+def nothing_kept(machine: Namespace) -> Iterator[None]:
+    """The machine reaches everything again after the test."""
+    yield
+    assert kept(machine) == []
 
 
 def kept(machine: Namespace) -> list[IPNetwork]:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fwemu.lab import Lab
 from fwemu.lab.plan import networks_of
-from netns import Namespace, Network, make_unreachable, undo_unreachable
+from netns import Namespace, make_unreachable, undo_unreachable
 from tests.kit.given_back import GivenBack
 from tests.kit.labs import unique
 
 pytestmark = pytest.mark.kernel
-
-
-@pytest.fixture
-def machine() -> Iterator[Namespace]:
-    """A machine with a network of its own, on which this thread is."""
-    with Network() as network:
-        namespace = network.namespace(unique("machine"))
-        with namespace.enter():
-            yield namespace
 
 
 def test_addresses_that_no_lab_has_are_told_with_the_test_that_left_them(

@@ -8,16 +8,6 @@ from fwemu.core.instants import SECOND
 from fwemu.sockets.keepalive import Keepalive
 
 
-@pytest.fixture
-def pair():
-    """Both ends of a connection over the loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
-    with near, far:
-        yield near, far
-
-
 def test_what_a_socket_does_not_set_comes_from_the_sysctls(pair):
     """getsockopt(2) tells what counts."""
     near, _ = pair

@@ -1,21 +1,7 @@
 """What a kernel tells of a connection."""
 
-import socket
-
-import pytest
-
 from fwemu.core.instants import SECOND
 from fwemu.sockets.tcp_info import ESTABLISHED, Info
-
-
-@pytest.fixture
-def pair():
-    """Both ends of a connection over the loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        near = socket.create_connection(listener.getsockname())
-        far, _ = listener.accept()
-    with near, far:
-        yield near, far
 
 
 def test_what_the_kernel_knows_of_a_connection(pair):

@@ -92,23 +92,23 @@ def _new(device: Device, effect: SessionOpened, time: datetime) -> str:
 
 
 def _update(device: Device, effect: StateChanged, time: datetime) -> str | None:
-    known = device.known(effect.id)
-    if known.flow is None:
-        return None
-    return _line(
-        "[UPDATE]",
-        time,
-        known.flow,
-        effect.id,
-        effect.after,
-        effect.lifetime,
-        is_answered=known.is_answered,
-        is_assured=known.is_assured,
-    )
+    return _of_known(device, effect, time, effect.after)
 
 
 def _answered(device: Device, effect: SessionAnswered, time: datetime) -> str | None:
     """An UPDATE that is none of state, and so names none."""
+    return _of_known(device, effect, time, None, is_first_answer=True)
+
+
+def _of_known(
+    device: Device,
+    effect: StateChanged | SessionAnswered,
+    time: datetime,
+    state: State | None,
+    *,
+    is_first_answer: bool = False,
+) -> str | None:
+    """The line of an event of an open session; None if its beginning was not seen."""
     known = device.known(effect.id)
     if known.flow is None:
         return None
@@ -117,9 +117,9 @@ def _answered(device: Device, effect: SessionAnswered, time: datetime) -> str | 
         time,
         known.flow,
         effect.id,
-        None,
+        state,
         effect.lifetime,
-        is_answered=True,
+        is_answered=is_first_answer or known.is_answered,
         is_assured=known.is_assured,
     )
 

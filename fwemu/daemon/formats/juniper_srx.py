@@ -60,9 +60,8 @@ def _service(flow: Flow) -> str:
     return _SERVICES.get((flow.protocol, flow.destination_port), "None")
 
 
-def _which(device: Device, effect: SessionOpened | SessionEnded) -> Pairs:
-    """The fields that a session has from its beginning to its end."""
-    flow, zone = effect.flow, effect.zone
+def _asked_for(flow: Flow) -> Pairs:
+    """The fields with which each message begins."""
     source, source_port, destination, destination_port = _endpoints(flow)
     return (
         ("source-address", source),
@@ -71,6 +70,15 @@ def _which(device: Device, effect: SessionOpened | SessionEnded) -> Pairs:
         ("destination-port", destination_port),
         ("connection-tag", 0),
         ("service-name", _service(flow)),
+    )
+
+
+def _which(device: Device, effect: SessionOpened | SessionEnded) -> Pairs:
+    """The fields that a session has from its beginning to its end."""
+    flow, zone = effect.flow, effect.zone
+    source, source_port, destination, destination_port = _endpoints(flow)
+    return (
+        *_asked_for(flow),
         ("nat-source-address", source),
         ("nat-source-port", source_port),
         ("nat-destination-address", destination),
@@ -170,15 +178,9 @@ def _denied(device: Device, effect: PacketRefused, time: datetime) -> str | None
     word, flow, zone = REFUSALS.get(effect.reason), effect.flow, effect.zone
     if word is None or flow is None:
         return None
-    source, source_port, destination, destination_port = _endpoints(flow)
     is_icmp = flow.protocol in (ICMP, ICMPV6)
     pairs = (
-        ("source-address", source),
-        ("source-port", source_port),
-        ("destination-address", destination),
-        ("destination-port", destination_port),
-        ("connection-tag", 0),
-        ("service-name", _service(flow)),
+        *_asked_for(flow),
         ("protocol-id", flow.protocol),
         ("icmp-type", flow.destination_port if is_icmp else 0),
         ("policy-name", device.rule(effect.rule) or "default-deny"),
