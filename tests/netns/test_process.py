@@ -9,6 +9,7 @@ import time
 import pytest
 
 from netns import NoSuchNamespace, ProcessError, WaitTimeout, create, pids_in, remove, spawn
+from tests.kit.labs import PATIENCE
 
 pytestmark = pytest.mark.kernel
 
@@ -17,7 +18,7 @@ IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 60; done"
 
 def said(process, word: str) -> None:
     """Return when the program has written the word: it is ready then."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while word not in process.output():
         assert process.is_running, process.errors()
         assert time.monotonic() < deadline
@@ -28,12 +29,12 @@ class TestRunning:
     def test_it_runs_inside_and_its_words_come_back(self, host):
         """Both streams, and the exit code."""
         with spawn(host, ["sh", "-c", "ls /proc/self/net/../../self/ns; echo oh >&2; exit 3"]) as p:
-            assert p.wait(5) == 3
+            assert p.wait(PATIENCE) == 3
             assert "net" in p.output().split()
             assert p.errors() == "oh\n"
             assert p.returncode == 3
         inode = spawn(host, ["stat", "-Lc", "%i", "/proc/self/ns/net"])
-        inode.wait(5)
+        inode.wait(PATIENCE)
         assert int(inode.output()) == host.identity[1]
 
     def test_it_gets_its_environment_directory_and_input(self, host, tmp_path):
@@ -47,28 +48,28 @@ class TestRunning:
             stdin=tmp_path / "input",
             name="talker",
         ) as process:
-            process.wait(5)
+            process.wait(PATIENCE)
             assert process.output() == f"{tmp_path}\nhello\nfrom a file"
             assert str(process) == f"talker (pid {process.pid})"
 
     def test_its_input_is_empty_unless_a_pipe_is_asked_for(self, host):
         """A server must not fight with the test runner for the terminal."""
         with spawn(host, ["cat"]) as process:
-            assert process.wait(5) == 0
+            assert process.wait(PATIENCE) == 0
         with spawn(host, ["cat"], stdin=subprocess.PIPE) as process:
             process.stdin.write(b"through a pipe")
             process.stdin.close()
-            assert process.wait(5) == 0
+            assert process.wait(PATIENCE) == 0
             assert process.output() == "through a pipe"
 
     def test_it_may_write_to_a_file_or_nowhere(self, host, tmp_path):
         """Logs that shall outlive the run; both streams may share one."""
         log = tmp_path / "log"
         with spawn(host, ["sh", "-c", "echo a; echo b >&2"], stdout=log, stderr=log) as process:
-            process.wait(5)
+            process.wait(PATIENCE)
             assert log.read_text() == process.output() == "a\nb\n"
         with spawn(host, ["echo", "a"], stdout=subprocess.DEVNULL) as process:
-            process.wait(5)
+            process.wait(PATIENCE)
             assert process.output() == ""
 
     def test_a_pipe_that_nobody_reads_is_refused(self, host):
@@ -80,7 +81,7 @@ class TestRunning:
         """And nobody has to read for it to go on."""
         code = "import sys; [print(i) or print(-i, file=sys.stderr) for i in range(300_000)]"
         with spawn(host, [sys.executable, "-c", code]) as process:
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE) == 0
             assert process.output().split() == [str(i) for i in range(300_000)]
             assert process.errors().split()[-1] == "-299999"
         assert len(process.output()) > 1 << 20
@@ -91,7 +92,7 @@ class TestRunning:
             said(process, "one\n")
             process.stdin.write(b"two\n")
             process.stdin.flush()
-            process.wait(5)
+            process.wait(PATIENCE)
             assert process.output() == "one\ntwo\n"
 
 
@@ -187,7 +188,7 @@ class TestEnding:
     def test_what_it_started_ends_even_if_it_ended_first(self, host):
         """Its number is not given away before that, so that nobody else is hit."""
         process = spawn(host, ["sh", "-c", "sleep 60 & exit 5"])
-        assert process.wait(5) == 5
+        assert process.wait(PATIENCE) == 5
         assert len(pids_in(host)) == 1
         assert process.stop() == 5
         assert pids_in(host) == []
@@ -202,10 +203,10 @@ class TestEnding:
     def test_one_that_waited_for_nothing_leaves_no_zombie(self, host):
         """A suite starts thousands."""
         process = spawn(host, ["true"])
-        process.wait(5)
+        process.wait(PATIENCE)
         assert not os.path.exists(f"/proc/{process.pid}")
 
     def test_a_signal_is_told_as_a_negative_number(self, host):
         """As subprocess does."""
         process = spawn(host, ["sh", "-c", "kill -USR1 $$"])
-        assert process.wait(5) == -signal.SIGUSR1
+        assert process.wait(PATIENCE) == -signal.SIGUSR1
