@@ -95,16 +95,28 @@ class Client:
         return int(self._ask("POST", "/reboot", {"outage": outage})["sessions"])
 
     def fast_forward(
-        self, by: str, stop_on: Sequence[str] = (), *, is_all_we_do: bool = False
+        self,
+        by: str,
+        stop_on: Sequence[str] = (),
+        *,
+        applications: bool = True,
+        grain: str | None = None,
+        is_all_we_do: bool = False,
     ) -> Answer:
         """Let time pass in a moment, at the firewall and in the kernels of its hosts.
 
         `by` is a duration, `stop_on` any of session-ended, connection-lost, probe-unanswered.
-        Returns what happened, as `fwemu fast-forward --json` prints it.  With `is_all_we_do` this
-        process does nothing else: sockets that it has are inherited, and its waits are for this.
+        Returns what happened, as `fwemu fast-forward --json` prints it.  Without `applications`
+        programs stand still; with it what ticks may be late by `grain`, a duration.
+        With `is_all_we_do` this process does nothing else: sockets that it has are inherited, and
+        its waits are for this.
         """
         caller = [os.getpid(), 0 if is_all_we_do else threading.get_native_id()]
-        body = {"by": by, "stop_on": list(stop_on), "caller": caller}
+        body = {
+            "by": by, "stop_on": list(stop_on), "caller": caller, "applications": applications
+        }  # fmt: skip
+        if grain is not None:
+            body["grain"] = grain
         return dict(self._ask("POST", "/fast-forward", body, is_slow=True))
 
     def time_scale(self) -> Answer:

@@ -38,6 +38,19 @@ _EVERY: Final = 0.5
     help="Stop at the first such event; may be repeated.",
 )
 @click.option(
+    "--applications/--no-applications",
+    default=True,
+    help="Play the time of the programs in the hosts (default), or let them stand still.",
+)
+@click.option(
+    "--grain",
+    metavar="TIME",
+    default="5s",
+    show_default=True,
+    callback=words.duration,
+    help="How late what ticks, waits of less than 5 s again and again, may be; 0 is exact.",
+)
+@click.option(
     "--strict", is_flag=True, help="Fail if what became of a session is not to be trusted."
 )
 @as_json
@@ -46,20 +59,25 @@ def command(
     control: Path | None,
     time: str,
     stop_on: tuple[str, ...],
+    applications: bool,
+    grain: str,
     strict: bool,
     as_json: bool,
 ) -> None:
     """Let TIME (1h 5m, 30s) pass in a moment.
 
-    Everything that time would have brought is played in its order: timers of the firewall, and the
+    Everything that time would have brought is played in its order: timers of the firewall, the
     keepalive of every TCP socket in the lab's hosts, and its questions to a peer whose window is
-    closed, by real probes from the real kernels. What cannot be played is listed.
+    closed, by real probes from the real kernels. The programs in the hosts live through it, too:
+    their clocks are moved, and a wait or a timer whose time has come ends. What cannot be played
+    is listed.
 
-    Programs stand still meanwhile. If one of them would have woken by itself, what became of its
-    session is called possible, or not to be trusted where it watches the session's socket.
+    With --no-applications programs stand still. If one of them would have woken by itself, what
+    became of its session is called possible, or not to be trusted where it watches the session's
+    socket.
     """
     with connect(name, control) as client:
-        done = _played(client, time, stop_on)
+        done = _played(client, time, stop_on, applications, grain)
     if as_json:
         emit(done)
     else:
@@ -70,7 +88,9 @@ def command(
         trust.refuse(done)
 
 
-def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, Any]:
+def _played(
+    client: Client, time: str, stop_on: tuple[str, ...], applications: bool, grain: str
+) -> dict[str, Any]:
     """Let it pass, and say how far it has come; Ctrl-C ends it where it is."""
     from fwemu.client import Client
 
@@ -80,7 +100,11 @@ def _played(client: Client, time: str, stop_on: tuple[str, ...]) -> dict[str, An
 
     def work() -> None:
         try:
-            done.append(client.fast_forward(time, stop_on, is_all_we_do=True))
+            done.append(
+                client.fast_forward(
+                    time, stop_on, applications=applications, grain=grain, is_all_we_do=True
+                )
+            )
         except FwemuError as error:
             done.append(error)
         finally:
@@ -133,6 +157,8 @@ def _print(done: dict[str, Any]) -> None:
         asked = counted(probe["sent"], f"{probe['kind']} probe")
         asked = f"sent {asked}, {probe['answered']} answered"
         print(f"  {_socket(probe)} {asked}")
+    for program in done["programs_woken"]:
+        print(f"  {program['process']} woke {counted(program['wakes'], 'time')}")
     for session in done["sessions_ended"]:
         print(f"  session {session['session']} {flow(session)}: {session['reason']}")
         _print_doubts(session)

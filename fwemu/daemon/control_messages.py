@@ -154,6 +154,15 @@ class FastForward(BaseModel, extra="forbid"):
         description="the process and the thread (0: all of them) that wait for the answer, if they "
         "hold sockets of the hosts: that they wait for this is no timer of theirs",
     )
+    applications: bool = Field(
+        default=True,
+        description="the programs of the hosts live through it: their clocks are moved, their "
+        "waits and timers end; otherwise they stand still",
+    )
+    grain: Delay | None = Field(
+        default=None,
+        description="what waits for less than 5 s again and again may be late by so much (5s)",
+    )
 
 
 class Passed(BaseModel):
@@ -195,4 +204,7 @@ class FastForwarded(BaseModel):
         description="sockets whose kernel ended the connection, and the error"
     )
     not_played: list[dict[str, Any]] = Field(description="what could not be played, by name")
+    programs_woken: list[dict[str, Any]] = Field(
+        description="programs that woke by themselves: how often a wait or a timer of them was over"
+    )
     stopped_at: StopOn | None

@@ -88,6 +88,8 @@ def serve(
     with contextlib.ExitStack() as undo:
         if watch is not None:
             undo.enter_context(watch.watching(note))
+        if forwarder is not None:
+            undo.callback(forwarder.close)
         if pace is not None:
             undo.enter_context(pace.watched_sockets(note))
         asyncio.run(

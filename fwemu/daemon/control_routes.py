@@ -199,7 +199,13 @@ def time(app: FastAPI, served: Served) -> None:
                 "fast-forward: this firewall was started without --host, "
                 "so sockets cannot be fast-forwarded"
             )
-        done = forwarder.fast_forward(request.by.nanoseconds, request.stop_on, request.caller)
+        done = forwarder.fast_forward(
+            request.by.nanoseconds,
+            request.stop_on,
+            request.caller,
+            applications=request.applications,
+            grain=None if request.grain is None else request.grain.nanoseconds,
+        )
         return FastForwarded(**done.record)
 
     @app.get("/fast-forward")

@@ -26,10 +26,18 @@ class FastForwarder(Protocol):
     def passed(self) -> int | None: ...
 
     def fast_forward(
-        self, by: int, stop_on: Iterable[StopOn] = (), caller: tuple[int, int] | None = None
+        self,
+        by: int,
+        stop_on: Iterable[StopOn] = (),
+        caller: tuple[int, int] | None = None,
+        *,
+        applications: bool = ...,
+        grain: int | None = ...,
     ) -> FastForwardResult: ...
 
     def cancel(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 FastForwarderFactory = Callable[[EngineClient], FastForwarder]

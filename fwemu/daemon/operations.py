@@ -226,6 +226,7 @@ class EngineRequests:
             sum(self._firewall.packets),
             self._queue.status().waiting,
             happened,
+            datapath.next_event(),
         )
 
     def _begin_fast_forward(self, by: int) -> None:

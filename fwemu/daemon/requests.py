@@ -177,6 +177,8 @@ class Progress(NamedTuple):
     """Packets in the kernel's queue."""
     happened: list[Effect]
     """Since the last time."""
+    due: int | None = None
+    """When the firewall has something to do next; None if never."""
 
 
 @dataclass(frozen=True)

@@ -147,17 +147,25 @@ class Lab:
         return self.abouts[0]
 
     def fast_forward(
-        self, by: str, stop_on: Sequence[str] = (), *, strict: bool | None = None
+        self,
+        by: str,
+        stop_on: Sequence[str] = (),
+        *,
+        applications: bool = True,
+        grain: str | None = None,
+        strict: bool | None = None,
     ) -> dict[str, Any]:
-        """Let time pass in a moment, at the firewall and in the kernels of the hosts.
+        """Let time pass in a moment, at the firewall, in the kernels of the hosts and for programs.
 
         `by` is a duration, as in "1h 5m".  Returns what happened: `probes` by socket,
-        `sessions_ended`, `connections_lost`, and what was `not_played`.  Programs stand still
-        meanwhile; `trust` of a session says whether one would have woken by itself, and
-        `sessions_doubtful` names those that live and might not.  With `strict` (by default the
-        lab's own) DoubtfulError is raised where a session is not to be trusted.
+        `sessions_ended`, `connections_lost`, which programs were `programs_woken`, and what was
+        `not_played`.  Without `applications` programs stand still; `trust` of a session says
+        whether one would have woken by itself, `sessions_doubtful` names those that live and might
+        not.  `grain` is how late programs may be that tick (a duration; 5 s by default).  With
+        `strict` (by default the lab's own) DoubtfulError is raised where a session is not to be
+        trusted.
         """
-        done = self.firewall.fast_forward(by, stop_on)
+        done = self.firewall.fast_forward(by, stop_on, applications=applications, grain=grain)
         if self.strict if strict is None else strict:
             trust.refuse(done)
         return done

@@ -52,6 +52,16 @@ def send_probe(tcp: socket.socket) -> bool:
     return True
 
 
+def acknowledge(tcp: socket.socket) -> None:
+    """Send the acknowledgement that the kernel holds back for a moment, if it does (TCP_QUICKACK).
+
+    1 would have it hold back none for a while; an even number has it send this one, and go on
+    holding back (tcp_sock_set_quickack in net/ipv4/tcp.c).
+    """
+    quick = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1 if quick else 2)
+
+
 def fire_timer(tcp: socket.socket) -> None:
     """Have the kernel's own keepalive timer send a probe, and count it.
 

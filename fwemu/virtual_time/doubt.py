@@ -103,6 +103,11 @@ def missing(what: str) -> Doubt:
     return Doubt(Trust.NOT_TO_BE_TRUSTED, "", 0, "", None, what)
 
 
+def of_played(process: Process, why: str) -> Doubt:
+    """Its time was played, but not as it would have been."""
+    return _unknown(process, why)
+
+
 def not_looked_at(protocol: str) -> Doubt:
     """Sockets of another protocol than TCP are not looked for."""
     why = f"nobody has looked at the programs behind {protocol}: one may send something by itself"

@@ -6,9 +6,11 @@ order (`playback.py`): those of the firewall, and those of the keepalive timer, 
 timer, of every TCP socket in the hosts.  At each of these a real probe leaves the real kernel and
 crosses the firewall.
 
-What cannot be played is told: data on its way, connections that are being opened.  Timers inside
-the applications are not played either, so what every program waited for is read before time passes
-(`programs.py`), and each session whose fate might hang on one of them says so (`doubt.py`).
+The programs of the hosts live through it as well (`fwemu.applications`): their clocks are moved,
+and a wait whose time has come ends.  Where that is not wanted, or a process is not among those
+whose time is played, what it waited for is read before time passes (`programs.py`), and each
+session whose fate might hang on that says so (`doubt.py`).  What cannot be played is told: data on
+its way, connections that are being opened.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Final, NamedTuple
 
+from fwemu.applications.play import GRAIN, CannotPlayError, Player
 from fwemu.core.flow import TCP, flow_of
 from fwemu.core.instants import NEVER, SECOND
 from fwemu.daemon.operations import PAGE
@@ -32,6 +35,7 @@ from fwemu.daemon.requests import (
 from fwemu.daemon.stop_on import StopOn
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.sockets import probe
+from fwemu.virtual_time.applications import PlayedApplications, record
 from fwemu.virtual_time.found_sockets import (
     Blocked,
     FoundSocket,
@@ -94,13 +98,22 @@ class HostFastForwarder:
         self._is_free = threading.Lock()
         self._playback: Playback | None = None
         self._began = 0
+        self._player: Player | None = None
+        """Plays the time of the programs, from the first fast-forward on that wants it."""
 
     def fast_forward(
-        self, by: int, stop_on: Iterable[StopOn] = (), caller: tuple[int, int] | None = None
+        self,
+        by: int,
+        stop_on: Iterable[StopOn] = (),
+        caller: tuple[int, int] | None = None,
+        *,
+        applications: bool = True,
+        grain: int | None = None,
     ) -> Outcome:
         """Let `by` nanoseconds pass, or less if something happens at which to `stop_on`.
 
-        `caller` is the process and the thread that wait for the end of this.
+        `caller` is the process and the thread that wait for the end of this.  Without
+        `applications` programs stand still; with it those that tick may be late by `grain`.
 
         Raises NamespaceError where a socket cannot be played that would have to be, ConfigError
         beyond the end of all clocks; then no time has passed.
@@ -117,6 +130,10 @@ class HostFastForwarder:
             with self._alone, ExitStack() as undo:
                 asks = None if caller is None else Caller(*caller)
                 outcome = Outcome(programs=Programs(asks, self._scale))
+                if applications and self._scale == 1:
+                    outcome.programs.player = self._begin_applications(
+                        undo, caller, GRAIN if grain is None else grain
+                    )
                 return self._play(by, frozenset(stop_on), undo, outcome)
         except Unplayable as error:
             raise NamespaceError(f"fast-forward: {error}") from error
@@ -134,6 +151,26 @@ class HostFastForwarder:
         """End the one under way where it is."""
         if (playback := self._playback) is not None:
             playback.is_cancelled = True
+
+    def close(self) -> None:
+        """Give the programs of the hosts their own clocks again."""
+        if self._player is not None:
+            self._player.close()
+
+    def _begin_applications(
+        self, undo: ExitStack, caller: tuple[int, int] | None, grain: int
+    ) -> Player:
+        try:
+            if self._player is None:
+                self._player = Player(Namespace.named(netns) for netns in self._hosts.values())
+            undo.callback(self._player.end)
+            self._player.begin(None if caller is None else caller[0], grain)
+        except CannotPlayError as error:
+            raise Unplayable(
+                f"the time {error}: it cannot be played "
+                "(with --no-applications programs stand still, and what that may change is told)"
+            ) from error
+        return self._player
 
     def _play(
         self, by: int, stop_on: frozenset[StopOn], undo: ExitStack, outcome: Outcome
@@ -167,7 +204,16 @@ class HostFastForwarder:
                 self._recall(each, now)
             return there
 
-        playback = Playback(self._engine, hosts, find, outcome, stop_on, start.now + by)
+        player = outcome.programs.player
+        playback = Playback(
+            self._engine,
+            hosts,
+            find,
+            outcome,
+            stop_on,
+            start.now + by,
+            None if player is None else PlayedApplications(player, start.now),
+        )
         self._began, self._playback = start.now, playback
         self._engine.ask(BeginFastForward(by))
         try:
@@ -182,6 +228,8 @@ class HostFastForwarder:
             self._remember(playback, began, start.now)
             outcome.advanced = min(by, playback.now - start.now)
             outcome.wall = time.monotonic() - began
+            if player is not None:
+                outcome.woken = record(player)
         outcome.probes = [
             {**each.name, "kind": kind.value, "sent": sent, "answered": each.answered.get(kind, 0)}
             for each in playback.sockets

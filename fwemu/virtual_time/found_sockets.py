@@ -204,6 +204,12 @@ class FoundSocket:
         self.info = self.info._replace(sent=self.info.sent + 1)
         return True
 
+    def acknowledge(self) -> None:
+        """Have its kernel acknowledge at once what it has received; its habits stay."""
+        with self.borrowed() as tcp:
+            if tcp is not None:
+                probe.acknowledge(tcp)
+
     def has_asked(self, now: int) -> None:
         """Count the question."""
         self.sent[self.probes] = self.sent.get(self.probes, 0) + 1

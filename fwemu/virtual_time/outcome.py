@@ -33,6 +33,8 @@ class Outcome:
     sessions_doubtful: list[Row] = field(default_factory=list)
     """Sessions that live, but might not if the programs had not stood still."""
     programs: Programs = field(default_factory=Programs)
+    woken: list[Row] = field(default_factory=list)
+    """Each program that woke by itself: how often."""
 
     def miss(
         self, what: str, ends: tuple[SocketAddress, SocketAddress] | None = None, **name: str
@@ -74,6 +76,7 @@ class Outcome:
             "sessions_doubtful": self.sessions_doubtful,
             "connections_lost": self.connections_lost,
             "not_played": self.not_played,
+            "programs_woken": self.woken,
             "stopped_at": None if self.stopped_at is None else self.stopped_at.value,
         }
 

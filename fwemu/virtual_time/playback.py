@@ -14,6 +14,7 @@ from fwemu.daemon.records import endpoints, seconds
 from fwemu.daemon.requests import Advance, EngineClient, Progress
 from fwemu.daemon.stop_on import StopOn
 from fwemu.sockets import probe
+from fwemu.virtual_time.applications import Applications, NoApplications
 from fwemu.virtual_time.found_sockets import FoundSocket, Host
 from fwemu.virtual_time.outcome import Outcome, Row
 
@@ -22,6 +23,17 @@ ROUNDING: Final = SECOND // 100
 
 _LEAST_IDLE: Final = SECOND
 """A new socket asks nothing before (TCP_KEEPIDLE is one second at least)."""
+
+_STEPS: Final = 5000
+"""Where more events than this are due at the firewall, the clocks of programs are moved for several
+at once."""
+
+_REST_TIMEOUT_S: Final = 0.5
+"""Programs that do not come to rest in this time are not waited for any more."""
+
+_ACKNOWLEDGING_TIMEOUT_S: Final = 0.25
+"""So long data may be on its way: a kernel acknowledges after 200 ms at the latest, and sooner if
+it is asked to."""
 
 _JIFFY: Final = SECOND // 100
 """The tick by which a kernel counts what it has heard, at its longest."""
@@ -63,14 +75,21 @@ class Playback:
         outcome: Outcome,
         stop_on: frozenset[StopOn],
         until: int,
+        applications: Applications | None = None,
     ) -> None:
         self._engine = engine
+        self._applications = applications or NoApplications()
+        self._plays_applications = applications is not None
         self._hosts = list(hosts)
         self._find_sockets = find_sockets
         self._outcome = outcome
         self._stop_on = stop_on
         self._until = until
         self._packets = 0
+        self._due: int | None = None
+        self._rounding = ROUNDING
+        self._overdue: set[int] = set()
+        """Sockets whose data is not acknowledged though that was waited for, by cookie."""
         self._has_new = True
         """There may be sockets that are not known yet."""
         self._found_at = -NEVER
@@ -81,18 +100,82 @@ class Playback:
     def play(self, start: Progress) -> None:
         """Until the time is over, or something happens at which to stop."""
         self._take(start)
+        self._rounding = max(ROUNDING, (self._until - self.now) // _STEPS)
         while not self._is_over:
-            if self._has_new and min(self._next(), self._until) >= self._found_at + _LEAST_IDLE:
+            if self._has_new and self._must_find():
                 self._has_new, self._found_at = False, self.now
                 self.sockets += self._find_sockets(self.now)
-            self._advance(min(self._next(), self._until))
+            self._advance(self._move_clocks(min(self._next(), self._until)))
+            if self._applications.wake():
+                self._come_to_rest()
             due = self._next()
             if not self._is_over and due <= min(self.now, self._until):
                 self._ask(due)
+                if self._plays_applications:
+                    self._come_to_rest()
             elif self.now >= self._until:  # what is new is not due for a second at least
                 break
         self._settle()
         self._find_ended()
+
+    def _must_find(self) -> bool:
+        """Sockets that are new say what they have heard as long as no time is passed over."""
+        nothing_before = self._found_at + _LEAST_IDLE
+        return self._plays_applications or min(self._next(), self._until) >= nothing_before
+
+    def _move_clocks(self, to: int) -> int:
+        """Set the clocks of the programs to the next instant of any event, and say which that is.
+
+        They are set before the firewall does anything that they could hear of.
+        """
+        if not self._plays_applications:
+            return to
+        firewall = NEVER if self._due is None else self._due + self._rounding
+        to = max(self.now, min(to, self._applications.due, firewall))
+        self._applications.move_to(to)
+        return to
+
+    def _come_to_rest(self) -> None:
+        """Until every program waits again, and nothing is on its way any more."""
+        began, packets = time.monotonic(), self._packets
+        self._wait_for_rest()
+        if self._packets == packets:
+            return
+        self._find_ended(began)
+        deadline = time.monotonic() + _ACKNOWLEDGING_TIMEOUT_S
+        while waiting := self._unacknowledged():
+            if time.monotonic() > deadline:
+                self._overdue |= {each.cookie for each in waiting}
+                break
+            for each in waiting:
+                self._acknowledge(each)
+            self._wait_for_rest()
+            self._find_ended(began)
+
+    def _wait_for_rest(self) -> None:
+        deadline = time.monotonic() + _REST_TIMEOUT_S
+        before = -1
+        while True:
+            is_at_rest = self._applications.are_at_rest()
+            progress = self._step(None)
+            if is_at_rest and not progress.waiting and progress.packets == before:
+                return
+            before = progress.packets
+            if time.monotonic() > deadline:
+                self._applications.give_up_waiting()
+                return
+
+    def _unacknowledged(self) -> list[FoundSocket]:
+        """Those whose data is on its way, as far as it is to be expected that it arrives."""
+        found = [each for each in self.sockets if not each.is_over and each.info.unacknowledged]
+        self._overdue &= {each.cookie for each in found}
+        return [each for each in found if each.cookie not in self._overdue]
+
+    def _acknowledge(self, sender: FoundSocket) -> None:
+        """Have the kernel of the other end say now what it would say up to 200 ms later."""
+        for each in self.sockets:
+            if each.ends == sender.ends[::-1] and not each.is_over:
+                each.acknowledge()
 
     @property
     def _is_over(self) -> bool:
@@ -114,6 +197,8 @@ class Playback:
             }
             if InjectedKind.PROBE in said:  # whoever was asked must be able to answer in time
                 self._settle()
+            elif said and self._plays_applications:  # whoever hears it acts at this instant
+                self._wait_for_rest()
             if said:
                 self._find_ended(began)
             if self.now >= to or self._is_over or self._has_new:
@@ -126,7 +211,7 @@ class Playback:
         return progress
 
     def _take(self, progress: Progress) -> None:
-        self.now, self._packets = progress.now, progress.packets
+        self.now, self._packets, self._due = progress.now, progress.packets, progress.due
         for effect in progress.happened:
             if isinstance(effect, SessionEnded):
                 self._outcome.sessions_ended.append(self._ended(effect, progress))

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from fwemu.virtual_time.doubt import Doubt, Process, doubts, missing
+from fwemu.applications.play import Player
+from fwemu.virtual_time.doubt import Doubt, Process, doubts, missing, of_played
 from fwemu.virtual_time.found_sockets import FoundSocket, process_name
 from fwemu.waits.threads import Wait, epoll_sockets, waits_of
 from fwemu.waits.timers import ALARM, unreadable_timers
@@ -41,6 +42,8 @@ class Programs:
     caller: Caller | None = None
     scale: int = 1
     """Seconds of the firewall in one of the programs': theirs are the machine's."""
+    player: Player | None = None
+    """Plays the time of programs; None if all of them stand still."""
     _seen: dict[Ends, list[_Seen]] = field(default_factory=dict)
     _missing: dict[Ends, list[Doubt]] = field(default_factory=dict)
 
@@ -67,6 +70,7 @@ class Programs:
         found = list(self._missing.get(ends, ()))
         for seen in self._seen.get(ends, ()):
             found += doubts(frozenset({seen.inode}), seen.holders, (at - seen.at) // self.scale)
+            found += self._doubts_of_played(seen.holders)
         return sorted(found, key=lambda doubt: -doubt.trust.rank)
 
     def doubtful(self, at: int) -> Iterator[tuple[Ends, list[Doubt]]]:
@@ -81,7 +85,16 @@ class Programs:
             waits = waits_of(pid)
         except PermissionError as error:
             return Process(pid, name, (), refused=error.strerror)
+        if self.player is not None and self.player.plays(pid):
+            waits = [wait for wait in waits if wait.unknown is not None and not wait.runs]
         return Process(pid, name, waits, unreadable_timers(pid))
+
+    def _doubts_of_played(self, holders: Iterable[Process]) -> Iterator[Doubt]:
+        """What of the time of programs that are played is not as it would be."""
+        if self.player is not None:
+            for process in holders:
+                for why in self.player.doubts_about(process.pid):
+                    yield of_played(process, why)
 
     def _without_caller(self, process: Process, inode: int) -> Process:
         """The thread that has asked for this waits for us: that is no timer of its own.

@@ -40,6 +40,9 @@ _CLOCKS: Final = frozenset(
 )
 """Clocks that go on while nobody runs."""
 
+_RUNS: Final = "runs"
+"""What is not known of a thread that waits for nothing."""
+
 _SENDS: Final = frozenset({"connect", "write", "writev", "sendto", "sendmsg", "sendfile"})
 """Calls on a socket to which SO_SNDTIMEO applies; to the others, SO_RCVTIMEO."""
 
@@ -68,6 +71,11 @@ class Wait:
     """The armed timer descriptors among what it watches."""
     unknown: str | None = None
     """Why it cannot be said until when it waits, or for what."""
+
+    @property
+    def runs(self) -> bool:
+        """Does it wait for nothing?"""
+        return self.unknown == _RUNS
 
     @property
     def due(self) -> int | None:
@@ -160,7 +168,7 @@ def _wait(
     except (FileNotFoundError, ProcessLookupError):
         return None
     if call is None:
-        return Wait(pid, thread, name, "", unknown="runs")
+        return Wait(pid, thread, name, "", unknown=_RUNS)
     if not call.name:
         return Wait(pid, thread, name, "", unknown=f"is in system call {call.number}")
     row = CALLS[call.name]

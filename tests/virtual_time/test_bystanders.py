@@ -48,11 +48,12 @@ libc = ctypes.CDLL(None, use_errno=True)  # Python itself waits on after EINTR
 
 def epoll_wait():
     events = ctypes.create_string_buffer(12)
-    return libc.epoll_wait(libc.epoll_create1(0), events, 1, 100_000)
+    return libc.epoll_wait(libc.epoll_create1(0), events, 1, 40_000_000)
 
 def recv():
     near, far = socket.socketpair()
-    near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, (100).to_bytes(8, "little") + bytes(8))
+    hours = (40_000).to_bytes(8, "little") + bytes(8)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, hours)
     return libc.recv(near.fileno(), ctypes.create_string_buffer(1), 1, 0)
 
 def wait(call):
@@ -109,7 +110,10 @@ def test_no_signal_is_lost(lab: Lab) -> None:
 
 
 def test_no_wait_is_interrupted(lab: Lab) -> None:
-    """epoll_wait(2), and recv(2) with a timeout, end with EINTR after any stop, even SIGSTOP's."""
+    """epoll_wait(2), and recv(2) with a timeout, end with EINTR after any stop, even SIGSTOP's.
+
+    They wait for more than eleven hours; their clocks are moved on the way.
+    """
     as_new(lab, HOUR)
     with program(lab, WAITING) as waiting:
         done = lab.fast_forward("8h")

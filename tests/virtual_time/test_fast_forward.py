@@ -202,7 +202,7 @@ def test_a_half_closed_connection_is_kept_alive_too(lab: Lab) -> None:
 # -- whose sockets --------------------------------------------------------------------------------
 
 CHILD = """
-import os, socket, sys, time
+import os, signal, socket, sys
 a = socket.create_connection((sys.argv[1], int(sys.argv[2])))
 b = socket.create_connection((sys.argv[1], int(sys.argv[2])))
 for each in (a, b):
@@ -213,8 +213,8 @@ if os.fork() == 0:
     c.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     c.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1200)
     print("ready", flush=True)
-    time.sleep(60)
-time.sleep(60)
+    signal.pause()
+signal.pause()
 """
 
 

@@ -1,6 +1,6 @@
-"""A fast-forward says how far its answer can be trusted: who would have woken by itself meanwhile.
+"""A fast-forward for which programs stand still says who would have woken by itself meanwhile.
 
-The programs are real and wait in the kernel; nothing of them is played.
+The programs are real and wait in the kernel.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def test_a_program_that_waits_for_ever_leaves_the_answer_sure(lab: Lab) -> None:
     """The most frequent case: nothing is said, neither of the session nor of the program."""
     as_new(lab, HOUR)
     with served(lab, SILENT):
-        done = lab.fast_forward("65m", strict=True)
+        done = lab.fast_forward("65m", applications=False, strict=True)
 
     (ended,) = done["sessions_ended"]
     assert (ended["reason"], ended["trust"], ended["doubtful"]) == ("expired", "sure", [])
@@ -63,7 +63,7 @@ def test_a_program_with_a_heartbeat_makes_the_end_of_its_session_untrustworthy(l
     as_new(lab, HOUR)
     with served(lab, BEATS) as (server, _):
         eventually(lambda: beats(server), what="the loop that waits for the next beat")
-        done = lab.fast_forward("65m")
+        done = lab.fast_forward("65m", applications=False)
 
     (ended,) = done["sessions_ended"]
     (doubt,) = ended["doubtful"]
@@ -79,7 +79,7 @@ def test_whoever_is_strict_gets_an_error_that_says_what_to_do(lab: Lab) -> None:
     with served(lab, BEATS) as (server, _):
         eventually(lambda: beats(server), what="the loop that waits for the next beat")
         with pytest.raises(DoubtfulError, match=r"would have woken by itself .*--time-scale"):
-            lab.fast_forward("65m", strict=True)
+            lab.fast_forward("65m", applications=False, strict=True)
 
 
 def test_a_session_that_lives_is_doubtful_as_well(lab: Lab) -> None:
@@ -87,7 +87,7 @@ def test_a_session_that_lives_is_doubtful_as_well(lab: Lab) -> None:
     as_new(lab, HOUR)
     with served(lab, BEATS) as (server, connection):
         eventually(lambda: beats(server), what="the loop that waits for the next beat")
-        done = lab.fast_forward("30m")
+        done = lab.fast_forward("30m", applications=False)
 
         (lives,) = done["sessions_doubtful"]
         assert lives["trust"] == "not-to-be-trusted"
@@ -101,7 +101,7 @@ def test_a_timer_that_lies_beyond_the_time_that_passes_is_no_doubt(lab: Lab) -> 
     as_new(lab, HOUR)
     with served(lab, BEATS) as (server, connection):
         eventually(lambda: beats(server), what="the loop that waits for the next beat")
-        done = lab.fast_forward("10s", strict=True)
+        done = lab.fast_forward("10s", applications=False, strict=True)
 
         assert done["sessions_doubtful"] == []
         lab.assert_survived(connection)
@@ -111,7 +111,7 @@ def test_a_housekeeper_beside_it_makes_the_answer_possible(lab: Lab) -> None:
     """It does not watch the socket, but it might close it: told, and no failure."""
     as_new(lab, HOUR)
     with served(lab, HOUSEKEEPER):
-        done = lab.fast_forward("65m", strict=True)
+        done = lab.fast_forward("65m", applications=False, strict=True)
 
     (ended,) = done["sessions_ended"]
     assert ended["trust"] == "possible"
@@ -122,7 +122,7 @@ def test_whoever_asks_for_the_hour_is_no_doubt_of_it(lab: Lab) -> None:
     """The thread that waits for the answer holds the client's socket, and is a program as well."""
     as_new(lab, HOUR)
     with served(lab, SILENT):
-        done = lab.fast_forward("65m")
+        done = lab.fast_forward("65m", applications=False)
 
     assert [ended["trust"] for ended in done["sessions_ended"]] == ["sure"]
 
@@ -136,7 +136,7 @@ def test_an_event_loop_that_stands_still_because_it_asks_is_one(lab: Lab) -> Non
             _, writer = await asyncio.open_connection(lab.server.ip, PORT)
         writer.write(b"hello")
         await writer.drain()
-        done = lab.fast_forward("65m")
+        done = lab.fast_forward("65m", applications=False)
         writer.close()
         return done
 
@@ -156,7 +156,7 @@ def test_the_log_tells_of_what_is_not_to_be_trusted(lab: Lab) -> None:
     as_new(lab, HOUR)
     with served(lab, BEATS) as (server, _):
         eventually(lambda: beats(server), what="the loop that waits for the next beat")
-        lab.fast_forward("65m")
+        lab.fast_forward("65m", applications=False)
 
     moved = [event for event in lab.firewall.events() if event["event"] == "time_moved"][-1]
     assert [row["trust"] for row in moved["doubtful"]] == ["not-to-be-trusted"]
@@ -180,7 +180,7 @@ def test_the_story_of_a_flow_tells_that_its_end_is_not_to_be_trusted(lab: Lab) -
     as_new(lab, HOUR)
     with served(lab, BEATS) as (server, connection):
         eventually(lambda: beats(server), what="the loop that waits for the next beat")
-        lab.fast_forward("65m")
+        lab.fast_forward("65m", applications=False)
         flow = f":{connection.getsockname()[1]} -> "
         story = lab.story()
 

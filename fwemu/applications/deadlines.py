@@ -1,0 +1,228 @@
+"""Until when the threads and timers of a process wait, in the time that is played.
+
+The kernel knows the machine's time alone: what it counts down is right for a wait that began after
+time was moved last, and too long for one that began before.  So each wait is noted when it is first
+seen, and its deadline stays what it was as long as it is the same wait: as long as its thread has
+not run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from fwemu.applications.played_time import PlayedTime
+from fwemu.applications.shifted_clock import Offsets
+from fwemu.waits.memory import SECOND, Readable
+from fwemu.waits.system_calls import CALLS, Architecture
+from fwemu.waits.threads import Call, call_of, quiet, threads_of
+from fwemu.waits.timers import TimerDescriptor, timer_descriptors
+
+NEVER: Final = 1 << 62
+
+_WALL_CLOCKS: Final = frozenset(
+    {time.CLOCK_REALTIME, time.CLOCK_TAI, 5, 8}  # REALTIME_COARSE, REALTIME_ALARM
+)
+_COUNTING_CLOCKS: Final = frozenset({time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME, 4, 6, 9})
+
+SHORT: Final = 5 * SECOND
+"""Waits below this, again and again, are ticks: they may be late if that is allowed."""
+
+_ROUNDING: Final = 1_000_000
+"""The beginning of a wait is known so well.  Who wakes too early sees that it is not yet time, and
+waits again."""
+
+_TICKS: Final = 16
+"""Who waits so often in succession for less than `SHORT` ticks."""
+
+_SAME_TIMER: Final = 2_000_000
+"""A timer that the kernel fires at the same instant as before, give or take, is the same one."""
+
+
+@dataclass
+class ThreadWait:
+    """What a thread waits for."""
+
+    ran: int
+    """How often it had run."""
+    call: Call | None
+    """None if it runs."""
+    deadline: int = NEVER
+    timeout: int = NEVER
+    """From its beginning to its deadline."""
+    switches: int = 0
+    """How often it had gone to sleep by itself, which tells this wait from the next one."""
+    ticks: int = 0
+    """Short waits of its thread in succession, this one included."""
+    was_held: bool = False
+    """It was stopped and let go since it was looked at."""
+
+    @property
+    def is_opaque(self) -> bool:
+        """Does it wait for something that cannot be seen?"""
+        return self.call is not None and bool(self.call.name) and CALLS[self.call.name].is_opaque
+
+
+@dataclass
+class TimerWait:
+    """An armed timer descriptor."""
+
+    deadline: int
+    fires_at: int
+    """By the kernel, CLOCK_MONOTONIC."""
+    ticks: int = 0
+    """How often in succession it has fired after a short time."""
+
+
+class Deadlines:
+    """Those of one process."""
+
+    def __init__(
+        self, pid: int, memory: Readable, architecture: Architecture, played: PlayedTime
+    ) -> None:
+        self._pid = pid
+        self._memory = memory
+        self._architecture = architecture
+        self._played = played
+        self.threads: dict[int, ThreadWait] = {}
+        self.timers: dict[int, TimerWait] = {}
+        self._ticks: dict[int, int] = {}
+        self._is_stale = True
+        self._is_first_look = True
+
+    def look(self, offsets: Offsets) -> bool:
+        """Note what is new; True if any thread has run since the last time."""
+        there: dict[int, ThreadWait] = {}
+        for thread in threads_of(self._pid):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                ran = times_run(self._pid, thread)
+                known = self.threads.get(thread)
+                if known is None or known.ran != ran or known.call is None:
+                    known = self._thread(thread, ran, known, offsets)
+                there[thread] = known
+        has_run = {thread: each.ran for thread, each in there.items()} != {
+            thread: each.ran for thread, each in self.threads.items()
+        }
+        self.threads = there
+        self._is_first_look = False
+        if has_run or self._is_stale:
+            self._is_stale = False
+            self.timers = {
+                timer.descriptor: self._timer(timer, offsets)
+                for timer in timer_descriptors(self._pid)
+            }
+        return has_run
+
+    def next(self, slack: int) -> int:
+        """The instant until which everything may wait; NEVER if all wait for ever.
+
+        What ticks may be late by `slack`.
+        """
+        waits = [(each.deadline, each.ticks) for each in self.threads.values()]
+        waits += [(each.deadline, each.ticks) for each in self.timers.values()]
+        return min(
+            (deadline + (slack if ticks > _TICKS else 0) for deadline, ticks in waits),
+            default=NEVER,
+        )
+
+    def due(self, now: int) -> Iterator[int]:
+        """The threads whose waits are over."""
+        return (thread for thread, each in self.threads.items() if each.deadline <= now)
+
+    def forget_timer(self, descriptor: int) -> None:
+        """It has been made to fire: it is looked at anew."""
+        self.timers[descriptor].deadline = NEVER
+        self.timers[descriptor].fires_at = 0
+        self._is_stale = True
+
+    def due_timers(self, now: int) -> Iterator[int]:
+        """The descriptors of the timers that are over."""
+        return (number for number, each in self.timers.items() if each.deadline <= now)
+
+    def _thread(
+        self, thread: int, ran: int, known: ThreadWait | None, offsets: Offsets
+    ) -> ThreadWait:
+        call = call_of(self._pid, thread, self._memory, self._architecture)
+        if known is not None and known.was_held and call is None:
+            return known  # it is on its way back into its call
+        switches = times_slept(self._pid, thread)
+        if known is not None and call is not None and self._goes_on(known, call, switches):
+            return replace(known, ran=ran, switches=switches, was_held=False)
+        if call is None or not call.name or CALLS[call.name].is_opaque:
+            return ThreadWait(ran, call)
+        wait = ThreadWait(ran, call, switches=switches)
+        with suppress(OSError):  # arguments that are not there, or a socket that is closed
+            self._until(wait, call, thread, offsets)
+        if wait.timeout < SHORT:
+            wait.ticks = 1 + self._ticks.get(thread, 0)
+        self._ticks[thread] = wait.ticks
+        return wait
+
+    def _until(self, wait: ThreadWait, call: Call, thread: int, offsets: Offsets) -> None:
+        timeout = call.timeout(self._pid, self._memory)
+        if timeout is None:
+            return
+        began = time.monotonic_ns()
+        if self._is_first_look:  # otherwise it has begun since the last one, a moment ago
+            began -= quiet(Path(f"/proc/{self._pid}/task/{thread}"))
+        if timeout.clock is None:
+            wait.timeout = timeout.nanoseconds
+            wait.deadline = self._played.at(began) + timeout.nanoseconds + _ROUNDING
+        elif (ahead := _ahead(timeout.clock, offsets)) is not None:
+            left = timeout.nanoseconds - time.clock_gettime_ns(timeout.clock) - ahead
+            wait.deadline = self._played.now() + left
+            wait.timeout = max(0, wait.deadline - self._played.at(began))
+
+    @staticmethod
+    def _goes_on(known: ThreadWait, call: Call, switches: int) -> bool:
+        """Has the kernel entered the same call again, after it had stood still for us?
+
+        It went to sleep twice then: when it was stopped, and when it went on.
+        """
+        then = known.call
+        return (
+            known.was_held
+            and then is not None
+            and then.arguments == call.arguments
+            and call.name in ("", then.name)
+            and switches == known.switches + 2
+        )
+
+    def _timer(self, timer: TimerDescriptor, offsets: Offsets) -> TimerWait:
+        fires_at = time.monotonic_ns() + timer.left
+        known = self.timers.get(timer.descriptor)
+        if known is not None and abs(known.fires_at - fires_at) < _SAME_TIMER:
+            return known
+        ahead = 0 if timer.instant_of is None else _ahead(timer.instant_of, offsets) or 0
+        left = timer.left - ahead
+        ticks = 1 + (0 if known is None else known.ticks) if left < SHORT else 0
+        return TimerWait(self._played.now() + left, fires_at, ticks)
+
+
+def _ahead(clock: int, offsets: Offsets) -> int | None:
+    """How far a clock of this process is ahead of the kernel's; None for another sort."""
+    if clock in _WALL_CLOCKS:
+        return offsets.wall
+    return offsets.monotonic if clock in _COUNTING_CLOCKS else None
+
+
+def times_run(pid: int, thread: int) -> int:
+    """How often a thread was given a processor (proc_pid_schedstat, sched-stats.rst)."""
+    with open(f"/proc/{pid}/task/{thread}/schedstat", "rb", buffering=0) as file:
+        return int(file.read(96).split()[2])
+
+
+def times_slept(pid: int, thread: int) -> int:
+    """How often it gave its processor away because it had to wait (voluntary_ctxt_switches)."""
+    with open(f"/proc/{pid}/task/{thread}/status", "rb", buffering=0) as file:
+        return int(file.read(4096).partition(b"\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def is_running(pid: int, thread: int) -> bool:
+    """Is it on a processor, or would it like to be?"""
+    with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
+        return file.read(512).rpartition(b") ")[2][:1] == b"R"

@@ -1,0 +1,224 @@
+"""Threads of other processes that stand still for a moment (ptrace(2), x86-64).
+
+A thread that waits in a system call is taken out of it without noticing: when it goes on, the
+kernel enters the call again, unless its wait was ended here.  Nothing is lost: a signal that comes
+meanwhile is delivered, a wake-up that came before has ended the call already.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Final
+
+from fwemu.waits.system_calls import ARCHITECTURES
+from fwemu.waits.threads import threads_of
+
+# include/uapi/linux/ptrace.h
+_GETREGS: Final = 12
+_SETREGS: Final = 13
+_DETACH: Final = 17
+_SEIZE: Final = 0x4206
+_INTERRUPT: Final = 0x4207
+_EVENT_STOP: Final = 128
+
+_WALL: Final = 0x40000000
+"""__WALL: threads as well as children (include/uapi/linux/wait.h)."""
+
+_STOPPING_S: Final = 1.0
+"""A thread that has not stopped by then is in the middle of something (state D): it is let go."""
+
+# include/linux/errno.h: how a call says that it is to be entered again
+_ERESTARTSYS: Final = 512
+_ERESTARTNOINTR: Final = 513
+_ERESTARTNOHAND: Final = 514
+_ERESTART_RESTARTBLOCK: Final = 516
+_INTERRUPTED: Final = frozenset(
+    {-errno.EINTR, -_ERESTARTSYS, -_ERESTARTNOINTR, -_ERESTARTNOHAND, -_ERESTART_RESTARTBLOCK}
+)
+
+_WAITING_CALLS: Final = frozenset(ARCHITECTURES["x86_64"].numbers)
+"""Calls that may be entered again; not close(2), for instance, which has closed already."""
+
+_ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+_ptrace.restype = ctypes.c_long
+_ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+
+class Registers(ctypes.Structure):
+    """struct user_regs_struct (arch/x86/include/asm/user_64.h)."""
+
+    _fields_ = [
+        (name, ctypes.c_ulonglong)
+        for name in (
+            "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx",
+            "rdx", "rsi", "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base",
+            "gs_base", "ds", "es", "fs", "gs",
+        )
+    ]  # fmt: skip
+
+
+class HeldThread:
+    """A thread that stands still."""
+
+    def __init__(self, thread: int, status: int) -> None:
+        self.thread = thread
+        event, number = status >> 16, os.WSTOPSIG(status)
+        self._signal = 0 if event == _EVENT_STOP else number
+        """A signal that was just about to be delivered: it is, when the thread goes on."""
+        self._is_stopped = event == _EVENT_STOP and number != signal.SIGTRAP
+        """By SIGSTOP and its like: it goes on standing still."""
+        self._registers = Registers()
+        _call(_GETREGS, thread, self._registers)
+
+    @property
+    def counter(self) -> int:
+        """Where in its code it stands."""
+        return int(self._registers.rip)
+
+    def is_in(self, numbers: frozenset[int], arguments: tuple[int, ...]) -> bool:
+        """Was it taken out of a system call with one of these numbers and just these arguments?
+
+        Not if the call has come to its end by itself, or a signal is to be delivered.
+        """
+        registers = self._registers
+        return (
+            not self._signal
+            and not self._is_stopped
+            and self._result in _INTERRUPTED
+            and _signed(registers.orig_rax) in numbers
+            and arguments
+            == (
+                registers.rdi, registers.rsi, registers.rdx,
+                registers.r10, registers.r8, registers.r9,
+            )
+        )  # fmt: skip
+
+    def end_call(self, result: int) -> None:
+        """It comes back from its system call with this result when it goes on."""
+        self._registers.rax = result & 0xFFFFFFFFFFFFFFFF
+        self._registers.orig_rax = 0xFFFFFFFFFFFFFFFF  # no call that could be entered again
+        _call(_SETREGS, self.thread, self._registers)
+
+    def _enter_again(self) -> None:
+        """Have the kernel enter an interrupted call again that it would end with EINTR.
+
+        As after ERESTARTNOHAND: a signal that has a handler ends it with EINTR all the same.
+        """
+        is_interrupted = self._result == -errno.EINTR and not self._signal and not self._is_stopped
+        if is_interrupted and _signed(self._registers.orig_rax) in _WAITING_CALLS:
+            self._registers.rax = -_ERESTARTNOHAND & 0xFFFFFFFFFFFFFFFF
+            _call(_SETREGS, self.thread, self._registers)
+
+    @property
+    def _result(self) -> int:
+        return _signed(self._registers.rax)
+
+    def go(self) -> None:
+        """It goes on."""
+        with suppress(ProcessLookupError):
+            self._enter_again()
+            _call(_DETACH, self.thread, data=self._signal)
+
+
+@contextmanager
+def held(threads: Iterable[int]) -> Iterator[dict[int, HeldThread]]:
+    """These threads, all at once, as long as the block lasts; those that have ended are left out.
+
+    Raises PermissionError where we may not: the thread is traced by another, or belongs to somebody
+    whose processes we may not touch.
+    """
+    seized: list[int] = []
+    there: dict[int, HeldThread] = {}
+    try:
+        for thread in threads:
+            if _seize(thread):
+                seized.append(thread)
+        deadline = time.monotonic() + _STOPPING_S
+        for thread in seized:
+            if (status := _stopped(thread, deadline)) is not None:
+                with suppress(ProcessLookupError):
+                    there[thread] = HeldThread(thread, status)
+        yield there
+    finally:
+        for each in there.values():
+            each.go()
+        for thread in seized:
+            if thread not in there:
+                _let_go(thread)
+
+
+@contextmanager
+def held_process(pid: int) -> Iterator[dict[int, HeldThread] | None]:
+    """All threads of a process; None if one of them does not come to stand."""
+    there: dict[int, HeldThread] = {}
+    tried: set[int] = set()
+    with ExitStack() as undo:
+        while new := set(threads_of(pid)) - tried:
+            there |= undo.enter_context(held(new))
+            tried |= new
+        stand = all(thread in there or _has_ended(thread) for thread in tried)
+        yield there if stand else None
+
+
+def _seize(thread: int) -> bool:
+    try:
+        _call(_SEIZE, thread)
+        _call(_INTERRUPT, thread)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        if _has_ended(thread):
+            return False
+        raise
+    return True
+
+
+def _stopped(thread: int, deadline: float) -> int | None:
+    """The status of a thread that has come to stand; None if it does not, or has ended."""
+    looks = 0
+    while True:
+        try:
+            waited, status = os.waitpid(thread, _WALL | os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if waited:
+            return status if os.WIFSTOPPED(status) else None
+        if time.monotonic() > deadline:
+            return None
+        looks += 1
+        if looks < 20:
+            os.sched_yield()
+        else:
+            time.sleep(0.0002)
+
+
+def _let_go(thread: int) -> None:
+    """One that has not come to stand in time: only a thread that stands can be detached."""
+    if (status := _stopped(thread, time.monotonic() + _STOPPING_S)) is not None:
+        with suppress(ProcessLookupError):
+            HeldThread(thread, status).go()
+
+
+def _has_ended(thread: int) -> bool:
+    try:
+        with open(f"/proc/{thread}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def _call(request: int, thread: int, address: Registers | None = None, data: int = 0) -> None:
+    place = ctypes.c_void_p(data) if address is None else ctypes.byref(address)
+    if _ptrace(request, thread, None, place) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else int(value)

@@ -1,0 +1,52 @@
+"""Whose time is played: the processes of some network namespaces, but for some."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from netns import Namespace
+from netns.procfs import command_of, is_in, pids, stat_of
+
+
+def members(namespaces: Iterable[Namespace], without: Collection[int]) -> list[int]:
+    """The processes in these namespaces, zombies left out."""
+    identities = {namespace.identity for namespace in namespaces}
+    found = (pid for pid in pids() if pid not in without)
+    return [pid for pid in found if any(is_in(pid, each) for each in identities)]
+
+
+def with_ancestors(pid: int) -> set[int]:
+    """A process, its parent, the parent of that, and so on."""
+    found: set[int] = set()
+    while pid > 0 and pid not in found:
+        found.add(pid)
+        stat = stat_of(pid)
+        pid = 0 if stat is None else stat.parent
+    return found
+
+
+def last_process() -> bytes:
+    """Another value each time a process or a thread has been started."""
+    return Path("/proc/loadavg").read_bytes().rpartition(b" ")[2]
+
+
+def why_not(pid: int) -> str | None:
+    """Why the time of a process cannot be moved, before anything is tried; None if it can.
+
+    Raises OSError where it has ended.
+    """
+    for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
+        if line.startswith("TracerPid:") and (tracer := int(line.split()[1])):
+            return f"it is traced by {command_of(tracer).split(' ')[0]} (pid {tracer})"
+    with open(f"/proc/{pid}/exe", "rb") as program:
+        head = program.read(5)
+    if head[:4] == b"\x7fELF" and head[4:5] != b"\x02":  # EI_CLASS: ELFCLASS64
+        return "it is a 32-bit program"
+    return None
+
+
+def own_processes(caller: int | None) -> set[int]:
+    """Those whose time is not played: ourselves, and who waits for us with all its ancestors."""
+    return {os.getpid()} | (with_ancestors(caller) if caller else set())

@@ -1,0 +1,335 @@
+"""Plays the time of the processes of some namespaces: clocks, waits and timers.
+
+Whoever plays asks for the instant at which something is due (`next`), moves the clocks there
+(`move_to`), ends what is over (`wake`), and waits until everybody waits again (`are_at_rest`).
+Between two of these journeys a thread of ours goes on watching: the kernel would end a wait for an
+instant of a shifted clock too late, by all that was passed over.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final
+
+from fwemu.applications.deadlines import (
+    NEVER,
+    SHORT,
+    ThreadWait,
+    is_running,
+    times_run,
+    times_slept,
+)
+from fwemu.applications.held import HeldThread, held
+from fwemu.applications.members import last_process, members, own_processes, why_not
+from fwemu.applications.played_time import PlayedTime
+from fwemu.applications.process import CannotShiftError, ProcessGoneError, ShiftedProcess
+from fwemu.applications.results import RESULTS, leave_behind
+from fwemu.applications.shifted_clock import ClockPatch, UnknownCodeError
+from fwemu.applications.timer import fire
+from fwemu.applications.vdso import NoVdsoError, own
+from fwemu.waits.memory import SECOND
+from fwemu.waits.system_calls import ARCHITECTURES, Architecture
+from netns import Namespace
+from netns.procfs import command_of, start_time
+
+GRAIN: Final = 5 * SECOND
+"""Waits of less than `deadlines.SHORT` may be late by so much: runtimes tick all the time."""
+
+_WATCH_S: Final = 0.01
+"""Between two journeys waits are looked at so often, and end late by so much."""
+
+_WATCH_SHARE: Final = 20
+"""A look takes at most this part of the time between two."""
+
+_LATE: Final = SECOND // 4
+"""What is later than this is told."""
+
+_MACHINE: Final = "x86_64"
+
+
+class CannotPlayError(Exception):
+    """The time of the programs here cannot be played: why not."""
+
+
+class Player:
+    """Plays the time of whoever lives in these namespaces.  Close it."""
+
+    def __init__(self, namespaces: Iterable[Namespace]) -> None:
+        """Raises CannotPlayError where this machine does not allow it for any program."""
+        if platform.machine() != _MACHINE:
+            raise CannotPlayError(f"of programs on {platform.machine()} (only on {_MACHINE})")
+        self._architecture: Architecture = ARCHITECTURES[_MACHINE]
+        self._restart = self._architecture.restart_syscall
+        try:
+            self._patch = ClockPatch(own())
+        except (NoVdsoError, UnknownCodeError) as error:
+            raise CannotPlayError(f"of any program: {error}") from error
+        self._namespaces = list(namespaces)
+        self._played = PlayedTime()
+        self._processes: dict[int, ShiftedProcess] = {}
+        self._without = own_processes(None)
+        self._last_process = b""
+        self._runs: dict[tuple[int, int], int] = {}
+        self._restless: set[tuple[int, int]] = set()
+        self._late: set[int] = set()
+        self._lock = threading.RLock()
+        self._ends = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self.grain = GRAIN
+        self.wakes: dict[int, tuple[str, int]] = {}
+        """By process: its name, and how often it was woken since `begin`."""
+        self.refused: dict[int, str] = {}
+        """Processes whose time is not played though they are there, and why."""
+
+    # -- a journey --
+
+    def begin(self, caller: int | None, grain: int = GRAIN) -> None:
+        """Take everybody's clock in hand.  `caller` waits for the end of this: its time is its own.
+
+        Raises CannotPlayError if the time of one of them cannot be played, before any has passed.
+        """
+        with self._lock:
+            self.grain = grain
+            self._without = own_processes(caller)
+            self._restless.clear()
+            self._late.clear()
+            self.wakes.clear()
+            self._find()
+            for pid, why in self.refused.items():
+                raise CannotPlayError(f"of {name_of(pid)}: {why}")
+            self._look()
+
+    def next(self) -> int:
+        """The instant until which all of them may wait; NEVER if they all wait for ever."""
+        with self._lock:
+            self._look()
+            each = (process.deadlines.next(self.grain) for process in self._processes.values())
+            return min(each, default=NEVER)
+
+    def now(self) -> int:
+        """This instant of the time that is played: CLOCK_MONOTONIC, and what was passed over."""
+        return self._played.now()
+
+    def move_to(self, instant: int) -> None:
+        """Set all clocks to an instant; it passes over what lies between, and wakes nobody."""
+        with self._lock:
+            if self._played.move_to(instant):
+                for process in list(self._processes.values()):
+                    self._or_forget(process, process.follow)
+
+    def wake(self) -> int:
+        """End every wait that is over and fire every timer, all at once; how many there were."""
+        with self._lock:
+            return self._end_waits(self._played.now())
+
+    def are_at_rest(self) -> bool:
+        """Do all of them wait, and has none run since this was asked last?
+
+        Looks for those that have come meanwhile, too.
+        """
+        with self._lock:
+            self._find_newcomers()
+            before, self._runs = self._runs, {}
+            is_quiet = True
+            for process in self._processes.values():
+                for thread in process.threads():
+                    key = process.pid, thread
+                    if key in self._restless:
+                        continue
+                    with suppress(OSError):
+                        self._runs[key] = ran = times_run(*key)
+                        if before.get(key) != ran or is_running(*key):
+                            is_quiet = False
+            return is_quiet
+
+    def give_up_waiting(self) -> None:
+        """Those that run just now never come to rest: nobody waits for them any more."""
+        with self._lock:
+            before = self._runs
+            self.are_at_rest()
+            for key, ran in self._runs.items():
+                with suppress(OSError):
+                    if before.get(key) != ran or is_running(*key):
+                        self._restless.add(key)
+
+    def end(self) -> None:
+        """The journey is over.  Whoever waits goes on waiting, for the time that is left of it."""
+        with self._lock:
+            self._look()
+            if self._processes and self._watcher is None and self._played.ahead:
+                self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
+                self._watcher.start()
+
+    def close(self) -> None:
+        """Give everybody their own clocks again."""
+        self._ends.set()
+        if self._watcher is not None:
+            self._watcher.join()
+        with self._lock:
+            for process in list(self._processes.values()):
+                self._leave(process)
+
+    # -- what came of it --
+
+    def plays(self, pid: int) -> bool:
+        """Is the time of this process played?"""
+        return pid in self._processes
+
+    def doubts_about(self, pid: int) -> list[str]:
+        """What of the time of a process that is played is not as it would be."""
+        found = []
+        if pid in self._late:
+            found.append(
+                f"has waits of less than {SHORT // SECOND} s that were late by up to "
+                f"{self.grain / SECOND:g} s (see --grain)"
+            )
+        if any(key[0] == pid for key in self._restless):
+            found.append("never came to rest")
+        return found
+
+    # -- who --
+
+    def _find_newcomers(self) -> None:
+        """Those that have come since; at once if nobody has."""
+        last = last_process()
+        if last != self._last_process:
+            self._find()
+
+    def _find(self) -> None:
+        self._last_process = last_process()
+        there = set(members(self._namespaces, self._without))
+        for pid, process in list(self._processes.items()):
+            if pid not in there:
+                self._leave(process)
+            elif process.has_changed:
+                self._forget(process)
+        self.refused = {pid: why for pid, why in self.refused.items() if pid in there}
+        for pid in there - self._processes.keys() - self.refused.keys():
+            self._adopt(pid)
+
+    def _adopt(self, pid: int) -> None:
+        try:
+            why = why_not(pid)
+            if why is None:
+                process = ShiftedProcess(pid, self._patch, self._architecture, self._played)
+                try:
+                    process.adopt()
+                except BaseException:
+                    process.close()
+                    raise
+                self._processes[pid] = process
+                return
+        except CannotShiftError as error:
+            why = str(error)
+        except PermissionError as error:
+            why = error.strerror or str(error)
+        except (ProcessGoneError, OSError):
+            return
+        if start_time(pid) is not None:
+            self.refused[pid] = why
+
+    def _leave(self, process: ShiftedProcess) -> None:
+        """It has ended, or gone to live elsewhere: there it has its own clocks again."""
+        self._or_forget(process, process.put_back)
+        self._forget(process)
+
+    def _forget(self, process: ShiftedProcess) -> None:
+        if self._processes.pop(process.pid, None) is not None:
+            process.close()
+
+    def _or_forget(self, process: ShiftedProcess, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except ProcessGoneError:
+            self._forget(process)
+        except CannotShiftError as error:
+            self.refused[process.pid] = str(error)
+            self._forget(process)
+
+    # -- waits --
+
+    def _look(self) -> None:
+        self._find_newcomers()
+        for process in self._processes.values():
+            process.deadlines.look(process.offsets)
+
+    def _end_waits(self, now: int) -> int:
+        """See `wake`.  Those that wait on have noticed nothing."""
+        due: dict[int, tuple[ShiftedProcess, ThreadWait]] = {}
+        ended = 0
+        for process in self._processes.values():
+            for thread in process.deadlines.due(now):
+                due[thread] = process, process.deadlines.threads[thread]
+            for descriptor in list(process.deadlines.due_timers(now)):
+                if fire(process.pid, descriptor):
+                    self._note(process, now, process.deadlines.timers[descriptor].deadline)
+                    ended += 1
+                process.deadlines.forget_timer(descriptor)
+        if not due:
+            return ended
+        try:
+            with held(due) as there:
+                for thread, held_thread in there.items():
+                    process, wait = due[thread]
+                    if self._end_wait(process, wait, held_thread):
+                        self._note(process, now, wait.deadline)
+                        del process.deadlines.threads[thread]
+                        ended += 1
+                    else:
+                        wait.was_held = True
+        except PermissionError:  # somebody has begun to trace it
+            for process, _ in due.values():
+                if (why := why_not(process.pid)) is not None:
+                    self.refused[process.pid] = why
+                    self._forget(process)
+        return ended
+
+    def _note(self, process: ShiftedProcess, now: int, deadline: int) -> None:
+        """One of its waits with this deadline ends now."""
+        name, wakes = self.wakes.get(process.pid) or (name_of(process.pid), 0)
+        self.wakes[process.pid] = name, wakes + 1
+        if now - deadline > _LATE:
+            self._late.add(process.pid)
+
+    def _end_wait(self, process: ShiftedProcess, wait: ThreadWait, thread: HeldThread) -> bool:
+        call = wait.call
+        assert call is not None
+        result = RESULTS.get(call.name)
+        if result is None or not thread.is_in(self._numbers(call.number), call.arguments):
+            return False
+        try:
+            # Standing still for us is one more sleep than it has had; if there are others, it has
+            # been awake meanwhile, and this is its next wait.
+            if times_slept(process.pid, thread.thread) != wait.switches + 1:
+                return False
+            leave_behind(call.name, call.arguments, process)
+            thread.end_call(result)
+        except (OSError, ProcessGoneError, CannotShiftError):
+            return False
+        return True
+
+    def _numbers(self, number: int) -> frozenset[int]:
+        """Those of a call in the registers: one that was interrupted has another."""
+        return frozenset({number, self._restart})
+
+    # -- between two journeys --
+
+    def _watch(self) -> None:
+        """End the waits that the kernel would end too late."""
+        pause = _WATCH_S
+        while not self._ends.wait(pause):
+            began = time.monotonic()
+            with self._lock:
+                self._look()
+                self._end_waits(self._played.now())
+            pause = max(_WATCH_S, (time.monotonic() - began) * _WATCH_SHARE)
+
+
+def name_of(pid: int) -> str:
+    """`redis-server (pid 77)`."""
+    program = command_of(pid).split(" ")[0].rpartition("/")[2].rstrip(":")
+    return f"{program} (pid {pid})"

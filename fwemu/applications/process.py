@@ -1,0 +1,183 @@
+"""A process whose clocks are ours to move: patched while it stands still, and put back likewise."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from fwemu.applications.deadlines import Deadlines
+from fwemu.applications.held import HeldThread, held_process
+from fwemu.applications.played_time import PlayedTime
+from fwemu.applications.shifted_clock import ClockPatch, Offsets, Write
+from fwemu.applications.vdso import NoVdsoError, mapping
+from fwemu.waits.system_calls import Architecture
+from fwemu.waits.threads import threads_of
+from netns.procfs import start_time
+
+_TRIES: Final = 50
+"""How often a thread may be met just while it asks for the time."""
+
+
+class CannotShiftError(Exception):
+    """The clocks of a process cannot be shifted: why not."""
+
+
+class ProcessGoneError(Exception):
+    """It has ended, or has become another program (execve(2))."""
+
+
+class ShiftedProcess:
+    """One of those whose time is played.  Close it."""
+
+    def __init__(
+        self, pid: int, patch: ClockPatch, architecture: Architecture, played: PlayedTime
+    ) -> None:
+        """Nothing is changed yet: see `adopt`.  Raises CannotShiftError, ProcessGoneError."""
+        self.pid = pid
+        self.started = start_time(pid)
+        self._patch = patch
+        self._played = played
+        try:
+            self._place = mapping(pid)
+            self._memory = os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
+        except NoVdsoError as error:
+            raise CannotShiftError(str(error)) from error
+        except PermissionError as error:
+            raise CannotShiftError(error.strerror or str(error)) from error
+        except OSError as error:
+            raise ProcessGoneError from error
+        self.deadlines = Deadlines(pid, self, architecture, played)
+        try:
+            self._is_patched, self._base = self._state_before()
+        except BaseException:
+            os.close(self._memory)
+            raise
+        self.offsets = Offsets() if not self._is_patched else self._offsets_now()
+
+    def _state_before(self) -> tuple[bool, Offsets]:
+        """Has it been patched already, and how far its clocks are from those that are played?
+
+        A child of one that was has lived through what its parent has.  For another one time begins
+        now: it has seen nothing of what was passed over.
+        """
+        ahead = self._played.ahead
+        try:
+            image = self.read(self._place.start, self._place.size)
+        except OSError as error:
+            raise ProcessGoneError from error
+        if not self._patch.is_clean(image):
+            raise CannotShiftError("its vDSO is not that of this kernel for 64-bit programs")
+        before = self._patch.offsets_in(image[self._patch.marked])
+        if before is None:
+            return False, Offsets(0, -ahead)
+        if before.wall > ahead:  # of a firewall that is no more
+            return True, Offsets(before.wall - ahead, before.monotonic - ahead)
+        return True, Offsets(0, before.monotonic - before.wall)
+
+    def adopt(self) -> None:
+        """Have its clocks follow the time that is played, from now on.
+
+        Its threads stand still for a moment.  Raises CannotShiftError, ProcessGoneError.
+        """
+        if not self._is_patched:
+            self.deadlines.look(self.offsets)  # before anything is disturbed
+            self._while_it_stands(self._patch_it)
+            self._is_patched = True
+        self.follow()
+        self.deadlines.look(self.offsets)
+
+    def follow(self) -> None:
+        """Set its clocks to the time that is played.  Raises ProcessGoneError."""
+        self.offsets = self._offsets_now()
+        self._write(Write(self._patch.offsets_at, self.offsets.octets))
+
+    def put_back(self) -> None:
+        """Give it its own clocks again, as they were found.  Raises as `adopt`."""
+        self._write(Write(self._patch.offsets_at, Offsets().octets))
+        self._while_it_stands(self._unpatch_it)
+        self._is_patched = False
+
+    def close(self) -> None:
+        """Leave it as it is."""
+        os.close(self._memory)
+
+    def _offsets_now(self) -> Offsets:
+        ahead = self._played.ahead
+        return Offsets(self._base.wall + ahead, self._base.monotonic + ahead)
+
+    def _patch_it(self) -> None:
+        self._write(self._patch.code(self._offsets_now()))
+        for jump in self._patch.jumps():
+            self._write(jump)
+
+    def _unpatch_it(self) -> None:
+        for original in self._patch.originals():
+            self._write(original)
+        self._write(self._patch.nothing())
+
+    def _while_it_stands(self, act: Callable[[], None]) -> None:
+        """Do something while no thread of it runs, and none is in the vDSO."""
+        try:
+            for _ in range(_TRIES):
+                if self._try_while_it_stands(act):
+                    return
+        except PermissionError as error:
+            raise CannotShiftError(error.strerror or str(error)) from error
+        raise CannotShiftError("its threads do not come to stand")
+
+    def _try_while_it_stands(self, act: Callable[[], None]) -> bool:
+        with held_process(self.pid) as threads:
+            end = self._place.start + self._place.size
+            is_safe = threads is not None and not any(
+                self._place.start <= each.counter < end for each in threads.values()
+            )
+            if is_safe:
+                act()
+            if threads is not None:
+                self.note_held(threads)
+            return is_safe
+
+    @property
+    def has_changed(self) -> bool:
+        """Has it ended, or become another program?"""
+        try:
+            return start_time(self.pid) != self.started or not self.read(self._place.start, 1)
+        except OSError:
+            return True
+
+    def threads(self) -> list[int]:
+        """Their ids; none if it has ended."""
+        return threads_of(self.pid)
+
+    def note_held(self, threads: Mapping[int, HeldThread]) -> None:
+        """These have stood still, and will wait on as if nothing had been."""
+        for thread in threads:
+            if (known := self.deadlines.threads.get(thread)) is not None:
+                known.was_held = True
+
+    # -- memory --
+
+    def read(self, address: int, size: int) -> bytes:
+        """Octets of its memory.  Raises OSError if they are not there."""
+        try:
+            octets = os.pread(self._memory, size, address)
+        except OverflowError as error:
+            raise OSError(f"no memory at {address:#x}") from error
+        if len(octets) < size:
+            raise OSError(f"no memory at {address:#x}")
+        return octets
+
+    def write(self, address: int, octets: bytes) -> None:
+        """Write into its memory.  Raises ProcessGoneError, CannotShiftError."""
+        try:
+            written = os.pwrite(self._memory, octets, address)
+        except OSError as error:
+            if start_time(self.pid) != self.started:
+                raise ProcessGoneError from error
+            raise CannotShiftError(f"its memory cannot be written ({error.strerror})") from error
+        if written < len(octets):
+            raise ProcessGoneError
+
+    def _write(self, what: Write) -> None:
+        self.write(self._place.start + what.at, what.octets)
