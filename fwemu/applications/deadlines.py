@@ -17,6 +17,7 @@ from typing import Final
 
 from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.shifted_clock import Offsets
+from fwemu.applications.thread_files import ThreadFiles
 from fwemu.waits.memory import SECOND, Readable
 from fwemu.waits.system_calls import CALLS, Architecture
 from fwemu.waits.threads import Call, call_of, quiet, threads_of
@@ -88,25 +89,50 @@ class Deadlines:
         self._memory = memory
         self._architecture = architecture
         self._played = played
+        self._files: dict[int, ThreadFiles] = {}
         self.threads: dict[int, ThreadWait] = {}
         self.timers: dict[int, TimerWait] = {}
         self._ticks: dict[int, int] = {}
         self._is_stale = True
         self._is_first_look = True
 
+    def find_threads(self) -> None:
+        """Take note of those that have begun or ended."""
+        there = set(threads_of(self._pid))
+        for thread in self._files.keys() - there:
+            self._files.pop(thread).close()
+        for thread in there - self._files.keys():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                self._files[thread] = ThreadFiles(self._pid, thread)
+
+    def runs(self) -> Iterator[tuple[int, int, bool]]:
+        """Each thread: how often it has run, and whether it runs just now."""
+        for thread, files in self._files.items():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                yield thread, files.times_run(), files.is_running()
+
+    def times_slept(self, thread: int) -> int:
+        """See `ThreadFiles`."""
+        return self._files[thread].times_slept()
+
+    def close(self) -> None:
+        """Forget all threads."""
+        for files in self._files.values():
+            files.close()
+        self._files.clear()
+
     def look(self, offsets: Offsets) -> bool:
         """Note what is new; True if any thread has run since the last time."""
         there: dict[int, ThreadWait] = {}
-        for thread in threads_of(self._pid):
+        has_run = False
+        for thread, files in self._files.items():
+            known = self.threads.get(thread)
             with suppress(FileNotFoundError, ProcessLookupError):
-                ran = times_run(self._pid, thread)
-                known = self.threads.get(thread)
+                ran = files.times_run()
                 if known is None or known.ran != ran or known.call is None:
                     known = self._thread(thread, ran, known, offsets)
+                    has_run = True
                 there[thread] = known
-        has_run = {thread: each.ran for thread, each in there.items()} != {
-            thread: each.ran for thread, each in self.threads.items()
-        }
         self.threads = there
         self._is_first_look = False
         if has_run or self._is_stale:
@@ -149,7 +175,7 @@ class Deadlines:
         call = call_of(self._pid, thread, self._memory, self._architecture)
         if known is not None and known.was_held and call is None:
             return known  # it is on its way back into its call
-        switches = times_slept(self._pid, thread)
+        switches = self._files[thread].times_slept()
         if known is not None and call is not None and self._goes_on(known, call, switches):
             return replace(known, ran=ran, switches=switches, was_held=False)
         if call is None or not call.name or CALLS[call.name].is_opaque:
@@ -208,21 +234,3 @@ def _ahead(clock: int, offsets: Offsets) -> int | None:
     if clock in _WALL_CLOCKS:
         return offsets.wall
     return offsets.monotonic if clock in _COUNTING_CLOCKS else None
-
-
-def times_run(pid: int, thread: int) -> int:
-    """How often a thread was given a processor (proc_pid_schedstat, sched-stats.rst)."""
-    with open(f"/proc/{pid}/task/{thread}/schedstat", "rb", buffering=0) as file:
-        return int(file.read(96).split()[2])
-
-
-def times_slept(pid: int, thread: int) -> int:
-    """How often it gave its processor away because it had to wait (voluntary_ctxt_switches)."""
-    with open(f"/proc/{pid}/task/{thread}/status", "rb", buffering=0) as file:
-        return int(file.read(4096).partition(b"\nvoluntary_ctxt_switches:")[2].split()[0])
-
-
-def is_running(pid: int, thread: int) -> bool:
-    """Is it on a processor, or would it like to be?"""
-    with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
-        return file.read(512).rpartition(b") ")[2][:1] == b"R"

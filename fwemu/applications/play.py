@@ -12,16 +12,12 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Final
 
 from fwemu.applications.deadlines import (
     NEVER,
     SHORT,
     ThreadWait,
-    is_running,
-    times_run,
-    times_slept,
 )
 from fwemu.applications.held import HeldThread, held
 from fwemu.applications.members import last_process, members, own_processes, why_not
@@ -29,6 +25,7 @@ from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.process import CannotShiftError, ProcessGoneError, ShiftedProcess
 from fwemu.applications.results import RESULTS, leave_behind
 from fwemu.applications.shifted_clock import ClockPatch, UnknownCodeError
+from fwemu.applications.thread_files import allow_many
 from fwemu.applications.timer import fire
 from fwemu.applications.vdso import NoVdsoError, own
 from fwemu.waits.memory import SECOND
@@ -68,13 +65,19 @@ class Player:
             self._patch = ClockPatch(own())
         except (NoVdsoError, UnknownCodeError) as error:
             raise CannotPlayError(f"of any program: {error}") from error
+        allow_many()
         self._namespaces = list(namespaces)
         self._played = PlayedTime()
         self._processes: dict[int, ShiftedProcess] = {}
         self._without = own_processes(None)
         self._last_process = b""
-        self._runs: dict[tuple[int, int], int] = {}
-        self._restless: set[tuple[int, int]] = set()
+        self._runs: dict[int, int] = {}
+        """How often each thread had run when it was asked last."""
+        self._busy: set[int] = set()
+        """Threads that had run since the time before."""
+        self._restless: set[int] = set()
+        """Threads that nobody waits for any more."""
+        self._never_rested: set[int] = set()
         self._late: set[int] = set()
         self._lock = threading.RLock()
         self._ends = threading.Event()
@@ -96,6 +99,7 @@ class Player:
             self.grain = grain
             self._without = own_processes(caller)
             self._restless.clear()
+            self._never_rested.clear()
             self._late.clear()
             self.wakes.clear()
             self._find()
@@ -133,28 +137,21 @@ class Player:
         """
         with self._lock:
             self._find_newcomers()
-            before, self._runs = self._runs, {}
-            is_quiet = True
+            before, self._runs, self._busy = self._runs, {}, set()
             for process in self._processes.values():
-                for thread in process.threads():
-                    key = process.pid, thread
-                    if key in self._restless:
-                        continue
-                    with suppress(OSError):
-                        self._runs[key] = ran = times_run(*key)
-                        if before.get(key) != ran or is_running(*key):
-                            is_quiet = False
-            return is_quiet
+                for thread, ran, is_running in process.deadlines.runs():
+                    self._runs[thread] = ran
+                    if before.get(thread) != ran or is_running:
+                        self._busy.add(thread)
+            return self._busy <= self._restless
 
     def give_up_waiting(self) -> None:
         """Those that run just now never come to rest: nobody waits for them any more."""
         with self._lock:
-            before = self._runs
-            self.are_at_rest()
-            for key, ran in self._runs.items():
-                with suppress(OSError):
-                    if before.get(key) != ran or is_running(*key):
-                        self._restless.add(key)
+            self._restless |= self._busy
+            for process in self._processes.values():
+                if self._busy.intersection(process.deadlines.threads):
+                    self._never_rested.add(process.pid)
 
     def end(self) -> None:
         """The journey is over.  Whoever waits goes on waiting, for the time that is left of it."""
@@ -187,7 +184,7 @@ class Player:
                 f"has waits of less than {SHORT // SECOND} s that were late by up to "
                 f"{self.grain / SECOND:g} s (see --grain)"
             )
-        if any(key[0] == pid for key in self._restless):
+        if pid in self._never_rested:
             found.append("never came to rest")
         return found
 
@@ -207,6 +204,8 @@ class Player:
                 self._leave(process)
             elif process.has_changed:
                 self._forget(process)
+            else:
+                process.deadlines.find_threads()
         self.refused = {pid: why for pid, why in self.refused.items() if pid in there}
         for pid in there - self._processes.keys() - self.refused.keys():
             self._adopt(pid)
@@ -304,7 +303,7 @@ class Player:
         try:
             # Standing still for us is one more sleep than it has had; if there are others, it has
             # been awake meanwhile, and this is its next wait.
-            if times_slept(process.pid, thread.thread) != wait.switches + 1:
+            if process.deadlines.times_slept(thread.thread) != wait.switches + 1:
                 return False
             leave_behind(call.name, call.arguments, process)
             thread.end_call(result)

@@ -12,7 +12,6 @@ from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.shifted_clock import ClockPatch, Offsets, Write
 from fwemu.applications.vdso import NoVdsoError, mapping
 from fwemu.waits.system_calls import Architecture
-from fwemu.waits.threads import threads_of
 from netns.procfs import start_time
 
 _TRIES: Final = 50
@@ -80,6 +79,7 @@ class ShiftedProcess:
 
         Its threads stand still for a moment.  Raises CannotShiftError, ProcessGoneError.
         """
+        self.deadlines.find_threads()
         if not self._is_patched:
             self.deadlines.look(self.offsets)  # before anything is disturbed
             self._while_it_stands(self._patch_it)
@@ -100,6 +100,7 @@ class ShiftedProcess:
 
     def close(self) -> None:
         """Leave it as it is."""
+        self.deadlines.close()
         os.close(self._memory)
 
     def _offsets_now(self) -> Offsets:
@@ -145,10 +146,6 @@ class ShiftedProcess:
             return start_time(self.pid) != self.started or not self.read(self._place.start, 1)
         except OSError:
             return True
-
-    def threads(self) -> list[int]:
-        """Their ids; none if it has ended."""
-        return threads_of(self.pid)
 
     def note_held(self, threads: Mapping[int, HeldThread]) -> None:
         """These have stood still, and will wait on as if nothing had been."""

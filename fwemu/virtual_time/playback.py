@@ -110,8 +110,9 @@ class Playback:
                 self._come_to_rest()
             due = self._next()
             if not self._is_over and due <= min(self.now, self._until):
+                lost = len(self._outcome.connections_lost)
                 self._ask(due)
-                if self._plays_applications:
+                if len(self._outcome.connections_lost) > lost:  # nobody else hears of a question
                     self._come_to_rest()
             elif self.now >= self._until:  # what is new is not due for a second at least
                 break

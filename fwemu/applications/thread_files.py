@@ -1,0 +1,45 @@
+"""The files of a thread in /proc that are read again and again: kept open."""
+
+from __future__ import annotations
+
+import os
+import resource
+from contextlib import suppress
+
+
+class ThreadFiles:
+    """Those of one thread.  Close it.  Every method raises OSError if the thread has ended."""
+
+    def __init__(self, pid: int, thread: int) -> None:
+        self._task = f"/proc/{pid}/task/{thread}"
+        self._schedstat = os.open(f"{self._task}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._syscall = os.open(f"{self._task}/syscall", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(self._schedstat)
+            raise
+
+    def times_run(self) -> int:
+        """How often it was given a processor (sched-stats.rst)."""
+        return int(os.pread(self._schedstat, 96, 0).split()[2])
+
+    def is_running(self) -> bool:
+        """Is it on a processor, or would it like to be (proc_pid_syscall(5))?"""
+        return os.pread(self._syscall, 96, 0).startswith(b"running")
+
+    def times_slept(self) -> int:
+        """How often it gave its processor away because it had to wait (proc_pid_status(5))."""
+        with open(f"{self._task}/status", "rb", buffering=0) as file:
+            return int(file.read(4096).partition(b"\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    def close(self) -> None:
+        os.close(self._schedstat)
+        os.close(self._syscall)
+
+
+def allow_many() -> None:
+    """Two descriptors for each thread of a host: more than a process may have as a rule."""
+    most, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < limit:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
