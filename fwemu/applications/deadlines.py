@@ -111,6 +111,17 @@ class Deadlines:
             with suppress(FileNotFoundError, ProcessLookupError):
                 yield thread, files.times_run(), files.is_running()
 
+    @property
+    def are_on_their_way(self) -> bool:
+        """Has any thread that has stood still not come back into its call yet?"""
+        return any(each.was_held for each in self.threads.values())
+
+    def give_up_waiting(self) -> None:
+        """Those will not come back: they do something else."""
+        for each in self.threads.values():
+            if each.was_held:
+                each.was_held, each.deadline = False, NEVER
+
     def times_slept(self, thread: int) -> int:
         """See `ThreadFiles`."""
         return self._files[thread].times_slept()

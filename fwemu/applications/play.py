@@ -45,6 +45,9 @@ _WATCH_SHARE: Final = 20
 _LATE: Final = SECOND // 4
 """What is later than this is told."""
 
+_RETURN_S: Final = 0.5
+"""A thread that has stood still is back in its call by then; otherwise it has been woken."""
+
 _MACHINE: Final = "x86_64"
 
 
@@ -252,9 +255,19 @@ class Player:
     # -- waits --
 
     def _look(self) -> None:
+        """Note what everybody waits for; who has stood still for us is waited for."""
         self._find_newcomers()
-        for process in self._processes.values():
-            process.deadlines.look(process.offsets)
+        deadline = time.monotonic() + _RETURN_S
+        looking = list(self._processes.values())
+        while looking:
+            for process in looking:
+                process.deadlines.look(process.offsets)
+            looking = [process for process in looking if process.deadlines.are_on_their_way]
+            if looking and time.monotonic() > deadline:
+                for process in looking:
+                    process.deadlines.give_up_waiting()
+            elif looking:
+                time.sleep(0.0002)
 
     def _end_waits(self, now: int) -> int:
         """See `wake`.  Those that wait on have noticed nothing."""
