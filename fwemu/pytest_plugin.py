@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -289,11 +288,11 @@ def _build_or_explain(config: pytest.Config, made: Lab) -> str | None:
     other tests of the session would leave the machine's network with it.
     """
     from fwemu.daemon import needs
-    from fwemu.daemon.checks import explained
-    from fwemu.errors import MissingError, NamespaceError, PrivilegeError
+    from fwemu.daemon.checks import explaining
+    from fwemu.errors import MissingError, PrivilegeError
 
     command = _command(config)
-    if os.geteuid() != 0:
+    if not needs.is_privileged():
         from netns import userns
 
         if userns.refusal():
@@ -303,10 +302,8 @@ def _build_or_explain(config: pytest.Config, made: Lab) -> str | None:
             f"sudo {command}, or {sys.executable} -m fwemu.rootless -- {command}"
         )
     try:
-        try:
+        with explaining():
             made.up()
-        except NamespaceError as error:
-            raise explained(error) from error
     except PrivilegeError as error:
         return f"{error} (as in: sudo {command})"
     except MissingError as error:

@@ -88,7 +88,6 @@ WAY_OUT: Final[dict[int, str]] = {
     errno.EOPNOTSUPP: "this kernel lacks it; look for a missing module (veth, bridge, ipv6)",
     errno.EAFNOSUPPORT: "this kernel lacks the address family; is IPv6 disabled?",
     errno.ENOEXEC: "not a program for this machine, or a script without a #! line",
-    errno.EROFS: "the file system is read-only; in a container, run it privileged",
     errno.EMFILE: "too many open files; raise `ulimit -n`",
     errno.ENOSPC: "a kernel limit is reached; see /proc/sys/user/max_net_namespaces",
 }
@@ -104,6 +103,16 @@ def translated(action: str, kind: type[NetnsError] = NetnsError) -> Iterator[Non
         yield
     except OSError as error:
         raise explained(error, action, kind) from error
+
+
+def number_of(error: BaseException) -> int | None:
+    """The error number of the operating system that lies behind an error; None if there is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return cause.errno
+        cause = cause.__cause__
+    return None
 
 
 def explained(error: OSError, action: str, kind: type[NetnsError] = NetnsError) -> NetnsError:

@@ -21,6 +21,14 @@ from typing import Final, NamedTuple
 
 from netns.errors import NotPermitted, translated
 from netns.namespace import loopback_up
+from netns.permissions import (
+    NS_GET_USERNS,
+    Refusal,
+    confinement,
+    limit_reached,
+    missing,
+    setting,
+)
 from netns.syscalls import (
     CLONE_NEWNET,
     CLONE_NEWNS,
@@ -40,19 +48,7 @@ PRIVATE: Final = frozenset({"netns", "xtables.lock"})
 
 _FRESH: Final = "start it in a process of its own, which has one thread"
 
-_NS_GET_USERNS: Final = 0xB701  # include/uapi/linux/nsfs.h
 _EVERYBODY: Final = ["0", "0", "4294967295"]  # the map of the first user namespace
-
-
-class Refusal(NamedTuple):
-    """The reason why the kernel refuses a user namespace to this user, and the way out."""
-
-    reason: str
-    remedy: str
-    """The way out; mostly a command."""
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.remedy}"
 
 
 def is_inside() -> bool:
@@ -83,7 +79,7 @@ def refusal(remedy_for_threads: str = _FRESH) -> Refusal | None:
         return None
     if len(words) != 2:
         return Refusal("the attempt was killed", "look for why with `dmesg`")
-    return _why(int(words[0]), int(words[1]))
+    return _why(words[0], int(words[1]))
 
 
 def enter(private: Collection[str] = ()) -> None:
@@ -97,9 +93,10 @@ def enter(private: Collection[str] = ()) -> None:
     if refused is not None:
         raise NotPermitted(f"cannot make a user namespace: {refused}")
     where = os.getcwd()
+    newcomer = _newcomer(private)
     with translated("enter a user namespace"):
-        for step in _STEPS:
-            step(private)
+        for step in _STEPS.values():
+            step.take(newcomer)
     _back_to(where)
 
 
@@ -134,7 +131,7 @@ def join_owner(path: str, private: Collection[str] = ()) -> None:
     with translated(f"join the user namespace to which {path} belongs"):
         network = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            owner = fcntl.ioctl(network, _NS_GET_USERNS)
+            owner = fcntl.ioctl(network, NS_GET_USERNS)
             try:
                 setns(owner, CLONE_NEWUSER)
             finally:
@@ -142,37 +139,53 @@ def join_owner(path: str, private: Collection[str] = ()) -> None:
             setns(network)
         finally:
             os.close(network)
-        _mounts()
-        _own_run(private)
+        newcomer = _newcomer(private)
+        _mounts(newcomer)
+        _own_run(newcomer)
     _back_to(where)
 
 
-def _user(_: Collection[str] = ()) -> None:
-    user, group = os.geteuid(), os.getegid()
+class _Newcomer(NamedTuple):
+    """Whoever enters a new user namespace."""
+
+    user: int
+    group: int
+    private: frozenset[str]
+    """Entries of /run that are not taken along."""
+
+
+def _newcomer(private: Collection[str] = ()) -> _Newcomer:
+    return _Newcomer(os.geteuid(), os.getegid(), PRIVATE.union(private))
+
+
+def _user(newcomer: _Newcomer) -> None:
     unshare(CLONE_NEWUSER)
+
+
+def _map(newcomer: _Newcomer) -> None:
     # the only maps that need no privilege: one's own user and group, without changing groups
     for name, line in (
         ("setgroups", "deny"),
-        ("uid_map", f"0 {user} 1"),
-        ("gid_map", f"0 {group} 1"),
+        ("uid_map", f"0 {newcomer.user} 1"),
+        ("gid_map", f"0 {newcomer.group} 1"),
     ):
         Path(f"/proc/self/{name}").write_text(line)
 
 
-def _mounts(_: Collection[str] = ()) -> None:
+def _mounts(newcomer: _Newcomer) -> None:
     unshare(CLONE_NEWNS)
 
 
-def _network(_: Collection[str] = ()) -> None:
+def _network(newcomer: _Newcomer) -> None:
     unshare(CLONE_NEWNET)
     loopback_up()
 
 
-def _own_run(private: Collection[str] = ()) -> None:
+def _own_run(newcomer: _Newcomer) -> None:
     """Mount a new /run, with the entries of the old one bound into it, but for private ones."""
     old = os.open(RUN, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        entries = [entry for entry in os.scandir(old) if entry.name not in {*PRIVATE, *private}]
+        entries = [entry for entry in os.scandir(old) if entry.name not in newcomer.private]
         mount("tmpfs", RUN, MS_NOSUID | MS_NODEV, "tmpfs", "mode=755")
         for entry in entries:
             # a file that vanishes meanwhile, or a mount that may not be seen: the rest will do
@@ -193,24 +206,34 @@ def _take_over(entry: os.DirEntry[str], old: str, new: str) -> None:
     mount(old, new, MS_BIND | MS_REC)
 
 
-_STEPS: Final[tuple[Callable[[Collection[str]], None], ...]] = (_user, _mounts, _network, _own_run)
+class _Step(NamedTuple):
+    """A step of `enter`."""
 
-_LIMITS: Final = {
-    _user: "max_user_namespaces",
-    _mounts: "max_mnt_namespaces",
-    _network: "max_net_namespaces",
+    take: Callable[[_Newcomer], None]
+    what: str
+    """What it wants of the kernel."""
+    limit: str | None = None
+    """The limit that it may reach (namespaces(7))."""
+
+
+_STEPS: Final = {
+    "user": _Step(_user, "user namespace", "max_user_namespaces"),
+    "map": _Step(_map, "map of one's own user"),
+    "mounts": _Step(_mounts, "mount namespace", "max_mnt_namespaces"),
+    "network": _Step(_network, "network namespace", "max_net_namespaces"),
+    "run": _Step(_own_run, f"mount on {RUN}"),
 }
-"""The limit that each step may reach (namespaces(7))."""
 
 
 def _try(writer: int) -> None:
     """Try the steps of `enter` in a child process and report the first failure; never returns."""
     report = b"done"
-    for number, step in enumerate(_STEPS):
+    newcomer = _newcomer()
+    for name, step in _STEPS.items():
         try:
-            step(())
+            step.take(newcomer)
         except OSError as error:
-            report = f"{number} {error.errno}".encode()
+            report = f"{name} {error.errno}".encode()
             break
         except BaseException:
             report = b""
@@ -219,32 +242,29 @@ def _try(writer: int) -> None:
     os._exit(0)
 
 
-def _why(number: int, code: int) -> Refusal:
+def _why(name: str, code: int) -> Refusal:
     """Explain the error number of a step."""
-    step = _STEPS[number]
-    if code == errno.ENOSPC and step in _LIMITS:
-        limit = _LIMITS[step]
-        is_off = _setting(f"user/{limit}") == "0"
-        return Refusal(
-            f"user.{limit} is {'0' if is_off else 'reached'}",
-            f"sudo sysctl -w user.{limit}=15000",
-        )
+    step = _STEPS[name]
+    if code == errno.ENOSPC and step.limit is not None:
+        return limit_reached(step.limit)
     if code == errno.EUSERS:
         return Refusal("user namespaces are nested too deep", "use one that is there already")
-    if code in (errno.EINVAL, errno.ENOSYS) and step is _user:
-        return Refusal("this kernel has no user namespaces (CONFIG_USER_NS)", "use one that has")
-    for setting, value, remedy in _SWITCHES:
-        if _setting(setting) == value:
-            name = setting.replace("/", ".")
-            return Refusal(f"{name} is {value}", f"sudo sysctl -w {name}={remedy}")
-    if _is_filtered():
+    if name == "map" and code == errno.EPERM and os.geteuid() == 0 and missing(["CAP_SETFCAP"]):
+        # user_namespaces(7): who maps user 0 of the namespace outside has to have it there
         return Refusal(
-            "a seccomp filter forbids it, as in a container",
-            "run that with --privileged, or with --security-opt seccomp=unconfined",
+            "root without CAP_SETFCAP gets none (since Linux 5.12)",
+            "in a container be an ordinary user (--user 1000), or add --cap-add SETFCAP",
         )
-    what = ("user namespace", "mount namespace", "network namespace", "mount on /run")[number]
+    for path, value, remedy in _SWITCHES:
+        if setting(path) == value:
+            switch = path.replace("/", ".")
+            return Refusal(f"{switch} is {value}", f"sudo sysctl -w {switch}={remedy}")
+    if refusal := confinement(code):
+        return refusal
+    if code in (errno.EINVAL, errno.ENOSYS) and name == "user":
+        return Refusal("this kernel has no user namespaces (CONFIG_USER_NS)", "use one that has")
     return Refusal(
-        f"the kernel refuses a {what} ({os.strerror(code).lower()})",
+        f"the kernel refuses a {step.what} ({os.strerror(code).lower()})",
         "look for a security module or a chroot that forbids it",
     )
 
@@ -256,18 +276,6 @@ _SWITCHES: Final = (
     ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
 )
 """Settings that may forbid it: name, the value that forbids, the value that allows."""
-
-
-def _setting(path: str) -> str | None:
-    try:
-        return Path("/proc/sys", path).read_text().strip()
-    except OSError:
-        return None
-
-
-def _is_filtered() -> bool:
-    status = Path("/proc/self/status").read_text()
-    return status.partition("Seccomp:")[2].split()[:1] == ["2"]  # SECCOMP_MODE_FILTER
 
 
 def _back_to(where: str) -> None:

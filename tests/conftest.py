@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fwemu.daemon.needs import is_privileged
 from fwemu.lab import Lab
 from netns import Namespace, Network
 from tests.kit.given_back import GivenBack
@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def needs_root(request: pytest.FixtureRequest) -> None:
     """Tests on the real kernel need root."""
-    if request.node.get_closest_marker("kernel") and os.geteuid() != 0:
+    if request.node.get_closest_marker("kernel") and not is_privileged():
         pytest.skip("needs root for network namespaces: run it with sudo")
 
 

@@ -38,13 +38,14 @@ def command(ready_timeout: str, as_json: bool) -> None:
     """
     from fwemu import rootless
     from fwemu.config.duration import Duration
+    from fwemu.daemon.checks import explaining
     from fwemu.scenarios.demo import LANES, LaneRun
 
     ready_within = Duration.parse(ready_timeout).seconds
     rootless.enter()
     runs = [LaneRun(lane) for lane in LANES]
     say("making four labs: client, firewall and server each ...")
-    with _labs(runs, ready_within) as labs:
+    with explaining(), _labs(runs, ready_within) as labs:
         _run_all(runs, labs, live=not as_json)
     if as_json:
         for run in runs:

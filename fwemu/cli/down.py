@@ -13,6 +13,7 @@ from fwemu.cli.group import example
 from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say
 from fwemu.cli.words import complete_labs
+from fwemu.daemon.needs import is_privileged
 from fwemu.daemon.rundir import About, RunDirectory, announced, default_base
 from fwemu.errors import ConfigError, FwemuError, NamespaceError
 from netns.procfs import start_time
@@ -55,7 +56,7 @@ def command(
         there = ", ".join(_name(each) for each in chosen)
         raise ConfigError(f"several labs exist ({there}): name one, or say --all")
     problems: list[FwemuError] = []
-    if os.geteuid() != 0:
+    if not is_privileged():
         for about in [each for each in chosen if isinstance(each, About)]:
             if not _has_no_hook_outside(about):
                 chosen.remove(about)

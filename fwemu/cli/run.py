@@ -19,7 +19,6 @@ from fwemu.errors import (
     DoubtfulError,
     FaultError,
     FwemuError,
-    NamespaceError,
     UntraversedError,
 )
 
@@ -138,6 +137,7 @@ def command(
     """
     from fwemu import rootless
     from fwemu.config.duration import Duration
+    from fwemu.daemon.checks import explaining
     from fwemu.lab import Lab, Layout, Topology
     from fwemu.lab.run import Order, Run
 
@@ -168,12 +168,8 @@ def command(
     try:
         say("making client, firewall and server ...")
         try:
-            with lab:
+            with explaining(), lab:
                 run.play(lab)
-        except NamespaceError as error:
-            from fwemu.daemon.checks import explained
-
-            raise explained(error) from error
         finally:
             run.drain()
         problem = _verdict(run.outcome, allow_untraversed, strict)

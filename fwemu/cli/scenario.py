@@ -73,6 +73,7 @@ def run_stories(what: tuple[str, ...], backend: str, profile: str | None, as_jso
     only stories are told that say `kernel = yes`.
     """
     from fwemu import rootless
+    from fwemu.daemon.checks import explaining
     from fwemu.errors import ConfigError, StoryError
     from fwemu.scenarios import library
     from fwemu.scenarios.backends import BACKENDS
@@ -95,7 +96,7 @@ def run_stories(what: tuple[str, ...], backend: str, profile: str | None, as_jso
         rootless.enter()
     width = max(len(each.name) for each in shelf)
     failed = 0
-    with BACKENDS[backend]() as opens:
+    with explaining(), BACKENDS[backend]() as opens:
         for each in shelf:
             outcomes = list(_told(each, opens, profile))
             failed += any(outcome is not None for _, outcome in outcomes)

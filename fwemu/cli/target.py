@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fwemu.core.flow import Zone
 from fwemu.daemon import needs
-from fwemu.daemon.rundir import About, default_base, firewalls
+from fwemu.daemon.rundir import OF_ROOT, RUN_DIR, About, default_base, firewalls
 from fwemu.errors import ConfigError, FwemuError, NamespaceError
 
 if TYPE_CHECKING:
@@ -68,15 +69,16 @@ def hosts_of(plan: LabPlan) -> dict[str, dict[str, str]]:
 
 def nothing_found(sentence: str) -> FwemuError:
     """The error where nothing runs, or nothing that this user may see."""
-    if needs.missing_privileges() != ["root"]:
+    if needs.is_privileged():
         return NamespaceError(sentence)
     from netns import userns
 
+    has_some = OF_ROOT.is_dir() and any(OF_ROOT.iterdir())
+    if has_some and os.geteuid() == 0:  # root without capabilities: it may ask them all the same
+        return NamespaceError(f"{sentence} (some are in {OF_ROOT}: set {RUN_DIR} to it)")
     if userns.refusal() is not None:
         return needs.PRIVILEGES.missing(needs.without_root())
-    of_root = Path("/run/fwemu")
-    hint = " (root has some: ask with sudo)" if of_root.is_dir() and any(of_root.iterdir()) else ""
-    return NamespaceError(sentence + hint)
+    return NamespaceError(sentence + (" (root has some: ask with sudo)" if has_some else ""))
 
 
 def _the_one(found: Mapping[str, Found], name: str | None, what: str, nothing: str) -> Found:

@@ -15,7 +15,6 @@ from fwemu.cli.group import example
 from fwemu.cli.options import api, as_json, behaviour, must_be_local, time_scale, topology
 from fwemu.cli.output import emit, program, say
 from fwemu.cli.target import choose_lab, hosts_of
-from fwemu.errors import NamespaceError
 
 
 @click.command(epilog=example("fwemu up --profile cisco-asa --set timeouts.tcp_established=5s"))
@@ -51,8 +50,8 @@ def command(
     of them but from its hosts.
     """
     from fwemu import rootless
+    from fwemu.daemon.checks import explaining
     from fwemu.lab import Lab, Layout, Topology
-    from netns import userns
 
     must_be_local(api)
     lab = Lab(
@@ -64,15 +63,11 @@ def command(
         time_scale=time_scale,
         api=api,
     )
-    rootless.enter_shared()
+    has_moved = rootless.enter_shared()
     say(f"making client, {_FIREWALLS[layout]} and server ...")
     with _signals_kept() as kept:
-        try:
+        with explaining():
             lab.up()
-        except NamespaceError as error:
-            from fwemu.daemon.checks import explained
-
-            raise explained(error) from error
         if kept:
             lab.close()
         else:
@@ -118,7 +113,7 @@ def command(
     print(f"{lab.name} is up, behaving like {about.profile or 'a typical firewall'}")
     for host in lab.hosts.values():
         print(f"  {host.name:<9} {host.ipv4:<15} {host.ipv6:<18} {host.zone.word}")
-    is_reachable = not userns.is_inside()
+    is_reachable = not has_moved
     for each in lab.abouts:
         which = "" if each is about else f" of {each.name}, which servers send through"
         print(f"  control   {each.control}{which}")

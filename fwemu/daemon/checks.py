@@ -5,16 +5,18 @@ What is missing is said in the sentences of `needs.py`.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from fwemu.daemon import needs
 from fwemu.daemon.needs import Need
-from fwemu.errors import FwemuError
+from fwemu.errors import FwemuError, NamespaceError, PrivilegeError
 from netns import (
     DeviceMissing,
     Namespace,
@@ -28,7 +30,9 @@ from netns import (
     veth,
 )
 from netns.connections import Holder, borrow
+from netns.errors import NEEDS_ROOT, number_of
 from netns.options import TCP_REPAIR
+from netns.permissions import Refusal, confinement, limit_reached, missing
 
 QUEUE: Final = 0
 """The number does not matter: queues belong to their namespace, and nobody else is in ours."""
@@ -90,9 +94,12 @@ class Check:
     """Where it cannot be tried: raises FwemuError if it is missing for certain."""
     only_for: str = ""
     """What alone needs it, if not everything does."""
+    says: Collection[int] = ()
+    """Refusals (EPERM and the like) by which the kernel says that the need is not met; all others
+    say that somebody forbids it."""
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Generator[Finding, None, None]:
     """Try everything, in an order in which each builds on those before."""
     with Network() as network:
         scratch = Scratch(network)
@@ -105,12 +112,23 @@ def examine() -> Iterator[Finding]:
             yield finding
 
 
-def explained(error: FwemuError) -> FwemuError:
-    """The lack that lies behind an error of `netns`, in the words of `doctor`; else that error."""
-    if not isinstance(error.__cause__, NetnsError):
-        return error
-    lacks = (finding.error for finding in examine() if finding.status is Status.MISSING)
-    return next(lacks, error)
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Errors of `netns` within become the lack that lies behind them, in the words of `doctor`.
+
+    They stay what they are if there is none.
+    """
+    try:
+        yield
+    except (NamespaceError, PrivilegeError, NetnsError) as error:
+        if not isinstance(error, NetnsError) and not isinstance(error.__cause__, NetnsError):
+            raise
+        with closing(examine()) as findings:  # what it tried things in goes at once
+            lacks = (found.error for found in findings if found.status is Status.MISSING)
+            lack = next(lacks, None)
+        if lack is None:
+            raise
+        raise lack from error
 
 
 def _try(check: Check, scratch: Scratch, cause: str | None) -> Finding:
@@ -121,17 +139,42 @@ def _try(check: Check, scratch: Scratch, cause: str | None) -> Finding:
         check.glance()
         return Finding(check.name, check.need, Status.UNCHECKED, f"needs {cause}")
     except (FwemuError, NetnsError, OSError) as error:
-        text = str(error)
-        if not text.startswith(check.need.sentence):
-            text = str(check.need.missing(text))
+        need, text = _behind(check, error), str(error)
+        if need is not check.need and (code := number_of(error)):
+            # whoever has come here is root: the usual way out is none
+            text = text.replace(NEEDS_ROOT, os.strerror(code).lower())
+        if not text.startswith(need.sentence):
+            text = str(need.missing(text))
         if check.only_for:
             text = f"only {check.only_for} need it; {text}"
-            return Finding(check.name, check.need, Status.SPARED, text)
-        return Finding(check.name, check.need, Status.MISSING, text)
+            return Finding(check.name, need, Status.SPARED, text)
+        return Finding(check.name, need, Status.MISSING, text)
+
+
+def _behind(check: Check, error: Exception) -> Need:
+    """What is really missing: that of the check, or what forbids it to try."""
+    code = number_of(error)
+    if str(error).startswith(check.need.sentence) or code is None or code in check.says:
+        return check.need
+    refusal = confinement(code)
+    if refusal is None and code == errno.ENOSPC:
+        refusal = limit_reached("max_net_namespaces")
+    if refusal is None and code in (errno.EPERM, errno.EACCES):
+        refusal = _UNKNOWN
+    if refusal is None:
+        return check.need
+    return Need(check.name, refusal.reason, refusal.remedy, PrivilegeError)
+
+
+_UNKNOWN: Final = Refusal(
+    "the kernel refuses it to somebody who has the capabilities",
+    "look for a security module that forbids it",
+)
 
 
 def _root(scratch: Scratch) -> str:
-    needs.require_privileges()
+    if not needs.is_privileged():
+        raise needs.PRIVILEGES.missing(needs.without_root())
     whose = " of a user namespace" if userns.is_inside() else ""
     return f"root{whose}, with the capabilities it needs"
 
@@ -217,6 +260,12 @@ def _fast_forward(scratch: Scratch) -> str:
     return "borrowed a socket, and may have its kernel send from it"
 
 
+def _other_users(scratch: Scratch) -> str:
+    if missing(["CAP_SYS_PTRACE"]):
+        raise needs.OTHER_USERS.missing("missing: CAP_SYS_PTRACE")
+    return "fast-forward may look into their programs"
+
+
 CHECKS: Final = (
     Check("proc", needs.PROC, _proc),
     Check("root", needs.PRIVILEGES, _root, ("proc",)),
@@ -224,11 +273,18 @@ CHECKS: Final = (
     Check("namespaces", needs.NAMESPACES, _namespaces, ("root",)),
     Check("sysctls", needs.SYSCTLS, _sysctls, ("namespaces",)),
     Check("links", needs.LINKS, _links, ("sysctls",)),
-    Check("ipv6", needs.IPV6, _ipv6, ("links",)),
+    Check("ipv6", needs.IPV6, _ipv6, ("links",), says=(errno.EACCES, errno.EPERM)),
     Check("queue", needs.NFQUEUE, _nfqueue, ("namespaces", "library")),
     Check("hook", needs.HOOK, _hook, ("namespaces",), _hook_tools),
     Check("raw sockets", needs.PRIVILEGES, _raw_sockets, ("namespaces",)),
     Check("fast-forward", needs.FAST_FORWARD, _fast_forward, ("namespaces",)),
+    Check(
+        "other users",
+        needs.OTHER_USERS,
+        _other_users,
+        ("root",),
+        only_for="programs that give up root, as nginx and PostgreSQL do,",
+    ),
     Check(
         "tun",
         needs.TUN,

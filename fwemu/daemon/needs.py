@@ -6,10 +6,11 @@ Every command that meets a lack says the sentence that stands here.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from fwemu.errors import FwemuError, MissingError, PrivilegeError
+from netns import permissions, userns
+from netns.namespace import DIRECTORY
 from netns.tun import WAY_OUT
 
 
@@ -41,15 +42,21 @@ PRIVILEGES: Final = Need(
 )
 NAMESPACES: Final = Need(
     "namespaces",
-    "this kernel or container does not allow network namespaces",
-    "use a kernel with CONFIG_NET_NS, and in a container add --privileged",
+    "this kernel has no network namespaces",
+    "use a kernel with CONFIG_NET_NS",
     MissingError,
 )
 FAST_FORWARD: Final = Need(
     "fast-forward",
     "fast-forward cannot play the sockets of applications here",
-    "use Linux 5.6 or later, and in a container add --privileged",
+    "use Linux 5.6 or later",
     MissingError,
+)
+OTHER_USERS: Final = Need(
+    "other-users",
+    "fast-forward cannot look into programs that run as other users",
+    "in a container add --cap-add SYS_PTRACE",
+    PrivilegeError,
 )
 PROC: Final = Need(
     "proc",
@@ -104,8 +111,7 @@ TUN: Final = Need(
     MissingError,
 )
 
-_CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21}
-"""Their numbers (linux/capability.h)."""
+_CAPABILITIES: Final = ("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN")
 
 
 def require_proc() -> None:
@@ -115,28 +121,46 @@ def require_proc() -> None:
 
 
 def missing_privileges() -> list[str]:
-    """The missing parts of PRIVILEGES: `root`, or capabilities, as in a container."""
-    if os.geteuid() != 0:
-        return ["root"]
+    """What this process lacks of PRIVILEGES over the network in which it is, whoever it is.
+
+    Capabilities, as for ordinary users and in containers.
+    """
     require_proc()
-    status = Path("/proc/thread-self/status").read_text()
-    effective = int(status.partition("CapEff:")[2].split()[0], 16)
-    return [name for name, number in _CAPABILITIES.items() if not effective >> number & 1]
+    missing = permissions.missing(_CAPABILITIES)
+    if not missing and not permissions.reach("net"):
+        return ["power over this network namespace, which another user namespace owns"]
+    return missing
+
+
+def is_privileged() -> bool:
+    """True for those who can make labs where they are; all others need a user namespace."""
+    return not (missing_privileges() or _missing_places())
 
 
 def require_privileges() -> None:
     """Raise the error of PRIVILEGES unless this process has them."""
-    missing = missing_privileges()
-    if missing == ["root"]:
+    if missing_privileges():
         raise PRIVILEGES.missing(without_root())
-    if missing:
-        raise PRIVILEGES.missing(f"missing: {', '.join(missing)}")
 
 
 def without_root() -> str:
-    """The reason why an ordinary user needs root here, as a detail of PRIVILEGES."""
-    from netns import userns
+    """What is missing here, and why there is no way without, as a detail of PRIVILEGES."""
+    missing = [*missing_privileges(), *_missing_places()]
+    if missing[: len(_CAPABILITIES)] == [*_CAPABILITIES]:
+        missing = []  # the sentence names them
+    refused = userns.refusal("start it by `python -m fwemu.rootless -- COMMAND`")
+    if refused:
+        reason = f"a user namespace would do, but {refused}"
+    else:
+        reason = "the network namespace belongs to no user namespace of yours"
+    return f"missing: {', '.join(missing)}; {reason}" if missing else reason
 
-    if refused := userns.refusal("start it by `python -m fwemu.rootless -- COMMAND`"):
-        return f"a user namespace would do, but {refused}"
-    return "the network namespace belongs to no user namespace of yours"
+
+def _missing_places() -> list[str]:
+    """Where root lacks a place for what labs make, as in a container or somebody's namespace."""
+    if not permissions.reach("mnt"):
+        return ["power over these mounts, which another user namespace owns"]
+    place = DIRECTORY if os.path.isdir(DIRECTORY) else userns.RUN
+    if not os.access(place, os.W_OK, effective_ids=True):
+        return [f"leave to write to {place}"]
+    return []

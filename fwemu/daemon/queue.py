@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fwemu.daemon.needs import LIBRARY, NFQUEUE, PRIVILEGES
+from fwemu.daemon.needs import LIBRARY, NFQUEUE, PRIVILEGES, missing_privileges
 from fwemu.errors import MissingError, QueueError
 
 try:
@@ -123,7 +123,7 @@ class PacketQueue:
                     number, on_packet, max_len=length, range=COPIED_OCTETS, sock_len=RECEIVE_BUFFER
                 )
         except OSError as error:
-            if os.geteuid() != 0:
+            if missing_privileges():
                 raise PRIVILEGES.missing() from error
             if not _STATUS.exists():
                 raise NFQUEUE.missing() from error

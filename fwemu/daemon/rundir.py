@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from fwemu.daemon.bounded_file import rotated
+from fwemu.daemon.needs import is_privileged
 from fwemu.errors import NamespaceError, PrivilegeError
 from netns import userns
 from netns.lock import locked
@@ -30,6 +31,9 @@ from netns.procfs import PinnedProcess, owner_of, start_time, words_of
 RUN_DIR: Final = "FWEMU_RUN_DIR"
 """Environment variable: where the run directories are.  Those who use different ones never see
 each other's firewalls (but names of namespaces belong to the whole machine)."""
+
+OF_ROOT: Final = Path("/run/fwemu")
+"""Where those of root are; without the capabilities root is a user like others."""
 
 _DYING_S: Final = 5.0
 """How long a process may take that has no command line any more: it has been killed."""
@@ -42,8 +46,8 @@ def default_base() -> Path:
     """The directory of this user's run directories."""
     if chosen := os.environ.get(RUN_DIR):
         return Path(chosen).absolute()
-    if os.geteuid() == 0:
-        return Path("/run/fwemu")
+    if is_privileged():
+        return OF_ROOT
     return Path(os.environ.get("XDG_RUNTIME_DIR", f"/tmp/fwemu-{os.geteuid()}")) / "fwemu"
 
 

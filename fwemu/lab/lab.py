@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -277,8 +276,7 @@ class Lab:
         Without root this process first moves into a user namespace of its own (`fwemu.rootless`),
         and stays there.
         """
-        if os.geteuid() != 0:
-            rootless.enter()
+        rootless.enter()
         termination.clean_up_for(self)
         while True:
             try:

@@ -1,7 +1,8 @@
 """Without root: everything works in a user namespace of one's own, where the kernel allows it.
 
-Two functions make sure of the privileges that labs need.  For root both only look; an ordinary
-user's process moves into a user, mount and network namespace in which it is root:
+Two functions make sure of the privileges that labs need.  For root both only look; whoever lacks
+them (an ordinary user, or root without its capabilities, as in a container) moves with the process
+into a user, mount and network namespace and is root there:
 
     enter()          one of this process's own; whatever is left in it ends with the process
     enter_shared()   the one of this user's standing labs, made with the first of them; every
@@ -55,37 +56,41 @@ def enter(say: Callable[[str], None] = say) -> None:
     `say` gets SENTENCE if it is one.  Raises PrivilegeError, which says why the kernel does not
     allow that and what would change it; then nothing has changed.
     """
-    needs.require_proc()
-    if os.geteuid() == 0:
-        _check_root()
+    if needs.is_privileged():
         return
     _enter_new()
     _keep("process", os.pidfd_open(os.getpid()))
     say(SENTENCE)
 
 
-def enter_shared() -> None:
+def enter_shared() -> bool:
     """Make sure of the privileges: root's, or those of this user's shared user namespace.
 
-    Raises PrivilegeError as `enter` does.  Run directories stay where those of this user are, so
-    that commands without privileges find them.
+    True if this process has moved there, away from the machine's network.  Raises PrivilegeError as
+    `enter` does.  Run directories stay where those of this user are, so that commands without
+    privileges find them.
     """
-    if os.geteuid() == 0:
-        _check_root()
-        return
-    from netns import NetnsError, userns
+    if needs.is_privileged():
+        return False
+    from netns import NetnsError, NotPermitted, userns
 
     base = default_base()
     _make(base)
     with locked(base):  # nobody else makes it meanwhile, and its keeper does not end
         there = _somebody(base)
         if there is None:
+            _check_unclaimed(base)
             _enter_new()
             _MARK.write_text(secrets.token_hex())
             say(SENTENCE)
         else:
             try:
                 userns.join(there)
+            except NotPermitted as error:
+                raise PrivilegeError(
+                    f"{base} has labs in the user namespace of process {there}, which cannot be "
+                    f"joined from here: set {RUN_DIR} to another directory"
+                ) from error
             except NetnsError as error:
                 raise NamespaceError(str(error)) from error
             _leave_host()
@@ -96,6 +101,7 @@ def enter_shared() -> None:
             draft.write_text(json.dumps(record) + "\n")
             draft.replace(base / keeper.RECORD)
     os.environ[RUN_DIR] = str(base)
+    return True
 
 
 def enter_owner(path: str) -> None:
@@ -104,8 +110,7 @@ def enter_owner(path: str) -> None:
     An ordinary user has them over what was made in a user namespace of theirs, as by `unshare` or
     by containers without root.  This process moves there.  Raises PrivilegeError.
     """
-    if os.geteuid() == 0:
-        needs.require_privileges()
+    if not needs.missing_privileges():
         return
     from netns import NetnsError, userns
 
@@ -119,15 +124,11 @@ def enter_owner(path: str) -> None:
     say(f"not root: working in the user namespace to which {path} belongs")
 
 
-def _check_root() -> None:
-    """Root has what it needs, unless somebody has made it root of too little."""
-    from netns import userns
-
-    needs.require_privileges()
-    if userns.is_inside() and not os.access(userns.RUN, os.W_OK):
-        raise PrivilegeError(
-            f"root of this user namespace may not write to {userns.RUN}: leave it, and a better "
-            f"one is made, or mount something there (mount -t tmpfs tmpfs {userns.RUN})"
+def _check_unclaimed(base: Path) -> None:
+    """Labs that root has made with its capabilities stand elsewhere and would not be found."""
+    if not (base / keeper.RECORD).exists() and any(base.glob("*/lab.json")):
+        raise needs.PRIVILEGES.missing(
+            f"the labs in {base} were made with them; for others set {RUN_DIR} to another directory"
         )
 
 

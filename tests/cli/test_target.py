@@ -57,8 +57,8 @@ def _clean(nothing):
 
 @pytest.fixture(autouse=True)
 def as_root(monkeypatch):
-    """These tests need no privileges; what others hear is in test_privileges.py."""
-    monkeypatch.setattr("os.geteuid", lambda: 0)
+    """These tests need no privileges; what others hear is in test_doctor.py."""
+    monkeypatch.setattr("fwemu.daemon.needs.is_privileged", lambda: True)
 
 
 @pytest.mark.parametrize("words", ON_FIREWALLS)

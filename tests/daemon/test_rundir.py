@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fwemu.daemon import rundir
 from fwemu.daemon.rundir import (
     About,
     RunDirectory,
@@ -264,8 +265,9 @@ def test_where_nobody_has_been_no_firewall_runs(tmp_path: Path) -> None:
 def test_every_user_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root's is where everybody looks first."""
     monkeypatch.delenv("FWEMU_RUN_DIR", raising=False)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(rundir, "is_privileged", lambda: True)
     assert default_base() == Path("/run/fwemu")
+    monkeypatch.setattr(rundir, "is_privileged", lambda: False)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
     assert default_base() == Path("/run/user/1000/fwemu")

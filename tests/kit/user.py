@@ -1,4 +1,4 @@
-"""An ordinary user of this machine: runs processes without any privilege."""
+"""Users without privileges: an ordinary one of this machine, and root that has lost its own."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ _TUN: Final = (
 """Shell commands that open /dev/net/tun to everybody, as udev does, where nobody has."""
 
 
-class OrdinaryUser:
-    """Has an id of its own, a home, and no capability in any set.
+class Unprivileged:
+    """Has an id, a home, and no capability in any set but those that it `keeps`.
 
     Interpreters and checkouts may stand where only root may look (/root).  So these processes
     have a mount namespace in which every directory on the way there is an empty one that lets
     everybody pass, with what is needed bound into it.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.uid = _FIRST + os.getpid()
+    def __init__(self, home: Path, uid: int, *keeps: str) -> None:
+        self.uid = uid
         self.home = home
         self.base = home / "run" / "fwemu"
         """Where the run directories of this user are; for the user, below /run/user."""
         self._run = f"/run/user/{self.uid}"
         (home / "run").mkdir()
-        os.chown(home / "run", self.uid, self.uid)
+        for path in (home, home / "run"):
+            os.chown(path, self.uid, self.uid)
         steps = [line for wall, behind in _walls().items() for line in _opened(wall, behind)]
         drop = shlex.join(
             ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups",
-             "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+             f"--bounding-set={','.join(['-all', *keeps])}", "--inh-caps=-all", "--no-new-privs"]
         )  # fmt: skip
         script = "\n".join(["set -e", *_TUN, *steps, *self._runtime(), f'exec {drop} "$@"'])
         self._before = ["unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh"]
@@ -86,21 +87,43 @@ class OrdinaryUser:
         """A program, to its end."""
         return self.run(sys.executable, "-c", script)
 
+    def _is_of_us(self, process: Path) -> bool:
+        """Has this user started that process (a directory of /proc)?"""
+        raise NotImplementedError
+
     def processes(self) -> dict[int, str]:
         """The processes of this user, without zombies: ids and command lines."""
         found = {}
         for path in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
-                if path.stat().st_uid == self.uid or _is_of(path, self.uid):
+                if self._is_of_us(path):
                     command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                     if command:
                         found[int(path.name)] = command
         return found
 
 
-def _is_of(process: Path, uid: int) -> bool:
-    status = (process / "status").read_text()
-    return int(status.partition("\nUid:")[2].split()[0]) == uid
+class OrdinaryUser(Unprivileged):
+    """Somebody with an id that nobody else has."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, _FIRST + os.getpid())
+
+    def _is_of_us(self, process: Path) -> bool:
+        if process.stat().st_uid == self.uid:
+            return True
+        status = (process / "status").read_text()
+        return int(status.partition("\nUid:")[2].split()[0]) == self.uid
+
+
+class PowerlessRoot(Unprivileged):
+    """Root as in a container: it has lost its capabilities, but for those that it `keeps`."""
+
+    def __init__(self, home: Path, *keeps: str) -> None:
+        super().__init__(home, 0, *keeps)
+
+    def _is_of_us(self, process: Path) -> bool:
+        return f"\0HOME={self.home}\0" in "\0" + (process / "environ").read_text()
 
 
 def _walls() -> dict[Path, list[Path]]:

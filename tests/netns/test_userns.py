@@ -7,21 +7,27 @@ import threading
 
 import pytest
 
-from netns import userns
+from netns import permissions, userns
 
-EVERY_LIMIT = ["user/max_user_namespaces", "user/max_mnt_namespaces", "user/max_net_namespaces"]
+EVERY_LIMIT = [
+    ("user", "user/max_user_namespaces"),
+    ("mounts", "user/max_mnt_namespaces"),
+    ("network", "user/max_net_namespaces"),
+]
 
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What /proc/sys says; empty, as on a kernel that has none of these."""
     values: dict[str, str] = {}
-    monkeypatch.setattr(userns, "_setting", values.get)
-    monkeypatch.setattr(userns, "_is_filtered", lambda: False)
+    monkeypatch.setattr(userns, "setting", values.get)
+    monkeypatch.setattr(permissions, "setting", values.get)
+    monkeypatch.setattr(permissions, "is_filtered", lambda: False)
+    monkeypatch.setattr(permissions, "_profile", lambda: None)
     return values
 
 
-@pytest.mark.parametrize(("step", "path"), list(enumerate(EVERY_LIMIT)))
+@pytest.mark.parametrize(("step", "path"), EVERY_LIMIT)
 @pytest.mark.parametrize(("value", "word"), [("0", "0"), ("15000", "reached")])
 def test_a_limit_is_named_with_the_command_that_lifts_it(settings, step, path, value, word):
     """ENOSPC means one of three limits; which one, the step tells."""
@@ -33,7 +39,7 @@ def test_a_limit_is_named_with_the_command_that_lifts_it(settings, step, path, v
     assert str(refusal) == f"{name} is {word}: sudo sysctl -w {name}=15000"
 
 
-@pytest.mark.parametrize("step", range(4))
+@pytest.mark.parametrize("step", ["user", "mounts", "network", "run"])
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EACCES])
 @pytest.mark.parametrize(
     ("path", "value", "said"),
@@ -62,12 +68,21 @@ def test_a_switch_is_named_with_the_command_that_turns_it(settings, step, code, 
 @pytest.mark.parametrize(
     ("step", "code", "reason"),
     [
-        (0, errno.EINVAL, "this kernel has no user namespaces (CONFIG_USER_NS)"),
-        (0, errno.EUSERS, "user namespaces are nested too deep"),
-        (0, errno.EPERM, "the kernel refuses a user namespace (operation not permitted)"),
-        (1, errno.EPERM, "the kernel refuses a mount namespace (operation not permitted)"),
-        (2, errno.EPERM, "the kernel refuses a network namespace (operation not permitted)"),
-        (3, errno.EACCES, "the kernel refuses a mount on /run (permission denied)"),
+        ("user", errno.EINVAL, "this kernel has no user namespaces (CONFIG_USER_NS)"),
+        ("user", errno.EUSERS, "user namespaces are nested too deep"),
+        ("user", errno.EPERM, "the kernel refuses a user namespace (operation not permitted)"),
+        (
+            "map",
+            errno.EPERM,
+            "the kernel refuses a map of one's own user (operation not permitted)",
+        ),
+        ("mounts", errno.EPERM, "the kernel refuses a mount namespace (operation not permitted)"),
+        (
+            "network",
+            errno.EPERM,
+            "the kernel refuses a network namespace (operation not permitted)",
+        ),
+        ("run", errno.EACCES, "the kernel refuses a mount on /run (permission denied)"),
     ],
 )
 def test_other_reasons_are_said_as_far_as_they_are_known(settings, step, code, reason):
@@ -79,12 +94,25 @@ def test_other_reasons_are_said_as_far_as_they_are_known(settings, step, code, r
 
 def test_in_a_container_it_is_the_filter(settings, monkeypatch):
     """Docker's default filter answers EPERM to unshare(2)."""
-    monkeypatch.setattr(userns, "_is_filtered", lambda: True)
+    monkeypatch.setattr(permissions, "is_filtered", lambda: True)
 
-    refusal = userns._why(0, errno.EPERM)
+    refusals = [userns._why("user", code) for code in (errno.EPERM, errno.ENOSYS)]
 
-    assert refusal.reason == "a seccomp filter forbids it, as in a container"
-    assert "--security-opt seccomp=unconfined" in refusal.remedy
+    assert {refusal.reason for refusal in refusals} == {
+        "a seccomp filter forbids it, as in a container"
+    }
+    assert "--security-opt seccomp=unconfined" in refusals[0].remedy
+
+
+@pytest.mark.parametrize("step", ["mounts", "run"])
+def test_a_security_module_is_named_by_its_profile(settings, monkeypatch, step):
+    """Docker's profile of AppArmor forbids mounts to everybody."""
+    monkeypatch.setattr(permissions, "_profile", lambda: "docker-default (enforce)")
+
+    refusal = userns._why(step, errno.EACCES)
+
+    assert refusal.reason == "a security module confines this process as 'docker-default (enforce)'"
+    assert "--security-opt apparmor=unconfined" in refusal.remedy
 
 
 def test_a_process_with_threads_is_not_even_tried(monkeypatch):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.parity.__main__ import compare
@@ -11,10 +9,7 @@ from tests.parity.duel import VARIANTS
 
 CONVERSATIONS = 60
 
-pytestmark = [
-    pytest.mark.kernel,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root for network namespaces"),
-]
+pytestmark = pytest.mark.kernel
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)

@@ -224,12 +224,25 @@ exec sleep 1000
 """
 
 
-def test_root_of_somebody_elses_making_is_told_what_it_lacks(user):
-    """`unshare -Urn` alone leaves /run to the machine's root."""
-    done = user.run("unshare", "-Urnm", sys.executable, "-m", "fwemu", "up")
+def test_root_of_somebody_elses_making_gets_a_namespace_of_its_own(user):
+    """`unshare -Urn` leaves /run to the machine's root.  Whoever made that one reaches both."""
+    up = user.run("unshare", "-Urnm", sys.executable, "-m", "fwemu", "up", "--json")
+    down = user.fwemu("down")
 
-    assert (done.code, done.out) == (3, "")
-    assert done.err.startswith("fwemu: root of this user namespace may not write to /run: leave")
+    assert up.code == 0, up.err
+    assert f"fwemu: {SENTENCE}" in up.err.splitlines()
+    assert (down.code, down.out) == (0, "lab1 is gone\n"), down.err
+
+
+def test_labs_that_cannot_be_reached_from_a_namespace_are_left_alone(user):
+    """That of a sibling is closed, although it belongs to the same user."""
+    assert user.fwemu("up").code == 0
+    elsewhere = user.run("unshare", "-Urnm", sys.executable, "-m", "fwemu", "down")
+    down = user.fwemu("down")
+
+    assert (elsewhere.code, elsewhere.out) == (3, "")
+    assert "which cannot be joined from here: set FWEMU_RUN_DIR to another" in elsewhere.err
+    assert (down.code, down.out) == (0, "lab1 is gone\n"), down.err
 
 
 def test_a_run_directory_of_somebody_else_is_not_used(user):

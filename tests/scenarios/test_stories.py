@@ -14,6 +14,7 @@ import fwemu.core.openings
 import fwemu.core.tcp
 from fwemu.core.flow import Direction, Zone
 from fwemu.core.tcp_table import FLAG_SEGMENTS, NEXT, TCP_STATES, Cell, Segment, State
+from fwemu.daemon.needs import is_privileged
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.scenarios import library
 from fwemu.scenarios.backend import EngineBackend
@@ -60,7 +61,7 @@ def test_a_story_goes_as_told_in_virtual_time(each, version):
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[QueueTestbed]:
     """One for all stories; it leaves nothing behind."""
-    if os.geteuid() != 0:
+    if not is_privileged():
         pytest.skip("needs root for network namespaces: run it with sudo")
     with QueueTestbed() as testbed:
         yield testbed
@@ -78,7 +79,7 @@ def test_a_story_goes_as_told_through_the_queue(each, version, testbed):
 @pytest.fixture(scope="module")
 def nf_conntrack() -> Iterator[BackendFactory]:
     """The kernel's own table, empty at the beginning of each telling."""
-    if os.geteuid() != 0:
+    if not is_privileged():
         pytest.skip("needs root for network namespaces: run it with sudo")
     with kernel() as opens:
         yield opens
