@@ -22,6 +22,7 @@ from netns import (
     Namespace,
     NetnsError,
     Network,
+    NotPermitted,
     add_address,
     configure,
     find_tool,
@@ -156,6 +157,9 @@ def _behind(check: Check, error: Exception) -> Need:
     code = number_of(error)
     if str(error).startswith(check.need.sentence) or code is None or code in check.says:
         return check.need
+    if isinstance(error, NotPermitted) and NEEDS_ROOT not in str(error):  # it knows the way out
+        lack, _, remedy = str(error).rpartition(": ")
+        return Need(check.name, lack, remedy, PrivilegeError)
     refusal = confinement(code)
     if refusal is None and code == errno.ENOSPC:
         refusal = limit_reached("max_net_namespaces")
@@ -255,8 +259,15 @@ def _tun(scratch: Scratch) -> str:
 
 def _fast_forward(scratch: Scratch) -> str:
     tcp = scratch.near.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-    with tcp, borrow(Holder(os.getpid(), tcp.fileno())) as borrowed:
-        borrowed.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 0)
+    with tcp:
+        try:
+            borrowed = borrow(Holder(os.getpid(), tcp.fileno()))
+        except PermissionError as error:  # a filter of containers makes it depend on this
+            if lacks := missing(["CAP_SYS_PTRACE"]):
+                raise needs.FAST_FORWARD.missing(f"missing: {', '.join(lacks)}") from error
+            raise
+        with borrowed:
+            borrowed.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 0)
     return "borrowed a socket, and may have its kernel send from it"
 
 

@@ -49,7 +49,7 @@ NAMESPACES: Final = Need(
 FAST_FORWARD: Final = Need(
     "fast-forward",
     "fast-forward cannot play the sockets of applications here",
-    "use Linux 5.6 or later",
+    "use Linux 5.6 or later, and in a container add --cap-add SYS_PTRACE",
     MissingError,
 )
 OTHER_USERS: Final = Need(

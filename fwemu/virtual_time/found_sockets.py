@@ -384,7 +384,7 @@ def _borrow(held: Iterable[Holder], cookie: int) -> socket.socket | None:
         except PermissionError as error:
             raise Unplayable(
                 f"a socket of {process_name(holder.pid)} cannot be looked into"
-                f" ({error.strerror}): run the firewall as root"
+                f" ({error.strerror}): see `fwemu doctor`"
             ) from error
         except OSError as error:
             if error.errno == errno.ENOSYS:

@@ -267,7 +267,7 @@ class HostPace:
                 except PermissionError as error:
                     raise NamespaceError(
                         f"--time-scale: the settings of {netns} cannot be written "
-                        f"({error.strerror}): run the firewall as root"
+                        f"({error.strerror}): see `fwemu doctor`"
                     ) from error
                 undo.callback(settings.close)
                 undo.callback(settings.restore)

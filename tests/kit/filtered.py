@@ -17,8 +17,8 @@ import sys
 from typing import Final
 
 _NUMBERS: Final = {
-    "x86_64": {"unshare": 272, "mount": 165},
-    "aarch64": {"unshare": 97, "mount": 40},
+    "x86_64": {"unshare": 272, "mount": 165, "pidfd_getfd": 438},
+    "aarch64": {"unshare": 97, "mount": 40, "pidfd_getfd": 438},
 }[platform.machine()]
 
 _PR_SET_SECCOMP: Final = 22  # linux/prctl.h

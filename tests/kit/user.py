@@ -18,13 +18,6 @@ _FIRST: Final = 1_000_000
 """Nobody's id anywhere; the process id is added, so that runs beside each other do not meet."""
 
 
-_TUN: Final = (
-    "mount -t tmpfs -o mode=755 none /dev/net",
-    "mknod -m 666 /dev/net/tun c 10 200",  # Documentation/admin-guide/devices.txt
-)
-"""Shell commands that open /dev/net/tun to everybody, as udev does, where nobody has."""
-
-
 class Unprivileged:
     """Has an id, a home, and no capability in any set but those that it `keeps`.
 
@@ -33,7 +26,7 @@ class Unprivileged:
     everybody pass, with what is needed bound into it.
     """
 
-    def __init__(self, home: Path, uid: int, *keeps: str) -> None:
+    def __init__(self, home: Path, uid: int, *keeps: str, tun_mode: int = 0o666) -> None:
         self.uid = uid
         self.home = home
         self.base = home / "run" / "fwemu"
@@ -47,7 +40,9 @@ class Unprivileged:
             ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups",
              f"--bounding-set={','.join(['-all', *keeps])}", "--inh-caps=-all", "--no-new-privs"]
         )  # fmt: skip
-        script = "\n".join(["set -e", *_TUN, *steps, *self._runtime(), f'exec {drop} "$@"'])
+        script = "\n".join(
+            ["set -e", *_tun(tun_mode), *steps, *self._runtime(), f'exec {drop} "$@"']
+        )
         self._before = ["unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh"]
         self._env = {
             "PATH": os.environ["PATH"],
@@ -106,8 +101,8 @@ class Unprivileged:
 class OrdinaryUser(Unprivileged):
     """Somebody with an id that nobody else has."""
 
-    def __init__(self, home: Path) -> None:
-        super().__init__(home, _FIRST + os.getpid())
+    def __init__(self, home: Path, *, tun_mode: int = 0o666) -> None:
+        super().__init__(home, _FIRST + os.getpid(), tun_mode=tun_mode)
 
     def _is_of_us(self, process: Path) -> bool:
         if process.stat().st_uid == self.uid:
@@ -124,6 +119,14 @@ class PowerlessRoot(Unprivileged):
 
     def _is_of_us(self, process: Path) -> bool:
         return f"\0HOME={self.home}\0" in "\0" + (process / "environ").read_text()
+
+
+def _tun(mode: int) -> list[str]:
+    """Shell commands that make /dev/net/tun: open to everybody, as udev does, or with that mode."""
+    return [
+        "mount -t tmpfs -o mode=755 none /dev/net",
+        f"mknod -m {mode:o} /dev/net/tun c 10 200",  # Documentation/admin-guide/devices.txt
+    ]
 
 
 def _walls() -> dict[Path, list[Path]]:

@@ -11,7 +11,7 @@ from fwemu.daemon import needs
 from fwemu.rootless import SENTENCE
 from tests.kit.command import program
 from tests.kit.labs import unique
-from tests.kit.user import ROOT, PowerlessRoot
+from tests.kit.user import ROOT, OrdinaryUser, PowerlessRoot
 
 pytestmark = pytest.mark.kernel
 
@@ -192,6 +192,36 @@ def test_a_root_whose_capabilities_do_not_reach_is_told_where(words, script, lac
     assert (done.code, done.out) == (3, "")
     assert f"(missing: {lack}; a user namespace would do, but user.max_user_namespaces is 0" in (
         done.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (filtered("pidfd_getfd"), "a seccomp filter forbids it, as in a container: run that with "),
+        (
+            (*filtered("pidfd_getfd"), "setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-all"),
+            f"{needs.FAST_FORWARD.sentence} (missing: CAP_SYS_PTRACE)",
+        ),
+    ],
+)
+def test_what_forbids_a_fast_forward_is_named(before, said):
+    """Docker's filter lets those borrow sockets who have CAP_SYS_PTRACE."""
+    doctor = program("doctor", "--json", before=before)
+
+    (row,) = (finding for finding in doctor.json if finding["status"] == "missing")
+    assert row["name"] == "fast-forward"
+    assert row["text"].startswith(said)
+
+
+def test_a_device_that_only_its_owner_may_open_is_no_missing_device(tmp_path):
+    """As `--device /dev/net/tun` makes it in a container: its mode is what is wrong."""
+    doctor = OrdinaryUser(tmp_path, tun_mode=0o600).fwemu("doctor", "--json")
+
+    (row,) = (finding for finding in doctor.json if finding["status"] != "ok")
+    assert (doctor.code, row["name"], row["status"]) == (0, "tun", "not here")
+    assert row["text"].endswith(
+        " need it; cannot open /dev/net/tun, which only its owner may: sudo chmod 666 /dev/net/tun"
     )
 
 
