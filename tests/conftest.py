@@ -79,7 +79,7 @@ def needs_root(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def given_back() -> Iterator[GivenBack | None]:
     """The machine gets the addresses of every lab back; else the last test of the run fails."""
-    if os.geteuid() != 0:
+    if not is_privileged():
         yield None
         return
     watched = GivenBack()
