@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from importlib import import_module
@@ -13,7 +12,7 @@ import click
 from bench.report import Figure, Progress, machine, tell
 from bench.run import Run
 from fwemu.cli.output import emit, say, table
-from fwemu.daemon.needs import PRIVILEGES
+from fwemu.daemon.needs import PRIVILEGES, is_privileged
 from fwemu.errors import FwemuError
 
 MEASURES: Final = {
@@ -40,7 +39,7 @@ def cli(context: click.Context, only: tuple[str, ...], quick: bool, as_json: boo
     if context.invoked_subcommand is not None:
         return
     chosen = [name for name in MEASURES if not only or name in only]
-    if os.geteuid() != 0 and any(MEASURES[name] for name in chosen):
+    if not is_privileged() and any(MEASURES[name] for name in chosen):
         raise PRIVILEGES.missing()
     facts = machine()
     if as_json:
