@@ -68,15 +68,16 @@ CASES: Final = (
          Fate.LIVES, has_timers=False, host_settings={"net.ipv4.tcp_keepalive_time": 1800}),
     Case("ssh", lambda stage: programs.ssh(stage, "TCPKeepAlive=no"), Fate.DIES, FIREWALL,
          says=_RESET, has_timers=False),
-    # gRPC: keepalive.md; GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS is 30 minutes
+    # gRPC: keepalive.md; GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS is 30 minutes; a server that has not
+    # allowed pings without a call ends a connection at the third (too_many_pings)
     Case("grpc-keepalive", partial(programs.grpc, keepalive=200, has_stream=True), Fate.LIVES,
          trust="possible"),
     Case("grpc", partial(programs.grpc, keepalive=None, has_stream=True), Fate.DIES, FIREWALL,
-         says="UNAVAILABLE",
-         trust="possible"),
+         says="UNAVAILABLE", trust="possible"),
     Case("grpc-idle-channel", partial(programs.grpc, keepalive=200, has_stream=False),
-         Fate.REPLACED, CLIENT,
-         trust="possible"),
+         Fate.REPLACED, CLIENT, trust="possible"),
+    Case("grpc-too-many-pings", partial(programs.grpc, keepalive=200, has_stream=False,
+         is_allowed=False), Fate.REPLACED, SERVER, trust="possible"),
     # HTTP: server.keepAliveTimeout 5 s; keepalive_timeout 75 s; IdleConnTimeout 90 s
     Case("node", programs.node, Fate.REPLACED, SERVER, trust="not-to-be-trusted"),
     Case("nginx", programs.nginx, Fate.DIES, SERVER, says="RemoteDisconnected",
@@ -91,8 +92,7 @@ CASES: Final = (
     # OpenLDAP: slapd.conf(5), idletimeout 0
     Case("slapd", programs.slapd, Fate.DIES, FIREWALL, says="LDAP.*Error", has_timers=False),
     Case("slapd-idle", partial(programs.slapd, idle_timeout=10 * MINUTE), Fate.DIES, SERVER,
-         says="LDAP.*Error",
-         trust="not-to-be-trusted"),
+         says="LDAP.*Error", trust="not-to-be-trusted"),
     # smbclient asks every 5 s at its prompt, a constant (source3/client/client.c)
     Case("smbclient", programs.samba, Fate.LIVES, trust="not-to-be-trusted"),
     Case("memcached", programs.memcached, Fate.DIES, FIREWALL, says="Connection|Memcache",
@@ -116,6 +116,5 @@ CASES: Final = (
          trust="possible"),
     Case("psycopg-pool", programs.psycopg_pool, Fate.DIES, FIREWALL, says="OperationalError",
          trust="possible"),
-    Case("sqlalchemy-recycle", programs.sqlalchemy, Fate.REPLACED, FIREWALL,
-         trust="possible"),
+    Case("sqlalchemy-recycle", programs.sqlalchemy, Fate.REPLACED, FIREWALL, trust="possible"),
 )  # fmt: skip

@@ -194,9 +194,16 @@ def websockets(stage: Stage, ping: float | None) -> Talker:
     return stage.talk(*stage.python("websockets_client", stage.address, ping=seconds))
 
 
-def grpc(stage: Stage, *, keepalive: float | None, has_stream: bool) -> Talker:
-    """gRPC in Python; a channel without a call is closed after 30 minutes by default."""
-    stage.serve(*stage.python("grpc_server", "0.0.0.0", at_least=stage.seconds(10)))
+def grpc(
+    stage: Stage, *, keepalive: float | None, has_stream: bool, is_allowed: bool = True
+) -> Talker:
+    """gRPC in Python; a channel without a call is closed after 30 minutes by default.
+
+    `is_allowed`: may clients ask, every 10 s, where there is no call?  By default a server tells
+    those to go away that do so more than twice in two hours.
+    """
+    allows = {"at_least": stage.seconds(10), "without_calls": str(int(is_allowed))}
+    stage.serve(*stage.python("grpc_server", "0.0.0.0", **allows))
     client = stage.python(
         "grpc_client", stage.address,
         keepalive="none" if keepalive is None else stage.seconds(keepalive),

@@ -97,8 +97,11 @@ def _pings(seconds: str) -> dict[str, Any]:
 _GRPC_METHOD: Final = "/test.Watch/Watch"
 
 
-def grpc_server(host: str, port: int, at_least: str) -> None:
-    """Says back what it hears on a stream; clients may ask every `at_least` seconds."""
+def grpc_server(host: str, port: int, at_least: str, without_calls: str) -> None:
+    """Says back what it hears on a stream; clients may ask every `at_least` seconds.
+
+    Where no call is open, only if that is allowed (`without_calls=1`).
+    """
     from concurrent.futures import ThreadPoolExecutor
 
     import grpc
@@ -107,7 +110,10 @@ def grpc_server(host: str, port: int, at_least: str) -> None:
         def service(self, details: Any) -> Any:
             return grpc.stream_stream_rpc_method_handler(lambda requests, context: requests)
 
-    options = [("grpc.http2.min_ping_interval_without_data_ms", milliseconds(at_least))]
+    options = [
+        ("grpc.http2.min_ping_interval_without_data_ms", milliseconds(at_least)),
+        ("grpc.keepalive_permit_without_calls", int(without_calls)),
+    ]
     server = grpc.server(ThreadPoolExecutor(4), options=options)
     server.add_generic_rpc_handlers((Watch(),))
     server.add_insecure_port(f"{host}:{port}")
@@ -126,6 +132,7 @@ def grpc_client(host: str, port: int, keepalive: str, idle: str, stream: str) ->
         options += [
             ("grpc.keepalive_time_ms", milliseconds(keepalive)),
             ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),  # as many as it likes
         ]
     channel = grpc.insecure_channel(f"{host}:{port}", options=options)
     watch = channel.stream_stream(_GRPC_METHOD)
