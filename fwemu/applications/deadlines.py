@@ -17,7 +17,7 @@ from typing import Final
 
 from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.shifted_clock import Offsets
-from fwemu.applications.thread_files import ThreadFiles
+from fwemu.applications.thread_files import Runs, ThreadFiles
 from fwemu.waits.memory import SECOND, Readable
 from fwemu.waits.system_calls import CALLS, Architecture
 from fwemu.waits.threads import Call, call_of, quiet, threads_of
@@ -105,11 +105,11 @@ class Deadlines:
             with suppress(FileNotFoundError, ProcessLookupError):
                 self._files[thread] = ThreadFiles(self._pid, thread)
 
-    def runs(self) -> Iterator[tuple[int, int, bool]]:
-        """Each thread: how often it has run, and whether it runs just now."""
+    def runs(self) -> Iterator[tuple[int, Runs, bool]]:
+        """Each thread: what it has run until now, and whether it runs just now."""
         for thread, files in self._files.items():
             with suppress(FileNotFoundError, ProcessLookupError):
-                yield thread, files.times_run(), files.is_running()
+                yield thread, files.runs(), files.is_running()
 
     @property
     def are_on_their_way(self) -> bool:
@@ -139,7 +139,7 @@ class Deadlines:
         for thread, files in self._files.items():
             known = self.threads.get(thread)
             with suppress(FileNotFoundError, ProcessLookupError):
-                ran = files.times_run()
+                ran = files.runs().times
                 if known is None or known.ran != ran or known.call is None:
                     known = self._thread(thread, ran, known, offsets)
                     has_run = True

@@ -25,7 +25,7 @@ from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.process import CannotShiftError, ProcessGoneError, ShiftedProcess
 from fwemu.applications.results import RESULTS, leave_behind
 from fwemu.applications.shifted_clock import ClockPatch, UnknownCodeError
-from fwemu.applications.thread_files import allow_many
+from fwemu.applications.thread_files import Runs, allow_many
 from fwemu.applications.timer import fire
 from fwemu.applications.vdso import NoVdsoError, own
 from fwemu.waits.memory import SECOND
@@ -47,6 +47,12 @@ _LATE: Final = SECOND // 4
 
 _RETURN_S: Final = 0.5
 """A thread that has stood still is back in its call by then; otherwise it has been woken."""
+
+_LONGEST_RUN: Final = SECOND
+"""A program that has computed for so long without a pause computes for ever."""
+
+_MOST_RUNS: Final = 1000
+"""A program that has waited so often for a moment only will do so for ever."""
 
 _MACHINE: Final = "x86_64"
 
@@ -74,8 +80,10 @@ class Player:
         self._processes: dict[int, ShiftedProcess] = {}
         self._without = own_processes(None)
         self._last_process = b""
-        self._runs: dict[int, int] = {}
-        """How often each thread had run when it was asked last."""
+        self._runs: dict[int, Runs] = {}
+        """What each thread had run when it was asked last."""
+        self._rested: dict[int, Runs] = {}
+        """What those that run now had run when all were at rest."""
         self._busy: set[int] = set()
         """Threads that had run since the time before."""
         self._restless: set[int] = set()
@@ -142,19 +150,27 @@ class Player:
             self._find_newcomers()
             before, self._runs, self._busy = self._runs, {}, set()
             for process in self._processes.values():
-                for thread, ran, is_running in process.deadlines.runs():
-                    self._runs[thread] = ran
-                    if before.get(thread) != ran or is_running:
+                for thread, runs, is_running in process.deadlines.runs():
+                    self._runs[thread] = runs
+                    if before.get(thread) != runs or is_running:
                         self._busy.add(thread)
-            return self._busy <= self._restless
+                        if _is_restless(self._rested.setdefault(thread, runs), runs):
+                            self._give_up_on(process, thread)
+            are_at_rest = self._busy <= self._restless
+            if are_at_rest:
+                self._rested = {}
+            return are_at_rest
 
     def give_up_waiting(self) -> None:
         """Those that run just now never come to rest: nobody waits for them any more."""
         with self._lock:
-            self._restless |= self._busy
             for process in self._processes.values():
-                if self._busy.intersection(process.deadlines.threads):
-                    self._never_rested.add(process.pid)
+                for thread in self._busy.intersection(process.deadlines.threads):
+                    self._give_up_on(process, thread)
+
+    def _give_up_on(self, process: ShiftedProcess, thread: int) -> None:
+        self._restless.add(thread)
+        self._never_rested.add(process.pid)
 
     def end(self) -> None:
         """The journey is over.  Whoever waits goes on waiting, for the time that is left of it."""
@@ -230,6 +246,8 @@ class Player:
         except PermissionError as error:
             why = error.strerror or str(error)
         except (ProcessGoneError, OSError):
+            if start_time(pid) is not None:  # it has just become another program
+                self._last_process = b""
             return
         if start_time(pid) is not None:
             self.refused[pid] = why
@@ -242,6 +260,7 @@ class Player:
     def _forget(self, process: ShiftedProcess) -> None:
         if self._processes.pop(process.pid, None) is not None:
             process.close()
+            self._last_process = b""  # it may have become another program: look for it again
 
     def _or_forget(self, process: ShiftedProcess, act: Callable[[], object]) -> None:
         try:
@@ -260,8 +279,15 @@ class Player:
         deadline = time.monotonic() + _RETURN_S
         looking = list(self._processes.values())
         while looking:
-            for process in looking:
-                process.deadlines.look(process.offsets)
+            changed = [
+                process
+                for process in looking
+                if process.deadlines.look(process.offsets) and process.has_changed
+            ]
+            if changed:  # execve(2)
+                self._find()
+                looking = list(self._processes.values())
+                continue
             looking = [process for process in looking if process.deadlines.are_on_their_way]
             if looking and time.monotonic() > deadline:
                 for process in looking:
@@ -339,6 +365,14 @@ class Player:
                 self._look()
                 self._end_waits(self._played.now())
             pause = max(_WATCH_S, (time.monotonic() - began) * _WATCH_SHARE)
+
+
+def _is_restless(before: Runs, now: Runs) -> bool:
+    """Has a thread run so much that it will not come to rest?
+
+    On a busy machine one that only has to wait for a processor is waited for.
+    """
+    return now.duration - before.duration > _LONGEST_RUN or now.times - before.times > _MOST_RUNS
 
 
 def name_of(pid: int) -> str:

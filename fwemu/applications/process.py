@@ -38,6 +38,7 @@ class ShiftedProcess:
         self._patch = patch
         self._played = played
         try:
+            self._born = auxiliary_vector(pid)
             self._place = mapping(pid)
             self._memory = os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
         except NoVdsoError as error:
@@ -141,9 +142,12 @@ class ShiftedProcess:
 
     @property
     def has_changed(self) -> bool:
-        """Has it ended, or become another program?"""
+        """Has it ended, or become another program?
+
+        Its memory may live on without it: a child of vfork(2) has had that of its parent.
+        """
         try:
-            return start_time(self.pid) != self.started or not self.read(self._place.start, 1)
+            return start_time(self.pid) != self.started or auxiliary_vector(self.pid) != self._born
         except OSError:
             return True
 
@@ -178,3 +182,9 @@ class ShiftedProcess:
 
     def _write(self, what: Write) -> None:
         self.write(self._place.start + what.at, what.octets)
+
+
+def auxiliary_vector(pid: int) -> bytes:
+    """The addresses with which a program was started (getauxval(3)); execve(2) gives others."""
+    with open(f"/proc/{pid}/auxv", "rb", buffering=0) as file:
+        return file.read(4096)

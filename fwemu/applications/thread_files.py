@@ -5,6 +5,15 @@ from __future__ import annotations
 import os
 import resource
 from contextlib import suppress
+from typing import NamedTuple
+
+
+class Runs(NamedTuple):
+    """What a thread has had of the processors."""
+
+    times: int
+    duration: int
+    """Nanoseconds."""
 
 
 class ThreadFiles:
@@ -19,9 +28,10 @@ class ThreadFiles:
             os.close(self._schedstat)
             raise
 
-    def times_run(self) -> int:
-        """How often it was given a processor (sched-stats.rst)."""
-        return int(os.pread(self._schedstat, 96, 0).split()[2])
+    def runs(self) -> Runs:
+        """How often it was given a processor until now, and for how long (sched-stats.rst)."""
+        duration, _, times = os.pread(self._schedstat, 96, 0).split()
+        return Runs(int(times), int(duration))
 
     def is_running(self) -> bool:
         """Is it on a processor, or would it like to be (proc_pid_syscall(5))?"""

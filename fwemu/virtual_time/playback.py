@@ -28,7 +28,7 @@ _STEPS: Final = 5000
 """Where more events than this are due at the firewall, the clocks of programs are moved for several
 at once."""
 
-_REST_TIMEOUT_S: Final = 0.5
+_REST_TIMEOUT_S: Final = 20.0
 """Programs that do not come to rest in this time are not waited for any more."""
 
 _ACKNOWLEDGING_TIMEOUT_S: Final = 0.25
