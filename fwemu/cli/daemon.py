@@ -106,7 +106,8 @@ def command(
     name = check_name(name) if name is not None else f"daemon-{os.getpid()}"
     directory = RunDirectory(run_dir or default_base(), name, is_lab=of_lab)
     named = _by_name(hosts)
-    fast_forwarder, pace = virtual_time.of(named, time_scale)
+    beside = None if of_lab else directory  # in a lab there is no other firewall
+    fast_forwarder, pace = virtual_time.of(named, time_scale, beside)
 
     from fwemu.daemon.service import DaemonOptions, run
     from fwemu.virtual_time.claim import claimed

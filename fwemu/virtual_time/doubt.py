@@ -114,6 +114,12 @@ def not_looked_at(protocol: str) -> Doubt:
     return Doubt(Trust.POSSIBLE, "", 0, "", None, why)
 
 
+def elsewhere(address: str) -> Doubt:
+    """An end of the session that is none of the hosts: its sockets are not found."""
+    why = f"nobody has looked at the programs at {address}, which is none of the hosts (--host)"
+    return Doubt(Trust.POSSIBLE, "", 0, "", None, why)
+
+
 def trust(found: Iterable[Doubt]) -> Trust:
     """The worst of these; SURE if there is none."""
     return max((doubt.trust for doubt in found), key=lambda each: each.rank, default=Trust.SURE)

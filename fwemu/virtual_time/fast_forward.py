@@ -32,6 +32,7 @@ from fwemu.daemon.requests import (
     EngineClient,
     ListSessions,
 )
+from fwemu.daemon.rundir import RunDirectory
 from fwemu.daemon.stop_on import StopOn
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.sockets import probe
@@ -43,6 +44,7 @@ from fwemu.virtual_time.found_sockets import (
     Unplayable,
     find_sockets,
 )
+from fwemu.virtual_time.other_clocks import crossing
 from fwemu.virtual_time.outcome import Outcome, ends_of
 from fwemu.virtual_time.playback import Playback
 from fwemu.virtual_time.programs import Caller, Programs
@@ -83,16 +85,22 @@ class HostFastForwarder:
     """
 
     def __init__(
-        self, engine: EngineClient, hosts: Mapping[str, str], pace: HostPace | None = None
+        self,
+        engine: EngineClient,
+        hosts: Mapping[str, str],
+        pace: HostPace | None = None,
+        directory: RunDirectory | None = None,
     ) -> None:
         """`hosts` are the names of the namespaces by what people call them.
 
-        At a time scale, `pace` is what has the hosts follow it.
+        At a time scale, `pace` is what has the hosts follow it.  `directory` is that of the
+        firewall if there may be others beside it on the way from host to host.
         """
         self._engine = engine
         self._scale = 1 if pace is None else pace.scale
         self._alone: AbstractContextManager[object] = nullcontext() if pace is None else pace.alone
         self._hosts = hosts
+        self._directory = directory
         self._memory: dict[int, _Memory] = {}
         self._leaps: list[_Leap] = []
         self._is_free = threading.Lock()
@@ -186,10 +194,15 @@ class HostFastForwarder:
             host = Host(name, namespace)
             undo.callback(host.sockets.close)
             hosts.append(host)
+        outcome.is_of_hosts = lambda address: any(address in host.addresses for host in hosts)
         undo.callback(self._engine.ask, Advance(to=None, watch=False))
         self._engine.ask(Advance(to=None, watch=True))
         search = _Search(hosts, self._scale, outcome)
         first = [search.first()]  # before any time passes, since it may be refused
+        if self._directory is not None:
+            there = {frozenset(each.ends) for each in first[0]}
+            for firewall, ends in crossing(self._directory, there).items():
+                outcome.miss_clock(firewall, ends)
         start = self._engine.ask(Advance(to=None, watch=True))
         if start.now + by >= NEVER:
             raise ConfigError(
@@ -240,11 +253,15 @@ class HostFastForwarder:
     def _tell_survivors(self, outcome: Outcome, now: int) -> None:
         """Which of the sessions that are still there might not be, if programs had woken."""
         wanted = {ends for ends, _ in outcome.programs.doubtful(now)}
-        after: int | None = 0 if wanted else None
+        after: int | None = 0
         while after is not None:
             page = self._engine.ask(ListSessions(after, PAGE))
             for number, protocol, key, *_ in page.rows:
-                if protocol == TCP and ends_of(flow := flow_of(protocol, key)) in wanted:
+                if protocol != TCP:
+                    continue
+                flow = flow_of(protocol, key)
+                ends = ends_of(flow)
+                if ends in wanted or outcome.beyond(ends):
                     outcome.add_survivor(number, flow, now)
             after = page.following
 

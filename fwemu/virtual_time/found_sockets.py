@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from fwemu.core.instants import NEVER
@@ -21,7 +22,7 @@ from fwemu.sockets import probe
 from fwemu.sockets.keepalive import Keepalive
 from fwemu.sockets.tcp_info import CLOSED, ESTABLISHED, Info
 from fwemu.sockets.window_probe import WindowProbe
-from netns import Namespace, sysctl
+from netns import Namespace, known_networks, sysctl
 from netns.connections import Connection, Connections, Holder, SocketAddress, borrow, holders
 from netns.procfs import command_of
 
@@ -49,10 +50,18 @@ class Host:
 
     def __init__(self, name: str, namespace: Namespace) -> None:
         self.name = name
+        self._namespace = namespace
         self.sockets = Connections(namespace)
         self.retries = int(sysctl(namespace, "net.ipv4.tcp_retries2"))
         self.ended: dict[int, Connection] = {}
         """Sockets of which nothing is left, by their cookie, as they were at the end."""
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        """All that it answers to, as text."""
+        known = known_networks(self._namespace)
+        own = [each for each in known if each.prefixlen == each.max_prefixlen]
+        return frozenset(str(each.network_address) for each in own)
 
     def listen(self, known: Collection[int]) -> None:
         """Take note of what has ended since the last time, of these cookies."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from fwemu.core.flow import TCP, Flow, protocol_name
 from fwemu.daemon.records import endpoints, seconds
 from fwemu.daemon.stop_on import StopOn
-from fwemu.virtual_time.doubt import Doubt, Trust, not_looked_at, trust
+from fwemu.virtual_time.doubt import Doubt, Trust, elsewhere, not_looked_at, trust
 from fwemu.virtual_time.programs import Ends, Programs
 from netns.connections import SocketAddress
 
@@ -35,6 +36,8 @@ class Outcome:
     programs: Programs = field(default_factory=Programs)
     woken: list[Row] = field(default_factory=list)
     """Each program that woke by itself: how often."""
+    is_of_hosts: Callable[[str], bool] = lambda address: True
+    """Has one of the hosts this address?"""
 
     def miss(
         self, what: str, ends: tuple[SocketAddress, SocketAddress] | None = None, **name: str
@@ -46,11 +49,26 @@ class Outcome:
             if ends is not None:
                 self.programs.miss(ends, f"{what}, {name['local']} -> {name['remote']}: not played")
 
+    def miss_clock(self, firewall: str, connections: Iterable[Ends]) -> None:
+        """The clock of another firewall, which these connections cross as well, stands still."""
+        what = f"the clock of the firewall {firewall!r}, which knows some connections as well"
+        self.not_played.append({"what": what})
+        for ends in connections:
+            self.programs.miss(
+                ends, f"it crosses the firewall {firewall!r}, whose clock stands still"
+            )
+
     def verdict(self, flow: Flow, at: int) -> Row:
         """How far what became of this session until `at` can be trusted, and why not further."""
         if flow.protocol != TCP:
             return _verdict([not_looked_at(protocol_name(flow.protocol))])
-        return _verdict(self.programs.doubts(ends_of(flow), at))
+        ends = ends_of(flow)
+        return _verdict([*self.programs.doubts(ends, at), *self.beyond(ends)])
+
+    def beyond(self, ends: Ends) -> list[Doubt]:
+        """A doubt for each of these ends at which nobody has looked for programs."""
+        addresses = sorted({end.host for end in ends})
+        return [elsewhere(address) for address in addresses if not self.is_of_hosts(address)]
 
     def add_survivor(self, session: int, flow: Flow, at: int) -> None:
         """A session lives on; it is told if that cannot be trusted."""

@@ -61,7 +61,7 @@ class Programs:
             ]
             self._seen.setdefault(frozenset(each.ends), []).append(_Seen(now, inode, held))
 
-    def miss(self, ends: tuple[SocketAddress, SocketAddress], what: str) -> None:
+    def miss(self, ends: Iterable[SocketAddress], what: str) -> None:
         """Something of this connection is not played."""
         self._missing.setdefault(frozenset(ends), []).append(missing(what))
 
