@@ -224,10 +224,10 @@ def restarted(arguments: Arguments, memory: Readable) -> str:
         return "futex"
     if first < 16 and second <= _TIMER_ABSTIME and is_time(third):
         return "clock_nanosleep"
+    if second < _MOST and 0 < third < 1 << 31 and (not second or first):
+        return "poll"
     if is_time(first) and (not second or second >= _LEAST_ADDRESS):
         return "nanosleep"
-    if second < _MOST and not third & 0xFFFFFFFF80000000 and (not second or first):
-        return "poll"
     return ""
 
 

@@ -113,16 +113,28 @@ def test_a_tcp_keepalive_of_the_client_keeps_it(lab: Lab, nginx: Process, behavi
         assert ask(http, lab, HOURS) == here
 
 
-def test_the_timer_of_nginx_itself_cannot_be_played_and_that_is_said(
-    lab: Lab, nginx: Process, behaviour: str
-) -> None:
-    """By default nginx hangs up after 75 s of its own time, which does not pass in a moment.
-
-    So what happens here after an hour would not happen: the connection would have been closed.
-    """
+def test_nginx_hangs_up_in_its_own_time(lab: Lab, nginx: Process, behaviour: str) -> None:
+    """By default after 75 s, which pass in a moment; the firewall has nothing to forget."""
     with client(lab) as http:
         here = ask(http, lab, DEFAULTS)
         hour = let_pass(lab)
+        (session,) = [each for each in hour["sessions_ended"] if each["source_port"] == here]
+        assert session["trust"] != "not-to-be-trusted", session["doubtful"]
+        assert session["state"] in ("FIN_WAIT", "CLOSE_WAIT")
+        assert 74 < session["at_s"] - session["idle_s"] - hour_began(lab) < 90
+        assert ask(http, lab, DEFAULTS) != here
+
+
+def hour_began(lab: Lab) -> float:
+    """When the last fast-forward began, by the firewall's clock."""
+    return [each for each in lab.firewall.events() if each["event"] == "time_moving"][-1]["at_s"]
+
+
+def test_where_nginx_stands_still_that_is_said(lab: Lab, nginx: Process, behaviour: str) -> None:
+    """What happens then after an hour would not happen: the connection would have been closed."""
+    with client(lab) as http:
+        here = ask(http, lab, DEFAULTS)
+        hour = lab.fast_forward("1h 10s", applications=False)
         assert ended(hour, here) == ["expired"]
         (session,) = [each for each in hour["sessions_ended"] if each["source_port"] == here]
         assert session["trust"] == "not-to-be-trusted"

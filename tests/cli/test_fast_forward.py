@@ -44,7 +44,7 @@ def test_a_heartbeat_that_was_not_played_is_told_with_the_session_and_is_an_erro
         with lab.client, socket.create_connection((lab.server.ip, PORT)) as connection:
             connection.sendall(b"hello")
             eventually(lambda: beats(server), what="the loop that waits for the next beat")
-            done = fwemu("fast-forward", "61m", "--strict", "-n", lab.name)
+            done = fwemu("fast-forward", "61m", "--no-applications", "--strict", "-n", lab.name)
     finally:
         server.stop()
 
@@ -57,13 +57,30 @@ def test_a_heartbeat_that_was_not_played_is_told_with_the_session_and_is_an_erro
     assert "--time-scale" in done.err
 
 
+def test_programs_that_woke_by_themselves_are_counted(lab: Lab) -> None:
+    """By default they live through it: the loop beats every 20 seconds, and the session lives."""
+    as_new(lab, "timeouts.tcp_established=1h")
+    server = lab.server.start([sys.executable, "-c", BEATS], port=PORT)
+    try:
+        with lab.client, socket.create_connection((lab.server.ip, PORT)) as connection:
+            connection.sendall(b"hello")
+            eventually(lambda: beats(server), what="the loop that waits for the next beat")
+            done = fwemu("fast-forward", "61m", "--strict", "-n", lab.name)
+    finally:
+        server.stop()
+
+    assert done.code == 0
+    (woken,) = done.out.splitlines()[1:]
+    assert woken.startswith(f"  python (pid {server.pid}) woke 18")
+
+
 def test_machines_get_one_object(lab: Lab) -> None:
     """With these names; units stand in them."""
     done = fwemu("fast-forward", "30m", "--json", "-n", lab.name)
     record = json.loads(done.out)
     assert set(record) == {
         *("advanced_s", "wall_s", "probes", "sessions_ended", "connections_lost", "not_played"),
-        *("sessions_doubtful", "stopped_at"),
+        *("sessions_doubtful", "stopped_at", "programs_woken"),
     }
     assert record["advanced_s"] == 1800
 

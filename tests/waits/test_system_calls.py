@@ -137,6 +137,7 @@ SLEEPS_20_S = Octets(HEAP, struct.pack("=qq", 20, 0))
     [
         ((HEAP + 64, 3, 20_000, 0), "poll"),
         ((0, 0, 200_000, 0), "poll"),
+        ((HEAP, 0, 200_000, 0), "poll"),
         ((HEAP + 64, 0x80, 7, HEAP), "futex"),
         ((HEAP + 64, 0x189, 7, HEAP), "futex"),
         ((1, 0, HEAP, 0), "clock_nanosleep"),
