@@ -47,8 +47,19 @@ def served(lab: Lab, code: str) -> Iterator[tuple[Process, socket.socket]]:
         server.stop()
 
 
+@contextmanager
+def beating(lab: Lab) -> Iterator[socket.socket]:
+    """A connection to a server with a heartbeat, which waits for the time of the next one."""
+    with served(lab, BEATS) as (server, connection):
+        eventually(lambda: beats(server), what="the loop that waits for the next beat")
+        yield connection
+
+
 def test_a_program_that_waits_for_ever_leaves_the_answer_sure(lab: Lab) -> None:
-    """The most frequent case: nothing is said, neither of the session nor of the program."""
+    """The most frequent case: nothing is said, neither of the session nor of the programs.
+
+    One of them is the thread that holds the client's socket, and waits for the hour to pass.
+    """
     as_new(lab, HOUR)
     with served(lab, SILENT):
         done = lab.fast_forward("65m", applications=False, strict=True)
@@ -61,8 +72,7 @@ def test_a_program_that_waits_for_ever_leaves_the_answer_sure(lab: Lab) -> None:
 def test_a_program_with_a_heartbeat_makes_the_end_of_its_session_untrustworthy(lab: Lab) -> None:
     """It would have said something after 20 seconds, and the session would have lived."""
     as_new(lab, HOUR)
-    with served(lab, BEATS) as (server, _):
-        eventually(lambda: beats(server), what="the loop that waits for the next beat")
+    with beating(lab):
         done = lab.fast_forward("65m", applications=False)
 
     (ended,) = done["sessions_ended"]
@@ -76,17 +86,15 @@ def test_a_program_with_a_heartbeat_makes_the_end_of_its_session_untrustworthy(l
 def test_whoever_is_strict_gets_an_error_that_says_what_to_do(lab: Lab) -> None:
     """A red test is better than a green one that is not to be trusted."""
     as_new(lab, HOUR)
-    with served(lab, BEATS) as (server, _):
-        eventually(lambda: beats(server), what="the loop that waits for the next beat")
-        with pytest.raises(DoubtfulError, match=r"would have woken by itself .*--time-scale"):
-            lab.fast_forward("65m", applications=False, strict=True)
+    why = r"would have woken by itself .*--time-scale"
+    with beating(lab), pytest.raises(DoubtfulError, match=why):
+        lab.fast_forward("65m", applications=False, strict=True)
 
 
 def test_a_session_that_lives_is_doubtful_as_well(lab: Lab) -> None:
     """The server might have hung up long before."""
     as_new(lab, HOUR)
-    with served(lab, BEATS) as (server, connection):
-        eventually(lambda: beats(server), what="the loop that waits for the next beat")
+    with beating(lab) as connection:
         done = lab.fast_forward("30m", applications=False)
 
         (lives,) = done["sessions_doubtful"]
@@ -99,8 +107,7 @@ def test_a_session_that_lives_is_doubtful_as_well(lab: Lab) -> None:
 def test_a_timer_that_lies_beyond_the_time_that_passes_is_no_doubt(lab: Lab) -> None:
     """Ten seconds are over before anybody wakes."""
     as_new(lab, HOUR)
-    with served(lab, BEATS) as (server, connection):
-        eventually(lambda: beats(server), what="the loop that waits for the next beat")
+    with beating(lab) as connection:
         done = lab.fast_forward("10s", applications=False, strict=True)
 
         assert done["sessions_doubtful"] == []
@@ -116,15 +123,6 @@ def test_a_housekeeper_beside_it_makes_the_answer_possible(lab: Lab) -> None:
     (ended,) = done["sessions_ended"]
     assert ended["trust"] == "possible"
     assert [doubt["why"] for doubt in ended["doubtful"]] == ["has a timer of its own"]
-
-
-def test_whoever_asks_for_the_hour_is_no_doubt_of_it(lab: Lab) -> None:
-    """The thread that waits for the answer holds the client's socket, and is a program as well."""
-    as_new(lab, HOUR)
-    with served(lab, SILENT):
-        done = lab.fast_forward("65m", applications=False)
-
-    assert [ended["trust"] for ended in done["sessions_ended"]] == ["sure"]
 
 
 def test_an_event_loop_that_stands_still_because_it_asks_is_one(lab: Lab) -> None:
@@ -154,8 +152,7 @@ def test_an_event_loop_that_stands_still_because_it_asks_is_one(lab: Lab) -> Non
 def test_the_log_tells_of_what_is_not_to_be_trusted(lab: Lab) -> None:
     """Whoever reads it later must not take it for what would have happened."""
     as_new(lab, HOUR)
-    with served(lab, BEATS) as (server, _):
-        eventually(lambda: beats(server), what="the loop that waits for the next beat")
+    with beating(lab):
         lab.fast_forward("65m", applications=False)
 
     moved = [event for event in lab.firewall.events() if event["event"] == "time_moved"][-1]
@@ -178,8 +175,7 @@ def test_of_a_session_of_udp_nothing_is_promised(lab: Lab) -> None:
 def test_the_story_of_a_flow_tells_that_its_end_is_not_to_be_trusted(lab: Lab) -> None:
     """It is what a failing test shows."""
     as_new(lab, HOUR)
-    with served(lab, BEATS) as (server, connection):
-        eventually(lambda: beats(server), what="the loop that waits for the next beat")
+    with beating(lab) as connection:
         lab.fast_forward("65m", applications=False)
         flow = f":{connection.getsockname()[1]} -> "
         story = lab.story()
