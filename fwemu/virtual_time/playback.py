@@ -31,9 +31,9 @@ at once."""
 _REST_TIMEOUT_S: Final = 20.0
 """Programs that do not come to rest in this time are not waited for any more."""
 
-_ACKNOWLEDGING_TIMEOUT_S: Final = 0.25
-"""So long data may be on its way: a kernel acknowledges after 200 ms at the latest, and sooner if
-it is asked to."""
+_ACKNOWLEDGING_TIMEOUT_S: Final = 1.0
+"""So long data may be on its way on a busy machine: a kernel acknowledges after 200 ms at the
+latest, and sooner if it is asked to."""
 
 _JIFFY: Final = SECOND // 100
 """The tick by which a kernel counts what it has heard, at its longest."""
