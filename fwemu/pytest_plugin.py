@@ -292,21 +292,19 @@ def _build_or_explain(config: pytest.Config, made: Lab) -> str | None:
     from fwemu.errors import MissingError, PrivilegeError
 
     command = _command(config)
-    if not needs.is_privileged():
-        from netns import userns
-
-        if userns.refusal():
-            return f"{needs.PRIVILEGES.missing(needs.without_root())} (as in: sudo {command})"
-        return (
-            "this needs root, or a user namespace of its own for the whole run, as in: "
-            f"sudo {command}, or {sys.executable} -m fwemu.rootless -- {command}"
-        )
     try:
+        if not needs.is_privileged():
+            from netns import userns
+
+            if userns.refusal():
+                return f"{needs.PRIVILEGES.missing(needs.without_root())} (as in: sudo {command})"
+            return (
+                "this needs root, or a user namespace of its own for the whole run, as in: "
+                f"sudo {command}, or {sys.executable} -m fwemu.rootless -- {command}"
+            )
         with explaining():
             made.up()
-    except PrivilegeError as error:
-        return f"{error} (as in: sudo {command})"
-    except MissingError as error:
+    except (PrivilegeError, MissingError) as error:
         return str(error)
     return None
 

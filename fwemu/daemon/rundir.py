@@ -1,6 +1,7 @@
 """The run directories by which running firewalls are found: one each.
 
-/run/fwemu/NAME/    (of root; other users: $XDG_RUNTIME_DIR/fwemu/NAME/; or $FWEMU_RUN_DIR/NAME/)
+/run/fwemu/NAME/    (of root with its capabilities; of all others $XDG_RUNTIME_DIR/fwemu/NAME/, or
+                    /tmp/fwemu-UID/fwemu/NAME/; or $FWEMU_RUN_DIR/NAME/)
     firewall.json   who it is: process, namespace, queue, control socket, metrics address
     control.sock    the control API, for its owner only
     events.jsonl    the firewall log

@@ -57,11 +57,13 @@ IN_A_MOUNT_NAMESPACE = ("unshare", "--mount", "sh", "-c")
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("command", ["doctor", "demo", "run --client true"])
+@pytest.mark.parametrize(
+    "command", ["doctor", "demo", "run --client true", "up", "down", "ls", "stats", "daemon"]
+)
 def test_without_proc_it_says_so(command):
     """As in some chroots: one line, and no traceback."""
     before = (*IN_A_MOUNT_NAMESPACE, 'mount -t tmpfs tmpfs /proc && exec "$@"', "sh")
-    done = program(*command.split(), before=before)
+    done = program(*command.split(), before=before, env={"FWEMU_RUN_DIR": ""})
 
     assert done.code == 4
     assert "/proc is not mounted, and without it nothing can be looked up: mount -t proc" in (
