@@ -42,7 +42,8 @@ def page() -> str:
         ".SH ENVIRONMENT",
         ".TP",
         f".B {RUN_DIR}",
-        "Where running firewalls leave their sockets and logs; default /run/fwemu.",
+        "Where running firewalls leave their sockets and logs; default /run/fwemu, without root "
+        "$XDG_RUNTIME_DIR/fwemu or /tmp/fwemu-UID/fwemu.",
     ]
     return "\n".join(lines) + "\n"
 

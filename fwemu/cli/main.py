@@ -97,7 +97,8 @@ def _epilog() -> str:
             "\b\nExit codes (`exec`, `shell` and `run` have that of their command):\n"
             + "\n".join(rows),
             f"\b\nEnvironment:\n  {RUN_DIR}  where running firewalls leave their sockets and "
-            "logs\n                 (default /run/fwemu)",
+            "logs\n                 (default /run/fwemu; without root $XDG_RUNTIME_DIR/fwemu or "
+            "/tmp/fwemu-UID/fwemu)",
         ]
     )
 

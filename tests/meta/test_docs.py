@@ -116,3 +116,19 @@ def test_every_target_of_the_makefile_is_in_contributing_and_no_other():
     named = set(re.findall(r"`make (\w+)", (ROOT / "CONTRIBUTING.md").read_text()))
 
     assert named == targets
+
+
+def test_containers_are_tried_with_the_options_of_the_guide():
+    """Each row of its table is one, with what all of them need."""
+    listed = subprocess.run(
+        [ROOT / "scripts" / "containers", "--list"], capture_output=True, text=True, timeout=10
+    )
+    guide = (ROOT / "docs" / "guides" / "rootless.md").read_text()
+
+    kinds = listed.stdout.splitlines()
+    assert len(kinds) == 3, listed.stderr
+    for kind in kinds:
+        start, unmask, *options = kind.split()
+        assert (start, unmask) == ("--security-opt", "unmask=/proc/sys")
+        assert options
+        assert all(option in guide for option in options)
