@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from fwemu.cli import output
@@ -92,7 +90,7 @@ def test_a_table_that_is_wider_than_the_terminal_is_broken_between_words(capsys,
     output.table(["WHAT", "STATUS", "FOUND"], [row])
     whole = capsys.readouterr().out
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((60, 24)))
+    monkeypatch.setenv("COLUMNS", "60")  # pytest -v asks for the width as well
     output.table(["WHAT", "STATUS", "FOUND"], [row])
 
     assert whole.splitlines()[1] == "  ".join(row)
