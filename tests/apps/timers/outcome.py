@@ -21,9 +21,6 @@ from tests.kit.labs import eventually, unique
 PROFILE: Final = "cisco-asa"
 TRAVEL: Final = "65m"
 
-PLAYED: Final = False
-"""Does a fast-forward play the time of programs?"""
-
 _EVENTS: Final = 'daemon.log_events=["built", "torn_down", "denied", "state_changed"]'
 _ENDS: Final = {"original": CLIENT, "reply": SERVER}
 
@@ -78,8 +75,7 @@ def prepare(lab: Lab, case: Case, scale: int = 1) -> None:
 
 def pass_time(lab: Lab, *, is_played: bool) -> dict[str, Any]:
     """Let 65 minutes pass in a moment, with or without the time of programs."""
-    how: dict[str, Any] = {"applications": is_played} if PLAYED else {}
-    return lab.fast_forward(TRAVEL, **how)
+    return lab.fast_forward(TRAVEL, applications=is_played)
 
 
 def at_rest(lab: Lab) -> bool:

@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.apps.timers.cases import CASES, Case
-from tests.apps.timers.outcome import PLAYED, Connection, pass_time, stage
+from tests.apps.timers.outcome import Connection, pass_time, stage
 
-pytestmark = [
-    pytest.mark.kernel,
-    pytest.mark.skipif(not PLAYED, reason="the time of programs is not played yet"),
-]
+pytestmark = pytest.mark.kernel
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -21,7 +21,6 @@ import pytest
 from fwemu.lab import Lab
 from tests.apps.timers.cases import CASES, Case
 from tests.apps.timers.outcome import (
-    PLAYED,
     Connection,
     Seen,
     new_lab,
@@ -98,7 +97,6 @@ def test_a_real_hour_says_the_same(hours: Hours, case: Case) -> None:
     assert seen.agrees_with(case), seen
 
 
-@pytest.mark.skipif(not PLAYED, reason="the time of programs is not played yet")
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.name in RUNTIMES.values()], ids=lambda case: case.name
 )
