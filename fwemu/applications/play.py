@@ -51,7 +51,7 @@ _RETURN_S: Final = 0.5
 _LONGEST_RUN: Final = SECOND
 """A program that has computed for so long without a pause computes for ever."""
 
-_MOST_RUNS: Final = 1000
+_MOST_RUNS: Final = 500
 """A program that has waited so often for a moment only will do so for ever."""
 
 _MACHINE: Final = "x86_64"
@@ -141,6 +141,11 @@ class Player:
         with self._lock:
             return self._end_waits(self._played.now())
 
+    def begin_to_rest(self) -> None:
+        """Whoever runs from now on until all are at rest is watched: it may never rest."""
+        with self._lock:
+            self._rested = {}
+
     def are_at_rest(self) -> bool:
         """Do all of them wait, and has none run since this was asked last?
 
@@ -156,10 +161,7 @@ class Player:
                         self._busy.add(thread)
                         if _is_restless(self._rested.setdefault(thread, runs), runs):
                             self._give_up_on(process, thread)
-            are_at_rest = self._busy <= self._restless
-            if are_at_rest:
-                self._rested = {}
-            return are_at_rest
+            return self._busy <= self._restless
 
     def give_up_waiting(self) -> None:
         """Those that run just now never come to rest: nobody waits for them any more."""

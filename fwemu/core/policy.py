@@ -142,3 +142,9 @@ class Policy:
         default_factory=lambda: {Zone.INSIDE: Action.ALLOW, Zone.OUTSIDE: Action.DENY}
     )
     """For a new session that no rule matches, by the zone it comes from."""
+
+    @property
+    def speaks_at_expiry(self) -> bool:
+        """May it say something by itself, to the ends of a session whose time is over?"""
+        actions = {self.at_expiry, *(rule.at_expiry or self.at_expiry for rule in self.rules)}
+        return actions != {AtExpiry.SILENT}

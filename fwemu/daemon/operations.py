@@ -226,7 +226,7 @@ class EngineRequests:
             sum(self._firewall.packets),
             self._queue.status().waiting,
             happened,
-            datapath.next_event(),
+            datapath.next_event() if self._firewall.policy.speaks_at_expiry else None,
         )
 
     def _begin_fast_forward(self, by: int) -> None:

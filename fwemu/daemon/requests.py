@@ -178,7 +178,7 @@ class Progress(NamedTuple):
     happened: list[Effect]
     """Since the last time."""
     due: int | None = None
-    """When the firewall has something to do next; None if never."""
+    """When the firewall may say something by itself next, at the earliest; None if never."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class Applications(Protocol):
 
     def wake(self) -> int: ...
 
+    def begin_to_rest(self) -> None: ...
+
     def are_at_rest(self) -> bool: ...
 
     def give_up_waiting(self) -> None: ...
@@ -34,6 +36,9 @@ class NoApplications:
 
     def wake(self) -> int:
         return 0
+
+    def begin_to_rest(self) -> None:
+        """Nobody is waited for."""
 
     def are_at_rest(self) -> bool:
         return True
@@ -64,6 +69,10 @@ class PlayedApplications:
     def wake(self) -> int:
         """End what is over; how many waits and timers that were."""
         return self._player.wake()
+
+    def begin_to_rest(self) -> None:
+        """From now on they are waited for."""
+        self._player.begin_to_rest()
 
     def are_at_rest(self) -> bool:
         """Have all of them waited since this was asked last?"""

@@ -88,12 +88,16 @@ class Playback:
         self._packets = 0
         self._due: int | None = None
         self._rounding = ROUNDING
+        self._is_noisy = False
+        """Packets come all the time, whoever is waited for."""
         self._overdue: set[int] = set()
         """Sockets whose data is not acknowledged though that was waited for, by cookie."""
         self._has_new = True
         """There may be sockets that are not known yet."""
         self._found_at = -NEVER
         self.sockets: list[FoundSocket] = []
+        self._known: set[int] = set()
+        """Their cookies."""
         self.now = 0
         self.is_cancelled = False
 
@@ -101,10 +105,14 @@ class Playback:
         """Until the time is over, or something happens at which to stop."""
         self._take(start)
         self._rounding = max(ROUNDING, (self._until - self.now) // _STEPS)
+        if self._plays_applications:
+            self._wait_for_rest()  # who is at work just now finishes it before time is moved
         while not self._is_over:
             if self._has_new and self._must_find():
                 self._has_new, self._found_at = False, self.now
+                self.sockets = [each for each in self.sockets if each.sent or not each.is_over]
                 self.sockets += self._find_sockets(self.now)
+                self._known = {each.cookie for each in self.sockets}
             self._advance(self._move_clocks(min(self._next(), self._until)))
             if self._applications.wake():
                 self._come_to_rest()
@@ -120,9 +128,9 @@ class Playback:
         self._find_ended()
 
     def _must_find(self) -> bool:
-        """Sockets that are new say what they have heard as long as no time is passed over."""
-        nothing_before = self._found_at + _LEAST_IDLE
-        return self._plays_applications or min(self._next(), self._until) >= nothing_before
+        """New sockets are looked for before so much time is passed over that one might ask."""
+        to = min(self._next(), self._until, self._applications.due)
+        return to >= self._found_at + _LEAST_IDLE
 
     def _move_clocks(self, to: int) -> int:
         """Set the clocks of the programs to the next instant of any event, and say which that is.
@@ -143,7 +151,8 @@ class Playback:
         if self._packets == packets:
             return
         self._find_ended(began)
-        deadline = time.monotonic() + _ACKNOWLEDGING_TIMEOUT_S
+        patience = _SETTLED_S if self._is_noisy else _ACKNOWLEDGING_TIMEOUT_S
+        deadline = time.monotonic() + patience
         while waiting := self._unacknowledged():
             if time.monotonic() > deadline:
                 self._overdue |= {each.cookie for each in waiting}
@@ -155,14 +164,19 @@ class Playback:
 
     def _wait_for_rest(self) -> None:
         deadline = time.monotonic() + _REST_TIMEOUT_S
-        before = -1
+        before, rested_at = -1, 0.0
+        self._applications.begin_to_rest()
         while True:
             is_at_rest = self._applications.are_at_rest()
             progress = self._step(None)
-            if is_at_rest and not progress.waiting and progress.packets == before:
+            is_quiet = not progress.waiting and progress.packets == before
+            if is_at_rest and (is_quiet or self._is_noisy):
                 return
-            before = progress.packets
-            if time.monotonic() > deadline:
+            before, now = progress.packets, time.monotonic()
+            rested_at = (rested_at or now) if is_at_rest else 0.0
+            if rested_at and now - rested_at > _SETTLING_TIMEOUT_S:
+                self._is_noisy = True  # those that never rest speak all the time
+            elif now > deadline:
                 self._applications.give_up_waiting()
                 return
 
@@ -381,12 +395,11 @@ class Playback:
         """What became of these, which their kernels have no more?"""
         if not gone:
             return
-        known = {each.cookie for each in self.sockets}
-        deadline = time.monotonic() + _LAST_WORD_TIMEOUT_S
+        deadline = time.monotonic() + (0 if self._is_noisy else _LAST_WORD_TIMEOUT_S)
         waiting = gone
-        while waiting and time.monotonic() < deadline:
+        while waiting:
             for host in self._hosts:
-                host.listen(known)
+                host.listen(self._known)
             undecided = []
             for each in waiting:
                 was_lost = each.was_lost
@@ -395,9 +408,11 @@ class Playback:
                     self._lose(each, "ECONNRESET")
                 elif was_lost is None:
                     undecided.append(each)
+            waiting = undecided
+            if time.monotonic() >= deadline:
+                break
             if undecided:
                 time.sleep(0.001)
-            waiting = undecided
         for each in waiting:
             each.is_over = True
             if each.is_held_closed:

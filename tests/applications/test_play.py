@@ -120,6 +120,7 @@ def play(player: Player, seconds: float, grain: int = 0) -> None:
 def rest(player: Player) -> None:
     """Until everybody waits again."""
     deadline = time.monotonic() + 20
+    player.begin_to_rest()
     while not player.are_at_rest():
         if time.monotonic() > deadline:
             player.give_up_waiting()

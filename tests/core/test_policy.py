@@ -12,7 +12,7 @@ from fwemu.core.choices import (
 from fwemu.core.flow import Zone
 from fwemu.core.instants import SECOND
 from fwemu.core.policy import DEFAULT_TIMEOUTS, Policy
-from fwemu.core.rules import Action
+from fwemu.core.rules import Action, Rule
 from fwemu.core.tcp_table import State
 from fwemu.core.tcp_window import WindowCheck
 
@@ -75,3 +75,12 @@ def test_the_words_of_the_settings():
 def test_a_kill_can_ask_for_every_action_that_ends_the_session():
     """A probe asks the ends first, which is the opposite of a kill."""
     assert [action for action in AtExpiry if not action.tells_at_once] == [AtExpiry.PROBE]
+
+
+def test_whether_a_firewall_may_speak_by_itself_is_known_beforehand():
+    """Whoever plays time has to be ready to hear it at that very instant."""
+    reset = Rule(action=Action.ALLOW, at_expiry=AtExpiry.RESET_BOTH)
+
+    assert not Policy().speaks_at_expiry
+    assert Policy(at_expiry=AtExpiry.PROBE).speaks_at_expiry
+    assert Policy(rules=(Rule(action=Action.ALLOW), reset)).speaks_at_expiry
