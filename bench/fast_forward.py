@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,6 +35,7 @@ def figures(run: Run) -> list[Figure]:
                 f"an hour of {SOCKETS} sockets, keepalive 15 minutes",
                 lambda: _hour(lab, SOCKETS, 900),
             ),
+            times("an hour of a heartbeat of 20 s in a program", lambda: _heartbeat(lab)),
             times("2 h 12 min until ETIMEDOUT, keepalive 2 hours", lambda: _death(lab)),
             times("the next lab, from Python", _next_lab),
         ]
@@ -65,6 +67,46 @@ def _hour(lab: Lab, number: int, idle: int) -> float:
         took = time.perf_counter() - start
         if done["connections_lost"] or len(done["probes"]) != number:
             raise RuntimeError(f"the keepalives did not work: {done}")
+        return took
+
+
+_SERVER: Final = """
+import asyncio, sys
+async def serve(reader, writer):
+    while text := await reader.read(100):
+        writer.write(text)
+async def main():
+    server = await asyncio.start_server(serve, "0.0.0.0", int(sys.argv[1]))
+    await server.serve_forever()
+asyncio.run(main())
+"""
+
+_CLIENT: Final = """
+import asyncio, sys
+async def main():
+    reader, writer = await asyncio.open_connection(sys.argv[1], int(sys.argv[2]))
+    while True:
+        writer.write(b"beat")
+        await reader.readexactly(4)
+        print("beat", flush=True)
+        await asyncio.sleep(20)
+asyncio.run(main())
+"""
+
+
+def _heartbeat(lab: Lab) -> float:
+    server = lab.server.start([sys.executable, "-c", _SERVER, str(_PORT)], port=_PORT)
+    client = lab.client.start([sys.executable, "-c", _CLIENT, lab.server.ip, str(_PORT)])
+    with server, client:
+        while not client.output():
+            time.sleep(0.01)
+        start = time.perf_counter()
+        done = lab.fast_forward("1h")
+        took = time.perf_counter() - start
+        beats = sum(each["wakes"] for each in done["programs_woken"])
+        lost = [each for each in done["sessions_ended"] if each["state"] == "ESTABLISHED"]
+        if not 178 <= beats <= 182 or lost:
+            raise RuntimeError(f"the heartbeats did not work: {beats} beats, {len(lost)} lost")
         return took
 
 
