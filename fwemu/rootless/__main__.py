@@ -1,8 +1,7 @@
 """`python -m fwemu.rootless -- COMMAND...`: a program that may make labs, without root.
 
 The program runs in a user namespace of its own, as root of it; for root, unless it lacks its
-capabilities, it just runs.  Input,
-output, signals and exit code are its own.
+capabilities, it just runs.  Input, output, signals and exit code are its own.
 """
 
 from __future__ import annotations
