@@ -163,7 +163,7 @@ class HeldThread:
         Raises CannotInjectError where that is not possible, ProcessLookupError if it ends.
         """
         if self._signal or self._is_stopped:
-            raise CannotInjectError("a signal is on its way to it")
+            raise CannotInjectError("it is stopped, or about to get a signal")
         if self._code_before() != _SYSCALL_CODE:
             raise CannotInjectError("it is not in a system call")
         own = Registers.from_buffer_copy(self._registers)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from fwemu.applications.signal_timers import SignalTimer
 from fwemu.core.instants import SECOND
 from fwemu.waits.threads import Wait
 
@@ -43,8 +44,10 @@ class Process:
     name: str
     """`redis-server (pid 77)`"""
     waits: Sequence[Wait]
-    unreadable: Sequence[str] = ()
-    """Timers of which nobody outside can say when they fire."""
+    timers: Sequence[SignalTimer] = ()
+    """Those that would have woken it by a signal."""
+    unreadable: str = ""
+    """Timers of which nobody can say when they fire, and why."""
     refused: str | None = None
     """Why nothing at all could be read."""
 
@@ -126,7 +129,7 @@ def trust(found: Iterable[Doubt]) -> Trust:
 
 
 def _about(inodes: frozenset[int], process: Process, horizon: int) -> Iterator[Doubt]:
-    """At most one strong doubt and one weak one about a process: the earliest of each."""
+    """At most one doubt of each kind about a process: the earliest."""
     if process.refused is not None:
         yield _unknown(process, f"cannot be looked into ({process.refused})")
         return
@@ -151,8 +154,15 @@ def _about(inodes: frozenset[int], process: Process, horizon: int) -> Iterator[D
         if wait.unknown is not None:
             yield _unknown(process, f"its thread {wait.name} {wait.unknown}", wait.call)
             break
+    armed = [timer for timer in process.timers if timer.left <= horizon]
+    if armed:
+        first = min(armed, key=lambda timer: timer.left)
+        yield Doubt(
+            Trust.POSSIBLE, process.name, process.pid, first.call,
+            first.left, f"has {first.name}", horizon - first.left,
+        )  # fmt: skip
     if process.unreadable:
-        yield _unknown(process, f"has {' and '.join(process.unreadable)}: not to be read")
+        yield _unknown(process, process.unreadable)
 
 
 def _due(wait: Wait) -> int:

@@ -37,6 +37,7 @@ from fwemu.daemon.stop_on import StopOn
 from fwemu.errors import ConfigError, NamespaceError
 from fwemu.sockets import probe
 from fwemu.virtual_time.applications import PlayedApplications, record
+from fwemu.virtual_time.asked_timers import AskedTimers
 from fwemu.virtual_time.found_sockets import (
     Blocked,
     FoundSocket,
@@ -103,6 +104,7 @@ class HostFastForwarder:
         self._directory = directory
         self._memory: dict[int, _Memory] = {}
         self._leaps: list[_Leap] = []
+        self._asked = AskedTimers()
         self._is_free = threading.Lock()
         self._playback: Playback | None = None
         self._began = 0
@@ -137,7 +139,7 @@ class HostFastForwarder:
         try:
             with self._alone, ExitStack() as undo:
                 asks = None if caller is None else Caller(*caller)
-                outcome = Outcome(programs=Programs(asks, self._scale))
+                outcome = Outcome(programs=Programs(asks, self._scale, asked=self._asked))
                 if applications and self._scale == 1:
                     outcome.programs.player = self._begin_applications(
                         undo, caller, GRAIN if grain is None else grain

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from fwemu.applications.play import Player
+from fwemu.virtual_time.asked_timers import AskedTimers
 from fwemu.virtual_time.doubt import Doubt, Process, doubts, missing, of_played
 from fwemu.virtual_time.found_sockets import FoundSocket, process_name
 from fwemu.waits.threads import Wait, epoll_sockets, waits_of
-from fwemu.waits.timers import ALARM, unreadable_timers
+from fwemu.waits.timers import signal_timers
 from netns.connections import SocketAddress
 
 Ends = frozenset[SocketAddress]
@@ -44,6 +45,8 @@ class Programs:
     """Seconds of the firewall in one of the programs': theirs are the machine's."""
     player: Player | None = None
     """Plays the time of programs; None if all of them stand still."""
+    asked: AskedTimers = field(default_factory=AskedTimers)
+    """Asks those whose time is not played for their timers."""
     _seen: dict[Ends, list[_Seen]] = field(default_factory=dict)
     _missing: dict[Ends, list[Doubt]] = field(default_factory=dict)
 
@@ -52,7 +55,7 @@ class Programs:
         there = list(sockets)
         own = os.getpid()
         pids = {holder.pid for each in there for holder in each.holders} - {own}
-        processes = {pid: self._process(pid) for pid in pids}
+        processes = {pid: self._process(pid) for pid in sorted(pids)}
         for each in there:
             inode = each.connection.inode
             held = [
@@ -87,7 +90,17 @@ class Programs:
             return Process(pid, name, (), refused=error.strerror)
         if self.player is not None and self.player.plays(pid):
             waits = [wait for wait in waits if wait.unknown is not None and not wait.runs]
-        return Process(pid, name, waits, unreadable_timers(pid))
+            names = signal_timers(pid).names
+            why = f"has {' and '.join(names)}: not played" if names else ""
+            return Process(pid, name, waits, unreadable=why)
+        waits = [self.asked.undisturbed(wait) for wait in waits]
+        if self.caller == Caller(pid, 0):
+            return Process(pid, name, waits)
+        # Handlers of signals run in the main thread: if that is the one that waits for us, what
+        # comes by SIGALRM is for it.
+        has_alarm = self.caller != Caller(pid, pid)
+        timers, unreadable = self.asked.of(pid, waits, has_alarm=has_alarm)
+        return Process(pid, name, waits, timers, unreadable)
 
     def _doubts_of_played(self, holders: Iterable[Process]) -> Iterator[Doubt]:
         """What of the time of programs that are played is not as it would be."""
@@ -104,7 +117,7 @@ class Programs:
         if self.caller is None or process.pid != self.caller.pid:
             return process
         if self.caller.thread == 0:
-            return replace(process, waits=(), unreadable=())
+            return replace(process, waits=())
         waits = [wait for wait in process.waits if wait.thread != self.caller.thread]
         if inode in epoll_sockets(process.pid) and not any(inode in each.sockets for each in waits):
             stands = Wait(
@@ -112,7 +125,4 @@ class Programs:
                 unknown="has an event loop that waits for the end of this fast-forward",
             )  # fmt: skip
             waits.append(stands)
-        unreadable = process.unreadable
-        if self.caller.thread == process.pid:  # handlers of signals run in the thread that waits
-            unreadable = [each for each in unreadable if each != ALARM]
-        return replace(process, waits=waits, unreadable=unreadable)
+        return replace(process, waits=waits)

@@ -69,6 +69,8 @@ class Wait:
     """The inodes of the sockets whose events end it."""
     timers: tuple[TimerDescriptor, ...] = ()
     """The armed timer descriptors among what it watches."""
+    is_instant: bool = False
+    """Does it wait for an instant of a clock, and not for so long?"""
     unknown: str | None = None
     """Why it cannot be said until when it waits, or for what."""
 
@@ -195,6 +197,7 @@ def _wait(
         left,
         frozenset(_socket_inodes(pid, watched)),
         tuple(timers[descriptor] for descriptor in watched if descriptor in timers),
+        is_instant=timeout is not None and timeout.clock is not None,
     )
 
 

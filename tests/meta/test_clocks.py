@@ -42,6 +42,8 @@ WAITS = {
 PROGRAMS = {
     "fwemu/applications/deadlines.py": {"time.clock_gettime_ns", "time.monotonic_ns"},
     "fwemu/applications/played_time.py": {"time.monotonic_ns"},
+    "fwemu/applications/signal_timers.py": {"time.monotonic_ns"},
+    "fwemu/virtual_time/asked_timers.py": {"time.monotonic_ns"},
     "fwemu/waits/threads.py": {"time.clock_gettime_ns"},
 }
 """Who reads the clocks by whose instants other programs wait: those are the machine's."""

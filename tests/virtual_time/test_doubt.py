@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from fwemu.applications.signal_timers import INTERVAL_TIMER, SignalTimer
 from fwemu.virtual_time.doubt import Doubt, Process, Trust, doubts, trust
 from fwemu.waits.threads import Wait
 from fwemu.waits.timers import TimerDescriptor
@@ -21,9 +22,9 @@ def wait(seconds: float | None, *, sockets=(), call="epoll_wait", **others) -> W
     return Wait(812, 812, "main", call, length, length, frozenset(sockets), **others)
 
 
-def about(*waits: Wait, unreadable=(), horizon=HOUR) -> list[Doubt]:
+def about(*waits: Wait, timers=(), unreadable="", horizon=HOUR) -> list[Doubt]:
     """The doubts about a session whose socket a program with these threads holds."""
-    process = Process(812, "websocket-server (pid 812)", waits, unreadable)
+    process = Process(812, "websocket-server (pid 812)", waits, timers, unreadable)
     return doubts(frozenset({SOCKET}), [process], horizon)
 
 
@@ -97,11 +98,28 @@ def test_what_cannot_be_read_is_never_sure():
     runs = Wait(812, 813, "worker", "", unknown="runs")
 
     assert [doubt.why for doubt in about(runs)] == ["its thread worker runs"]
-    assert [
-        doubt.why for doubt in about(unreadable=["1 POSIX timer", "a handler for SIGALRM"])
-    ] == ["has 1 POSIX timer and a handler for SIGALRM: not to be read"]
+    seccomp = "has 1 POSIX timer: not to be read (it is under seccomp)"
+    assert [doubt.text for doubt in about(unreadable=seccomp)] == [
+        f"websocket-server (pid 812) {seccomp}"
+    ]
     hidden = Process(9, "p (pid 9)", (), refused="Operation not permitted")
     assert [each.trust for each in doubts(frozenset({SOCKET}), [hidden], HOUR)] == [Trust.POSSIBLE]
+
+
+def test_a_timer_that_wakes_by_a_signal_makes_it_possible_if_it_fires_in_that_time():
+    """A signal has nothing to do with a socket that anybody could see."""
+    later = SignalTimer(3, 1, 2 * HOUR, 0, 0, 0)
+    alarm = SignalTimer(INTERVAL_TIMER, 1, 11 * SECOND, 20 * SECOND, 0, 0)
+
+    assert about(timers=[later]) == []
+    (doubt,) = about(timers=[later, alarm])
+
+    assert doubt.trust is Trust.POSSIBLE
+    assert doubt.text == (
+        "websocket-server (pid 812) has an interval timer, and would have woken by itself after "
+        "11 s (setitimer), 59.8 min earlier"
+    )
+    assert about(timers=[later], horizon=3 * HOUR)[0].why == "has a POSIX timer"
 
 
 def test_the_worst_doubt_comes_first_and_decides():

@@ -32,6 +32,8 @@ while True:
     held.append(listener.accept()[0])
 """
 
+ALARM = "signal.alarm(2000)\n"
+
 
 @contextmanager
 def served(lab: Lab, code: str) -> Iterator[tuple[Process, socket.socket]]:
@@ -123,6 +125,24 @@ def test_a_housekeeper_beside_it_makes_the_answer_possible(lab: Lab) -> None:
     (ended,) = done["sessions_ended"]
     assert ended["trust"] == "possible"
     assert [doubt["why"] for doubt in ended["doubtful"]] == ["has a timer of its own"]
+
+
+def test_an_alarm_that_would_have_fired_makes_the_answer_possible_and_one_beyond_it_does_not(
+    lab: Lab,
+) -> None:
+    """A program that stands still is had to ask when its alarm is due, however often."""
+    as_new(lab, HOUR)
+    with served(lab, "import signal\nsignal.signal(signal.SIGALRM, print)\n" + ALARM + SILENT):
+        first = lab.fast_forward("20m", applications=False)
+        done = lab.fast_forward("45m", applications=False)
+
+    assert first["sessions_doubtful"] == []
+    (ended,) = done["sessions_ended"]
+    (doubt,) = ended["doubtful"]
+    assert ended["trust"] == doubt["trust"] == "possible"
+    assert doubt["call"] == "setitimer"
+    assert 1900 < doubt["after_s"] <= 2000
+    assert "has an interval timer, and would have woken by itself after 3" in doubt["text"]
 
 
 def test_an_event_loop_that_stands_still_because_it_asks_is_one(lab: Lab) -> None:

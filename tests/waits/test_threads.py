@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fwemu.waits.threads import Wait, waits_of
-from fwemu.waits.timers import timer_descriptors, unreadable_timers
+from fwemu.waits.timers import SignalTimers, signal_timers, timer_descriptors
 from netns.procfs import stat_of
 from tests.kit.labs import eventually
 
@@ -172,15 +172,37 @@ def test_a_program_that_has_ended_waits_for_nothing(start):
 
     assert waits_of(program.pid) == []
     assert timer_descriptors(program.pid) == []
-    assert unreadable_timers(program.pid) == []
+    assert signal_timers(program.pid) == SignalTimers()
 
 
-def test_timers_that_nobody_can_read_are_named(start):
-    """alarm(2) leaves nothing in /proc but the handler of its signal."""
-    program = start(
+def test_a_use_for_sigalrm_is_seen(start):
+    """alarm(2) leaves nothing else in /proc."""
+    caught = start(
         "import signal; signal.signal(signal.SIGALRM, lambda *_: None); signal.alarm(200);"
         "signal.pause()"
     )
+    blocked = start(
+        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]); signal.pause()"
+    )
+    neither = start("import signal; signal.pause()")
+    for each in (caught, blocked, neither):
+        only(each, {"pause", "ppoll"})
+
+    assert signal_timers(caught.pid) == signal_timers(blocked.pid) == SignalTimers((), True)
+    assert signal_timers(caught.pid).names == ["a use for SIGALRM"]
+    assert signal_timers(neither.pid) == SignalTimers()
+
+
+def test_posix_timers_are_seen_if_their_clock_goes_on_while_nobody_runs(start):
+    """One that counts the time of a processor never fires while its program waits."""
+    program = start(
+        "import ctypes, signal; libc, timer = ctypes.CDLL(None), ctypes.c_void_p();"
+        "made = [libc.timer_create(each, None, ctypes.byref(timer)) for each in (1, 2, 0, 7)];"
+        "assert made == [0] * 4; signal.pause()"
+    )
     only(program, {"pause", "ppoll"})
 
-    assert unreadable_timers(program.pid) == ["a handler for SIGALRM"]
+    signs = signal_timers(program.pid)
+
+    assert [each.clock for each in signs.posix] == [1, 0, 7]
+    assert signs.names == ["3 POSIX timers"]
