@@ -140,7 +140,12 @@ def call_of(pid: int, thread: int, memory: Readable, architecture: Architecture)
 
     Raises FileNotFoundError or ProcessLookupError if it has ended.
     """
-    fields = Path(f"/proc/{pid}/task/{thread}/syscall").read_text().split()
+    try:
+        fields = Path(f"/proc/{pid}/task/{thread}/syscall").read_text().split()
+    except PermissionError as error:
+        if _has_memory(pid, thread):
+            raise
+        raise ProcessLookupError(errno.ESRCH, "it has ended") from error
     if not fields or fields[0] in ("running", "-1"):
         return None
     number = named = int(fields[0])
@@ -151,6 +156,14 @@ def call_of(pid: int, thread: int, memory: Readable, architecture: Architecture)
     if number == architecture.restart_syscall and not name:
         name = restarted(arguments, memory)  # glibc 2.41 has the number in a register
     return Call(number, arguments, name)
+
+
+def _has_memory(pid: int, thread: int) -> bool:
+    """False once it ends: its files belong to the machine's root then, whoever it was."""
+    try:
+        return "\nVmSize:" in Path(f"/proc/{pid}/task/{thread}/status").read_text(errors="replace")
+    except OSError:
+        return False
 
 
 def _wait(

@@ -97,6 +97,31 @@ def test_a_program_with_threads_is_told_the_way(user):
     assert (led.code, led.out) == (0, "lab1\n"), led.err
 
 
+def test_whoever_has_ended_is_no_process_that_may_not_be_looked_at(user):
+    """A fast-forward met a server's child at its end, whose files are the machine's root's then."""
+    script = dedent(
+        """
+        import os
+        from fwemu import rootless
+        from fwemu.waits.system_calls import ARCHITECTURES
+        from fwemu.waits.threads import call_of
+
+        rootless.enter()
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        try:
+            call_of(child, child, None, ARCHITECTURES[os.uname().machine])
+        except ProcessLookupError:
+            print("has ended")
+        """
+    )
+    done = user.python(script)
+
+    assert (done.code, done.out) == (0, "has ended\n"), done.err
+
+
 def test_pytest_runs_tests_with_labs(user):
     """The workers of pytest-xdist are inside as well: they are children of who has entered."""
     (user.home / "test_it.py").write_text(
