@@ -116,6 +116,10 @@ class Deadlines:
         """Has any thread that has stood still not come back into its call yet?"""
         return any(each.was_held for each in self.threads.values())
 
+    def running(self) -> set[int]:
+        """The threads that ran when they were looked at: nobody knows what they will wait for."""
+        return {thread for thread, each in self.threads.items() if each.call is None}
+
     def give_up_waiting(self) -> None:
         """Those will not come back: they do something else."""
         for each in self.threads.values():

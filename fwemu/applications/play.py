@@ -93,6 +93,7 @@ class Player:
         self._lock = threading.RLock()
         self._ends = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._is_playing = False
         self.grain = GRAIN
         self.wakes: dict[int, tuple[str, int]] = {}
         """By process: its name, and how often it was woken since `begin`."""
@@ -107,6 +108,7 @@ class Player:
         Raises CannotPlayError if the time of one of them cannot be played, before any has passed.
         """
         with self._lock:
+            self._is_playing = True  # whoever wakes anybody now has to wait for what comes of it
             self.grain = grain
             self._without = own_processes(caller)
             self._restless.clear()
@@ -177,6 +179,7 @@ class Player:
     def end(self) -> None:
         """The journey is over.  Whoever waits goes on waiting, for the time that is left of it."""
         with self._lock:
+            self._is_playing = False
             self._look()
             if self._processes and self._watcher is None and self._played.ahead:
                 self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -290,11 +293,17 @@ class Player:
                 self._find()
                 looking = list(self._processes.values())
                 continue
-            looking = [process for process in looking if process.deadlines.are_on_their_way]
+            looking = [
+                process
+                for process in looking
+                if process.deadlines.are_on_their_way
+                or process.deadlines.running() - self._restless
+            ]
             if looking and time.monotonic() > deadline:
                 for process in looking:
                     process.deadlines.give_up_waiting()
-            elif looking:
+                break
+            if looking:
                 time.sleep(0.0002)
 
     def _end_waits(self, now: int) -> int:
@@ -364,8 +373,9 @@ class Player:
         while not self._ends.wait(pause):
             began = time.monotonic()
             with self._lock:
-                self._look()
-                self._end_waits(self._played.now())
+                if not self._is_playing:
+                    self._look()
+                    self._end_waits(self._played.now())
             pause = max(_WATCH_S, (time.monotonic() - began) * _WATCH_SHARE)
 
 

@@ -23,7 +23,7 @@ class ThreadFiles:
         self._task = f"/proc/{pid}/task/{thread}"
         self._schedstat = os.open(f"{self._task}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._syscall = os.open(f"{self._task}/syscall", os.O_RDONLY | os.O_CLOEXEC)
+            self._stat = os.open(f"{self._task}/stat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             os.close(self._schedstat)
             raise
@@ -34,8 +34,12 @@ class ThreadFiles:
         return Runs(int(times), int(duration))
 
     def is_running(self) -> bool:
-        """Is it on a processor, or would it like to be (proc_pid_syscall(5))?"""
-        return os.pread(self._syscall, 96, 0).startswith(b"running")
+        """Is it on a processor, or would it like to be (proc_pid_stat(5))?
+
+        Not asked of /proc/PID/syscall, which shows the call of a thread that is just being woken by
+        another processor (TASK_WAKING) as if it still waited.
+        """
+        return os.pread(self._stat, 512, 0).rpartition(b") ")[2][:1] == b"R"
 
     def times_slept(self) -> int:
         """How often it gave its processor away because it had to wait (proc_pid_status(5))."""
@@ -44,7 +48,7 @@ class ThreadFiles:
 
     def close(self) -> None:
         os.close(self._schedstat)
-        os.close(self._syscall)
+        os.close(self._stat)
 
 
 def allow_many() -> None:

@@ -26,7 +26,8 @@ from netns import Namespace, known_networks, sysctl
 from netns.connections import Connection, Connections, Holder, SocketAddress, borrow, holders
 from netns.procfs import command_of
 
-_OPENING = ("SYN_SENT", "SYN_RECV")
+OPENING = ("SYN_SENT", "SYN_RECV")
+"""States of a connection whose handshake is under way."""
 
 _GONE = {errno.EBADF, errno.ESRCH, errno.ENOTSOCK}
 """What borrowing says where a process, a descriptor or that socket is not there any more."""
@@ -72,7 +73,7 @@ class Host:
     def is_opening(self, connection: Connection) -> bool:
         """Is its handshake still under way?"""
         now = self.sockets.again(connection)
-        return now is not None and now.state in _OPENING
+        return now is not None and now.state in OPENING
 
 
 @dataclass
@@ -351,12 +352,12 @@ def find_sockets(
         (host, connection)
         for host in hosts
         for connection in host.sockets.now()
-        if connection.cookie not in known and (connection.inode or connection.state in _OPENING)
+        if connection.cookie not in known and (connection.inode or connection.state in OPENING)
     ]
     found, opening, unreachable = [], [], []
     held = holders_of({connection.inode for _, connection in there})
     for host, connection in there:
-        if connection.state in _OPENING:
+        if connection.state in OPENING:
             opening.append((host, connection))
             continue
         some = held.get(connection.inode, [])

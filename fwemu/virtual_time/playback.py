@@ -15,7 +15,7 @@ from fwemu.daemon.requests import Advance, EngineClient, Progress
 from fwemu.daemon.stop_on import StopOn
 from fwemu.sockets import probe
 from fwemu.virtual_time.applications import Applications, NoApplications
-from fwemu.virtual_time.found_sockets import FoundSocket, Host
+from fwemu.virtual_time.found_sockets import OPENING, FoundSocket, Host
 from fwemu.virtual_time.outcome import Outcome, Row
 
 ROUNDING: Final = SECOND // 100
@@ -96,6 +96,8 @@ class Playback:
         """There may be sockets that are not known yet."""
         self._found_at = -NEVER
         self.sockets: list[FoundSocket] = []
+        self._opening: set[int] = set()
+        """Cookies of connections that are being opened."""
         self._known: set[int] = set()
         """Their cookies."""
         self.now = 0
@@ -109,10 +111,7 @@ class Playback:
             self._wait_for_rest()  # who is at work just now finishes it before time is moved
         while not self._is_over:
             if self._has_new and self._must_find():
-                self._has_new, self._found_at = False, self.now
-                self.sockets = [each for each in self.sockets if each.sent or not each.is_over]
-                self.sockets += self._find_sockets(self.now)
-                self._known = {each.cookie for each in self.sockets}
+                self._find_new()
             self._advance(self._move_clocks(min(self._next(), self._until)))
             if self._applications.wake():
                 self._come_to_rest()
@@ -126,6 +125,13 @@ class Playback:
                 break
         self._settle()
         self._find_ended()
+
+    def _find_new(self) -> None:
+        """Look for sockets that are not known yet, and forget those of which nothing is to tell."""
+        self._has_new, self._found_at = False, self.now
+        self.sockets = [each for each in self.sockets if each.sent or not each.is_over]
+        self.sockets += self._find_sockets(self.now)
+        self._known = {each.cookie for each in self.sockets}
 
     def _must_find(self) -> bool:
         """New sockets are looked for before so much time is passed over that one might ask."""
@@ -146,19 +152,22 @@ class Playback:
 
     def _come_to_rest(self) -> None:
         """Until every program waits again, and nothing is on its way any more."""
-        began, packets = time.monotonic(), self._packets
+        began = time.monotonic()
         self._wait_for_rest()
-        if self._packets == packets:
-            return
+        if self._has_new and not self._is_noisy:
+            self._find_new()
         self._find_ended(began)
         patience = _SETTLED_S if self._is_noisy else _ACKNOWLEDGING_TIMEOUT_S
         deadline = time.monotonic() + patience
-        while waiting := self._unacknowledged():
+        # What is on its way may be nowhere to be seen: a busy kernel puts packets aside.  Its
+        # sender knows of it.
+        while waiting := self._unanswered():
             if time.monotonic() > deadline:
-                self._overdue |= {each.cookie for each in waiting}
+                self._overdue |= waiting
                 break
-            for each in waiting:
-                self._acknowledge(each)
+            for each in self.sockets:
+                if each.cookie in waiting:
+                    self._acknowledge(each)
             self._wait_for_rest()
             self._find_ended(began)
 
@@ -180,11 +189,17 @@ class Playback:
                 self._applications.give_up_waiting()
                 return
 
-    def _unacknowledged(self) -> list[FoundSocket]:
-        """Those whose data is on its way, as far as it is to be expected that it arrives."""
-        found = [each for each in self.sockets if not each.is_over and each.info.unacknowledged]
-        self._overdue &= {each.cookie for each in found}
-        return [each for each in found if each.cookie not in self._overdue]
+    def _unanswered(self) -> set[int]:
+        """Sockets whose SYN or data is on its way, as far as it is to be expected that it arrives.
+
+        By their cookies.
+        """
+        found = {
+            each.cookie for each in self.sockets if not each.is_over and each.info.unacknowledged
+        }
+        found |= self._opening
+        self._overdue &= found
+        return found - self._overdue
 
     def _acknowledge(self, sender: FoundSocket) -> None:
         """Have the kernel of the other end say now what it would say up to 200 ms later."""
@@ -375,6 +390,7 @@ class Playback:
         """
         heard_within = (time.monotonic() - since) * SECOND + _JIFFY if since else 0
         there = {each.cookie: each for host in self._hosts for each in host.sockets.now()}
+        self._opening = {cookie for cookie, each in there.items() if each.state in OPENING}
         gone = []
         for each in self.sockets:
             if each.is_over:

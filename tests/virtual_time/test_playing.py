@@ -159,6 +159,18 @@ def test_one_hour_after_another_is_as_two_hours(lab: Lab) -> None:
     assert [step for step in steps if not 999 < step < 1010] == []
 
 
+def test_what_goes_on_between_two_hours_does_not_in_one(lab: Lab) -> None:
+    """Between them waits are ended as they are due; within one, time waits for what comes of it."""
+    as_new(lab, HOUR)
+    with talk(lab, 20) as (_, client):
+        for _ in range(6):
+            lab.fast_forward("20m", strict=True)
+        told = eventually(lambda: len(beats(client)) >= 360 and beats(client))
+
+    steps = [after[0] - before[0] for before, after in pairwise(told)]
+    assert [step for step in steps[1:] if not 20 <= step < 21] == []
+
+
 def test_a_program_that_comes_on_the_way_is_played_from_then_on(lab: Lab) -> None:
     """A shell starts a client anew each time the one before has ended."""
     as_new(lab, HOUR)
