@@ -8,8 +8,9 @@ not run.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from fwemu.waits.memory import SECOND, Readable
 from fwemu.waits.system_calls import CALLS, Architecture
 from fwemu.waits.threads import Call, call_of, quiet, threads_of
 from fwemu.waits.timers import TimerDescriptor, timer_descriptors
+from netns.procfs import start_time
 
 NEVER: Final = 1 << 62
 
@@ -67,16 +69,30 @@ class ThreadWait:
         """Does it wait for something that cannot be seen?"""
         return self.call is not None and bool(self.call.name) and CALLS[self.call.name].is_opaque
 
+    def is_same(self, slept: int) -> bool:
+        """Is it in this wait still, now that it stands still and has gone to sleep so often?
+
+        Standing still for us is one more sleep than it has had.  One that was held before has gone
+        to sleep in its call again, or was met on its way there.
+        """
+        return slept - self.switches in ((2, 3) if self.was_held else (1,))
+
 
 @dataclass
 class TimerWait:
-    """An armed timer descriptor."""
+    """An armed timer."""
 
     deadline: int
     fires_at: int
     """By the kernel, CLOCK_MONOTONIC."""
     ticks: int = 0
     """How often in succession it has fired after a short time."""
+    uncertain: int = 0
+    """So much earlier the kernel may fire it: how long it took to ask."""
+
+    def is_same(self, fires_at: int, uncertain: int) -> bool:
+        """Is it the one that the kernel is found to fire then?"""
+        return abs(self.fires_at - fires_at) < _SAME_TIMER + self.uncertain + uncertain
 
 
 class Deadlines:
@@ -130,6 +146,17 @@ class Deadlines:
         """See `ThreadFiles`."""
         return self._files[thread].times_slept()
 
+    def is_same(self, thread: int) -> bool:
+        """Is a thread that stands still in the wait that is known of it?"""
+        wait = self.threads.get(thread)
+        return wait is not None and wait.is_same(self.times_slept(thread))
+
+    def note_held(self, thread: int, was_same: bool) -> None:
+        """It goes on after it has stood still; if it was in the same wait it will wait on."""
+        if was_same and (wait := self.threads.get(thread)) is not None:
+            wait.switches = self.times_slept(thread) - 1
+            wait.was_held = True
+
     def close(self) -> None:
         """Forget all threads."""
         for files in self._files.values():
@@ -137,7 +164,7 @@ class Deadlines:
         self._files.clear()
 
     def look(self, offsets: Offsets) -> bool:
-        """Note what is new; True if any thread has run since the last time."""
+        """Note what is new; True if any thread has run, other than to go on after it was held."""
         there: dict[int, ThreadWait] = {}
         has_run = False
         for thread, files in self._files.items():
@@ -145,16 +172,21 @@ class Deadlines:
             with suppress(FileNotFoundError, ProcessLookupError):
                 ran = files.runs().times
                 if known is None or known.ran != ran or known.call is None:
-                    known = self._thread(thread, ran, known, offsets)
-                    has_run = True
+                    was_held = known is not None and known.was_held
+                    new = self._thread(thread, ran, known, offsets)
+                    goes_on = was_held and known is not None and new.call is known.call
+                    has_run = has_run or not goes_on
+                    known = new
                 there[thread] = known
         self.threads = there
         self._is_first_look = False
         if has_run or self._is_stale:
             self._is_stale = False
+            began = time.monotonic_ns()
+            timers = timer_descriptors(self._pid)
+            now = time.monotonic_ns()
             self.timers = {
-                timer.descriptor: self._timer(timer, offsets)
-                for timer in timer_descriptors(self._pid)
+                timer.descriptor: self._timer(timer, offsets, now, now - began) for timer in timers
             }
         return has_run
 
@@ -163,12 +195,7 @@ class Deadlines:
 
         What ticks may be late by `slack`.
         """
-        waits = [(each.deadline, each.ticks) for each in self.threads.values()]
-        waits += [(each.deadline, each.ticks) for each in self.timers.values()]
-        return min(
-            (deadline + (slack if ticks > _TICKS else 0) for deadline, ticks in waits),
-            default=NEVER,
-        )
+        return next_of([*self.threads.values(), *self.timers.values()], slack)
 
     def due(self, now: int) -> Iterator[int]:
         """The threads whose waits are over."""
@@ -209,14 +236,23 @@ class Deadlines:
             return
         began = time.monotonic_ns()
         if self._is_first_look:  # otherwise it has begun since the last one, a moment ago
-            began -= quiet(Path(f"/proc/{self._pid}/task/{thread}"))
+            began = max(began - quiet(Path(f"/proc/{self._pid}/task/{thread}")), self._born())
         if timeout.clock is None:
             wait.timeout = timeout.nanoseconds
             wait.deadline = self._played.at(began) + timeout.nanoseconds + _ROUNDING
-        elif (ahead := _ahead(timeout.clock, offsets)) is not None:
+        elif (ahead := ahead_of(timeout.clock, offsets)) is not None:
             left = timeout.nanoseconds - time.clock_gettime_ns(timeout.clock) - ahead
             wait.deadline = self._played.now() + left
             wait.timeout = max(0, wait.deadline - self._played.at(began))
+
+    def _born(self) -> int:
+        """When the process was started, by CLOCK_MONOTONIC, at the latest: nothing began before.
+
+        The kernel counts that in ticks, from the boot.
+        """
+        slept = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
+        started = ((start_time(self._pid) or 0) + 1) * SECOND // os.sysconf("SC_CLK_TCK")
+        return min(started - slept, time.monotonic_ns())
 
     @staticmethod
     def _goes_on(known: ThreadWait, call: Call, switches: int) -> bool:
@@ -233,18 +269,27 @@ class Deadlines:
             and switches == known.switches + 2
         )
 
-    def _timer(self, timer: TimerDescriptor, offsets: Offsets) -> TimerWait:
-        fires_at = time.monotonic_ns() + timer.left
+    def _timer(
+        self, timer: TimerDescriptor, offsets: Offsets, now: int, uncertain: int
+    ) -> TimerWait:
+        fires_at = now + timer.left
         known = self.timers.get(timer.descriptor)
-        if known is not None and abs(known.fires_at - fires_at) < _SAME_TIMER:
+        if known is not None and known.is_same(fires_at, uncertain):
             return known
-        ahead = 0 if timer.instant_of is None else _ahead(timer.instant_of, offsets) or 0
+        ahead = 0 if timer.instant_of is None else ahead_of(timer.instant_of, offsets) or 0
         left = timer.left - ahead
         ticks = 1 + (0 if known is None else known.ticks) if left < SHORT else 0
-        return TimerWait(self._played.now() + left, fires_at, ticks)
+        return TimerWait(fires_at - ahead + self._played.ahead, fires_at, ticks, uncertain)
 
 
-def _ahead(clock: int, offsets: Offsets) -> int | None:
+def next_of(waits: Iterable[ThreadWait | TimerWait], slack: int) -> int:
+    """The first deadline; what ticks may be late by `slack`."""
+    return min(
+        (each.deadline + (slack if each.ticks > _TICKS else 0) for each in waits), default=NEVER
+    )
+
+
+def ahead_of(clock: int, offsets: Offsets) -> int | None:
     """How far a clock of this process is ahead of the kernel's; None for another sort."""
     if clock in _WALL_CLOCKS:
         return offsets.wall

@@ -116,6 +116,8 @@ class Player:
             self._late.clear()
             self.wakes.clear()
             self._find()
+            for process in self._processes.values():
+                process.signals.ask_anew()
             for pid, why in self.refused.items():
                 raise CannotPlayError(f"of {name_of(pid)}: {why}")
             self._look()
@@ -124,7 +126,7 @@ class Player:
         """The instant until which all of them may wait; NEVER if they all wait for ever."""
         with self._lock:
             self._look()
-            each = (process.deadlines.next(self.grain) for process in self._processes.values())
+            each = (process.next(self.grain) for process in self._processes.values())
             return min(each, default=NEVER)
 
     def now(self) -> int:
@@ -163,7 +165,8 @@ class Player:
                         self._busy.add(thread)
                         if _is_restless(self._rested.setdefault(thread, runs), runs):
                             self._give_up_on(process, thread)
-            return self._busy <= self._restless
+            is_complete = self._last_process != b""  # nobody becomes another program just now
+            return is_complete and self._busy <= self._restless
 
     def give_up_waiting(self) -> None:
         """Those that run just now never come to rest: nobody waits for them any more."""
@@ -210,6 +213,8 @@ class Player:
             )
         if pid in self._never_rested:
             found.append("never came to rest")
+        if (process := self._processes.get(pid)) is not None:
+            found += process.signals.doubts()
         return found
 
     # -- who --
@@ -279,15 +284,31 @@ class Player:
     # -- waits --
 
     def _look(self) -> None:
-        """Note what everybody waits for; who has stood still for us is waited for."""
+        """Note what everybody waits for, and the timers of those that have run."""
         self._find_newcomers()
+        self._look_at_threads()
+        awake = self._awake()
+        asked = [process.signals.look(process.offsets) for process in self._processes.values()]
+        if any(asked):
+            self._look_at_threads()
+            deadline = time.monotonic() + _RETURN_S
+            while self._awake() - awake and time.monotonic() < deadline:
+                time.sleep(0.0002)
+                self._look_at_threads()
+
+    def _awake(self) -> set[int]:
+        """The threads that wait for nothing."""
+        processes = self._processes.values()
+        waits = (each for process in processes for each in process.deadlines.threads.items())
+        return {thread for thread, wait in waits if wait.call is None}
+
+    def _look_at_threads(self) -> None:
+        """Who has stood still for us is waited for."""
         deadline = time.monotonic() + _RETURN_S
         looking = list(self._processes.values())
         while looking:
             changed = [
-                process
-                for process in looking
-                if process.deadlines.look(process.offsets) and process.has_changed
+                process for process in looking if process.look_at_threads() and process.has_changed
             ]
             if changed:  # execve(2)
                 self._find()
@@ -318,6 +339,9 @@ class Player:
                     self._note(process, now, process.deadlines.timers[descriptor].deadline)
                     ended += 1
                 process.deadlines.forget_timer(descriptor)
+            for deadline in process.signals.fire(now):
+                self._note(process, now, deadline)
+                ended += 1
         if not due:
             return ended
         try:
@@ -329,7 +353,7 @@ class Player:
                         del process.deadlines.threads[thread]
                         ended += 1
                     else:
-                        wait.was_held = True
+                        process.note_held([thread])
         except PermissionError:  # somebody has begun to trace it
             for process, _ in due.values():
                 if (why := why_not(process.pid)) is not None:
@@ -353,7 +377,7 @@ class Player:
         try:
             # Standing still for us is one more sleep than it has had; if there are others, it has
             # been awake meanwhile, and this is its next wait.
-            if process.deadlines.times_slept(thread.thread) != wait.switches + 1:
+            if not wait.is_same(process.deadlines.times_slept(thread.thread)):
                 return False
             leave_behind(call.name, call.arguments, process)
             thread.end_call(result)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 from fwemu.applications.deadlines import Deadlines
-from fwemu.applications.held import HeldThread, held_process
+from fwemu.applications.held import held_process
 from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.shifted_clock import ClockPatch, Offsets, Write
+from fwemu.applications.signal_deadlines import SignalDeadlines
 from fwemu.applications.vdso import NoVdsoError, mapping
 from fwemu.waits.system_calls import Architecture
 from netns.procfs import start_time
@@ -42,12 +44,15 @@ class ShiftedProcess:
             self._place = mapping(pid)
             self._memory = os.open(f"/proc/{pid}/mem", os.O_RDWR | os.O_CLOEXEC)
         except NoVdsoError as error:
+            if not any(self._born) or auxiliary_vector(pid) != self._born:  # in execve(2) just now
+                raise ProcessGoneError from error
             raise CannotShiftError(str(error)) from error
         except PermissionError as error:
             raise CannotShiftError(error.strerror or str(error)) from error
         except OSError as error:
             raise ProcessGoneError from error
         self.deadlines = Deadlines(pid, self, architecture, played)
+        self.signals = SignalDeadlines(pid, self.deadlines, played)
         try:
             self._is_patched, self._base = self._state_before()
         except BaseException:
@@ -83,10 +88,22 @@ class ShiftedProcess:
         self.deadlines.find_threads()
         if not self._is_patched:
             self.deadlines.look(self.offsets)  # before anything is disturbed
+            self.signals.look(self.offsets)
             self._while_it_stands(self._patch_it)
             self._is_patched = True
         self.follow()
-        self.deadlines.look(self.offsets)
+        self.look_at_threads()
+
+    def look_at_threads(self) -> bool:
+        """Note what they wait for; True if any has run, and may have set a timer."""
+        has_run = self.deadlines.look(self.offsets)
+        if has_run:
+            self.signals.is_stale = True
+        return has_run
+
+    def next(self, slack: int) -> int:
+        """The instant until which all of it may wait; see `Deadlines.next`."""
+        return min(self.deadlines.next(slack), self.signals.next(slack))
 
     def follow(self) -> None:
         """Set its clocks to the time that is played.  Raises ProcessGoneError."""
@@ -151,11 +168,11 @@ class ShiftedProcess:
         except OSError:
             return True
 
-    def note_held(self, threads: Mapping[int, HeldThread]) -> None:
+    def note_held(self, threads: Iterable[int]) -> None:
         """These have stood still, and will wait on as if nothing had been."""
         for thread in threads:
-            if (known := self.deadlines.threads.get(thread)) is not None:
-                known.was_held = True
+            with suppress(OSError, KeyError):  # it has ended, or is new
+                self.deadlines.note_held(thread, self.deadlines.is_same(thread))
 
     # -- memory --
 

@@ -12,7 +12,6 @@ from fwemu.virtual_time.asked_timers import AskedTimers
 from fwemu.virtual_time.doubt import Doubt, Process, doubts, missing, of_played
 from fwemu.virtual_time.found_sockets import FoundSocket, process_name
 from fwemu.waits.threads import Wait, epoll_sockets, waits_of
-from fwemu.waits.timers import signal_timers
 from netns.connections import SocketAddress
 
 Ends = frozenset[SocketAddress]
@@ -90,9 +89,7 @@ class Programs:
             return Process(pid, name, (), refused=error.strerror)
         if self.player is not None and self.player.plays(pid):
             waits = [wait for wait in waits if wait.unknown is not None and not wait.runs]
-            names = signal_timers(pid).names
-            why = f"has {' and '.join(names)}: not played" if names else ""
-            return Process(pid, name, waits, unreadable=why)
+            return Process(pid, name, waits)
         waits = [self.asked.undisturbed(wait) for wait in waits]
         if self.caller == Caller(pid, 0):
             return Process(pid, name, waits)

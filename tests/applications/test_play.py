@@ -84,7 +84,12 @@ def start(host: Namespace, tmp_path: Path) -> Iterator[Start]:
             undo.callback(running.popen.kill)
             if waits:
                 eventually(
-                    lambda: [wait for wait in waits_of(running.pid) if wait.due], what="a wait"
+                    lambda: [
+                        wait
+                        for wait in waits_of(running.pid)
+                        if wait.due or wait.call in ("pause", "rt_sigtimedwait", "rt_sigsuspend")
+                    ],
+                    what="a wait",
                 )
             return running
 
@@ -106,6 +111,7 @@ def python(code: str) -> tuple[str, str, str]:
 def play(player: Player, seconds: float, grain: int = 0) -> None:
     """Let so much time pass, event by event."""
     player.begin(None, grain)
+    rest(player)  # who is at work just now finishes it first
     until = player.now() + round(seconds * SECOND)
     while True:
         instant = min(player.next(), until)
@@ -195,6 +201,31 @@ def wait():
     value = struct.pack("@qqqq", 0, 0, when // 10**9, when % 10**9)
     libc.timerfd_settime(timer, 1, value, None)
     assert os.read(timer, 8) == struct.pack("@q", 1)
+tell(wait)""",
+    "an interval timer": """
+import signal
+signal.signal(signal.SIGALRM, lambda *_: None)
+def wait():
+    signal.setitimer(signal.ITIMER_REAL, 20)
+    signal.pause()
+tell(wait)""",
+    "a POSIX timer": """
+import ctypes, signal, struct
+signal.signal(signal.SIGALRM, lambda *_: None)
+libc, timer = ctypes.CDLL(None), ctypes.c_void_p()
+assert libc.timer_create(1, None, ctypes.byref(timer)) == 0
+def wait():
+    assert libc.timer_settime(timer, 0, struct.pack("@qqqq", 0, 0, 20, 0), None) == 0
+    signal.pause()
+tell(wait)""",
+    "a POSIX timer whose signal is awaited": """
+import ctypes, signal, struct
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+libc, timer = ctypes.CDLL(None), ctypes.c_void_p()
+assert libc.timer_create(0, None, ctypes.byref(timer)) == 0
+def wait():
+    assert libc.timer_settime(timer, 0, struct.pack("@qqqq", 0, 0, 20, 0), None) == 0
+    assert signal.sigwait([signal.SIGALRM]) == signal.SIGALRM
 tell(wait)""",
     "a signal": """
 import signal
@@ -404,4 +435,144 @@ def test_no_signal_is_lost_while_waits_are_ended(player, start):
     program.popen.terminate()
 
     assert program.lines(2) == ["ready", f"{sent}"]
-    assert sent > 50
+    assert sent > 20
+
+
+REPEATS = """
+import signal
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 20, 20)
+tell(signal.pause)"""
+
+
+def test_a_timer_goes_on_at_its_interval(player, start):
+    """It is set once, and fires a hundred times."""
+    program = start(*python(REPEATS))
+    began = time.monotonic()
+
+    play(player, 601)
+
+    intervals = program.intervals(29)
+    assert time.monotonic() - began < 30
+    assert all(19.9 <= each < 20.5 for each, _ in intervals)
+
+
+def test_what_is_left_of_a_timer_is_left_of_it(player, start):
+    """Of 100 s, 99 have passed in a moment: the kernel would fire it 99 s late."""
+    program = start(*python(KINDS["an interval timer"].replace("20)", "100)")))
+
+    play(player, 99)
+    began = time.monotonic()
+    ((interval, _),) = program.intervals(1)
+
+    assert time.monotonic() - began < 10
+    assert 99.9 <= interval < 110
+
+
+def test_a_program_that_is_ended_by_the_command_timeout_is_ended(player, start):
+    """Half an hour of `timeout` is a timer of timer_create(2), while it waits for a child."""
+    program = start("timeout", "1800", "sleep", "infinity")
+
+    play(player, 1790)
+    assert program.popen.poll() is None
+    play(player, 20)
+
+    assert program.popen.wait(timeout=60) == 124
+
+
+def test_an_alarm_without_a_handler_ends_its_program(player, start):
+    """It outlives the program that has set it, and leaves nothing to be seen in /proc."""
+    code = "import os, signal; signal.alarm(600); os.execvp('sleep', ['sleep', 'infinity'])"
+    program = start(sys.executable, "-c", code)
+
+    play(player, 590)
+    assert program.popen.poll() is None
+    play(player, 20)
+
+    assert program.popen.wait(timeout=60) == -signal.SIGALRM
+
+
+def sleeps(pid: int) -> int:
+    """How often the only thread of a process has gone to sleep, or stood still."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def test_nobody_is_asked_for_a_timer_again_who_has_not_run(player, start):
+    """To ask means to disturb: only whoever runs can set one."""
+    beat = start(*python("tell(lambda: time.sleep(20))"))
+    program = start(*python(KINDS["an interval timer"].replace("20)", "5000)")))
+    player.begin(None, 0)
+    player.next()
+    before = sleeps(program.pid)
+
+    for _ in range(20):
+        player.move_to(player.next())
+        player.wake()
+        rest(player)
+    player.end()
+
+    assert len(beat.intervals(19)) == 19
+    assert sleeps(program.pid) == before
+
+
+INSTANT = """
+import ctypes, signal, struct
+signal.signal(signal.SIGALRM, lambda *_: None)
+libc, timer = ctypes.CDLL(None), ctypes.c_void_p()
+assert libc.timer_create(1, None, ctypes.byref(timer)) == 0
+def wait():
+    at = time.clock_gettime_ns(1) + 20_000_000_000
+    value = struct.pack("@qqqq", 0, 0, at // 10**9, at % 10**9)
+    assert libc.timer_settime(timer, 1, value, None) == 0
+    signal.pause()
+tell(wait)"""
+
+
+def test_a_timer_for_an_instant_that_was_set_meanwhile_is_played_as_a_duration_and_told(
+    player, start
+):
+    """Nothing outside tells one from the other; the one that was there before is right."""
+    program = start(*python(INSTANT))
+
+    play(player, 10)
+    assert player.doubts_about(program.pid) == []
+    play(player, 60)
+
+    ((first, _), *_) = program.intervals(2)
+    assert 19.9 <= first < 21
+    assert player.doubts_about(program.pid) == [
+        "has a POSIX timer that was played as a duration, and may be an instant"
+    ]
+
+
+def test_a_timer_that_is_set_anew_for_a_duration_is_not_told(player, start):
+    """Less was left of it than its clock was ahead: it cannot be for an instant."""
+    program = start(*python(KINDS["a POSIX timer"]))
+
+    play(player, 200)
+
+    assert player.doubts_about(program.pid) == []
+
+
+SECCOMP = """
+import ctypes, signal, struct
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.alarm(100)
+code = ctypes.create_string_buffer(struct.pack("@HBBI", 6, 0, 0, 0x7FFF0000), 8)
+program = struct.pack("@HP", 1, ctypes.addressof(code))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program) == 0
+signal.pause()"""
+
+
+def test_a_program_under_seccomp_is_never_made_to_call_and_that_is_told(player, start):
+    """A call that it does not make by itself may be its end."""
+    program = start(*python(SECCOMP))
+
+    play(player, 3600)
+
+    assert program.popen.poll() is None
+    assert player.doubts_about(program.pid) == [
+        "has a use for SIGALRM: not to be read (it is under seccomp)"
+    ]

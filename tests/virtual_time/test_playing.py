@@ -108,6 +108,33 @@ def test_a_heartbeat_keeps_its_session(lab: Lab) -> None:
     assert [step for step in steps[1:] if not 20 <= step < 21] == []
 
 
+ALARMS = """
+import signal, socket, sys
+
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+signal.signal(signal.SIGALRM, lambda *_: connection.sendall(b"beat"))
+signal.setitimer(signal.ITIMER_REAL, 1, 1200)
+while text := connection.recv(100):
+    print(text, flush=True)
+"""
+"""Says something every twenty minutes, from the handler of a signal."""
+
+
+def test_a_heartbeat_by_a_signal_keeps_its_session(lab: Lab) -> None:
+    """Its program waits for ever in a call that nothing but the signal interrupts."""
+    as_new(lab, HOUR)
+    server_words = [sys.executable, "-c", ECHO, str(PORT), "1e6"]
+    client_words = [sys.executable, "-c", ALARMS, lab.server.ip, str(PORT)]
+    with lab.server.start(server_words, port=PORT), lab.client.start(client_words) as client:
+        eventually(client.output, what="the first beat")
+        done = lab.fast_forward("130m", strict=True)
+        eventually(lambda: client.output() == "b'beat'\n" * 7, what="seven beats")
+
+    assert done["sessions_ended"] == done["sessions_doubtful"] == done["not_played"] == []
+    (woken,) = done["programs_woken"]
+    assert woken["wakes"] == 6
+
+
 def test_a_heartbeat_that_is_too_slow_does_not(lab: Lab) -> None:
     """70 minutes: the firewall has forgotten by then, and nobody would have woken before."""
     as_new(lab, HOUR)
