@@ -287,20 +287,9 @@ class Player:
         """Note what everybody waits for, and the timers of those that have run."""
         self._find_newcomers()
         self._look_at_threads()
-        awake = self._awake()
         asked = [process.signals.look(process.offsets) for process in self._processes.values()]
         if any(asked):
             self._look_at_threads()
-            deadline = time.monotonic() + _RETURN_S
-            while self._awake() - awake and time.monotonic() < deadline:
-                time.sleep(0.0002)
-                self._look_at_threads()
-
-    def _awake(self) -> set[int]:
-        """The threads that wait for nothing."""
-        processes = self._processes.values()
-        waits = (each for process in processes for each in process.deadlines.threads.items())
-        return {thread for thread, wait in waits if wait.call is None}
 
     def _look_at_threads(self) -> None:
         """Who has stood still for us is waited for."""

@@ -116,6 +116,8 @@ class FoundSocket:
     is_giving_up: bool = False
     """Its kernel was asked to end it: its TCP_USER_TIMEOUT is not its own."""
     is_over: bool = False
+    is_closing: bool = False
+    """Its application has closed it, and the other end has not acknowledged that yet."""
     received: int = 0
     """Segments that had come in when it last asked."""
 

@@ -57,6 +57,9 @@ _PERSIST_WAIT_S: Final = 5.0
 """For the persist timer of a kernel that is to give up nobody waits longer: it cannot be made to
 fire, and in reality half an hour or more passes by then."""
 
+_CLOSING: Final = ("FIN_WAIT1", "CLOSING", "LAST_ACK")
+"""States in which a FIN waits for its acknowledgement (RFC 9293)."""
+
 _LAST_WORD_TIMEOUT_S: Final = 0.1
 """In this time a kernel must have told how a socket ended that nobody holds any more."""
 
@@ -129,7 +132,9 @@ class Playback:
     def _find_new(self) -> None:
         """Look for sockets that are not known yet, and forget those of which nothing is to tell."""
         self._has_new, self._found_at = False, self.now
-        self.sockets = [each for each in self.sockets if each.sent or not each.is_over]
+        self.sockets = [
+            each for each in self.sockets if each.sent or each.is_closing or not each.is_over
+        ]
         self.sockets += self._find_sockets(self.now)
         self._known = {each.cookie for each in self.sockets}
 
@@ -190,12 +195,14 @@ class Playback:
                 return
 
     def _unanswered(self) -> set[int]:
-        """Sockets whose SYN or data is on its way, as far as it is to be expected that it arrives.
+        """Sockets whose SYN, data or FIN is on its way, as far as it is likely that it arrives.
 
         By their cookies.
         """
         found = {
-            each.cookie for each in self.sockets if not each.is_over and each.info.unacknowledged
+            each.cookie
+            for each in self.sockets
+            if each.is_closing or (not each.is_over and each.info.unacknowledged)
         }
         found |= self._opening
         self._overdue &= found
@@ -393,10 +400,12 @@ class Playback:
         self._opening = {cookie for cookie, each in there.items() if each.state in OPENING}
         gone = []
         for each in self.sockets:
-            if each.is_over:
+            if each.is_over and not each.is_closing:
                 continue
             now = there.get(each.cookie)
-            if now is None:
+            if now is None and each.is_over:
+                each.is_closing = False
+            elif now is None:
                 gone.append(each)
             else:
                 before = each.info.received
@@ -405,6 +414,7 @@ class Playback:
                     each.has_heard_by_itself(self.now)
                 if not now.inode:  # closed by its application, and its kernel sees to the rest
                     each.is_over = True
+                    each.is_closing = now.state in _CLOSING
         self._conclude_gone(gone)
 
     def _conclude_gone(self, gone: list[FoundSocket]) -> None:

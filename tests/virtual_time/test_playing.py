@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from fwemu.lab import Lab
 from netns import Process
 from netns.procfs import stat_of
 from tests.kit.heartbeat import PORT
-from tests.kit.labs import Wire, as_new, eventually, unique
+from tests.kit.labs import Log, Wire, as_new, eventually, unique
 
 pytestmark = pytest.mark.kernel
 
@@ -90,6 +91,24 @@ def beats(client: Process) -> list[tuple[float, float, str]]:
     """What it has printed: seconds since it began, time of day, what came."""
     lines = [line.split(" ", 2) for line in client.output().splitlines()]
     return [(float(counted), float(wall), text) for counted, wall, text in lines]
+
+
+def test_a_server_s_fin_is_acknowledged_before_time_goes_on(lab: Lab) -> None:
+    """A kernel may hold its acknowledgement back for 40 ms: an hour later nobody knows of it."""
+    as_new(lab, HOUR, "timeouts.tcp_close_wait=10m", "unknown.inside=reset")
+    words = [sys.executable, "-c", ECHO, str(PORT), "75"]
+    with lab.server.start(words, port=PORT), lab.client:
+        log = Log(lab)
+        with socket.create_connection((lab.server.ip, PORT)) as client:
+            for _ in range(5):  # whoever answers in time holds acknowledgements back
+                client.sendall(b"beat")
+                assert client.recv(100) == b"beat"
+            done = lab.fast_forward("65m")
+            assert client.recv(100) == b""
+            assert log("denied") == []
+
+    (ended,) = done["sessions_ended"]
+    assert (ended["reason"], ended["state"]) == ("expired", "CLOSE_WAIT")
 
 
 def test_a_heartbeat_keeps_its_session(lab: Lab) -> None:
