@@ -14,7 +14,7 @@ from fwemu.cli.options import as_json
 from fwemu.cli.output import emit, say
 from fwemu.cli.words import complete_labs
 from fwemu.daemon.needs import is_privileged
-from fwemu.daemon.rundir import About, RunDirectory, announced, default_base
+from fwemu.daemon.rundir import About, RunDirectory, abandoned, announced, default_base
 from fwemu.errors import ConfigError, FwemuError, NamespaceError
 from netns.procfs import start_time
 
@@ -48,10 +48,10 @@ def command(
     labs = register.entries(base)
     of_labs = {firewall.name for lab in labs for firewall in lab.plan.firewalls}
     alone = [about for about in announced(base) if about.name not in of_labs]
-    killed = [about for about in alone if not about.is_alive]
+    killed = [about for about in alone if not about.is_alive] + abandoned(base)
     chosen: list[Entry | About] = [*labs, *killed]
     if names:
-        chosen = [_named(name, labs, alone) for name in names]
+        chosen = [_named(name, labs, [*alone, *abandoned(base)]) for name in names]
     elif not everything and len(chosen) > 1:
         there = ", ".join(_name(each) for each in chosen)
         raise ConfigError(f"several labs exist ({there}): name one, or say --all")

@@ -2,6 +2,7 @@
 
 /run/fwemu/NAME/    (of root with its capabilities; of all others $XDG_RUNTIME_DIR/fwemu/NAME/, or
                     /tmp/fwemu-UID/fwemu/NAME/; or $FWEMU_RUN_DIR/NAME/)
+    starting.json   the process that is about to run one here, as long as nobody does
     firewall.json   who it is: process, namespace, queue, control socket, metrics address
     control.sock    the control API, for its owner only
     events.jsonl    the firewall log
@@ -157,6 +158,7 @@ class RunDirectory:
         self.device_log = self.path / "device.log"
         self.output = self.path / "output.log"
         self._about = self.path / "firewall.json"
+        self._starting = self.path / "starting.json"
 
     def make(self) -> None:
         """Create it, for its owner only; logs that a dead firewall of this name left are removed.
@@ -174,11 +176,51 @@ class RunDirectory:
                 "choose another name"
             )
         if not self._is_lab:
-            self.path.mkdir(mode=0o700, exist_ok=True)
+            self._make_as_own()
         elif not self.path.is_dir():
             raise self._gone()
         for leftover in (self.control, *self._logs()):
             leftover.unlink(missing_ok=True)
+
+    def _make_as_own(self) -> None:
+        """Never without saying who does: killed at any moment, it leaves what can be found.
+
+        A draft that is left has the form of one of a lab.
+        """
+        starting = self._draft_of(self._nobody_yet())
+        draft = self.path.with_name(f".{self.name}-{os.getpid()}.new")
+        draft.mkdir(mode=0o700)
+        try:
+            (draft / self._starting.name).write_text(starting)
+            with contextlib.suppress(OSError):  # there is one already, and something in it
+                draft.rename(self.path)
+                return
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        self._starting.write_text(starting)
+
+    def _nobody_yet(self) -> About:
+        """This process, which has no hook anywhere."""
+        paths = (str(self.control), None, str(self.events), str(self.device_log))
+        me = os.getpid()
+        return About(self.name, me, start_time(me) or 0, "", 0, *paths, None, "stateful")
+
+    @staticmethod
+    def _draft_of(about: About) -> str:
+        return json.dumps(asdict(about), indent=2) + "\n"
+
+    def prepare(self, about: About) -> None:
+        """Write down where the hook will be, before it is; a lab has that in its own record."""
+        if not self._is_lab:
+            with contextlib.suppress(FileNotFoundError):  # `announce` says that it is gone
+                draft = self._starting.with_suffix(".new")
+                draft.write_text(self._draft_of(about))
+                draft.replace(self._starting)
+
+    def abandoned(self) -> About | None:
+        """Who was about to run a firewall here, and was ended before saying that it runs."""
+        about = _read(self._starting)
+        return None if about is None or about.is_alive or self.about() is not None else about
 
     def announce(self, about: About) -> None:
         """Say who runs here; readers see the old file or the new one, never half of it.
@@ -188,8 +230,9 @@ class RunDirectory:
         draft = self._about.with_suffix(".new")
         try:
             with self.locked():
-                draft.write_text(json.dumps(asdict(about), indent=2) + "\n")
+                draft.write_text(self._draft_of(about))
                 draft.replace(self._about)
+                self._starting.unlink(missing_ok=True)
         except FileNotFoundError as error:
             raise self._gone() from error
         except OSError as error:
@@ -205,10 +248,7 @@ class RunDirectory:
 
     def about(self) -> About | None:
         """Who runs, or ran, here; None if nobody has said so."""
-        try:
-            return About(**json.loads(self._about.read_text()))
-        except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError, TypeError):
-            return None
+        return _read(self._about)
 
     def withdraw(self, *, keep_log: bool) -> None:
         """This firewall has ended: what it had put here goes, and the directory if that was all.
@@ -218,6 +258,7 @@ class RunDirectory:
         about = self.about()
         is_own = about is not None and about.pid == os.getpid() and about.is_alive
         own = [self.control, self._about.with_suffix(".new")]
+        own += [self._starting, self._starting.with_suffix(".new")]
         if is_own:
             own.append(self._about)
         if not keep_log:
@@ -234,6 +275,13 @@ class RunDirectory:
     def remove(self) -> None:
         """Remove the directory with everything in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _read(path: Path) -> About | None:
+    try:
+        return About(**json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError, TypeError):
+        return None
 
 
 def not_writable(path: Path, error: OSError) -> NamespaceError:
@@ -258,4 +306,15 @@ def announced(base: Path) -> list[About]:
     if not base.is_dir():
         return []
     found = [RunDirectory(base, path.name).about() for path in sorted(base.iterdir())]
+    return [about for about in found if about is not None]
+
+
+def abandoned(base: Path) -> list[About]:
+    """Those who were ended before they could say that a firewall runs, by name.
+
+    They may have left their hook.
+    """
+    if not base.is_dir():
+        return []
+    found = [RunDirectory(base, path.name).abandoned() for path in sorted(base.iterdir())]
     return [about for about in found if about is not None]

@@ -143,6 +143,7 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
         with options.namespace.enter():
             queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
             undo.callback(queue.close)
+        options.directory.prepare(about)
         hook = hooks.install(options.namespace, settings.queue, fail_open=fail_open)
         hooked.callback(_remove_hook, hook, watch, serving)
         watch.arm(hook.tool)

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from fwemu.daemon import rundir
 from fwemu.daemon.rundir import (
     About,
     RunDirectory,
+    abandoned,
     announced,
     default_base,
     firewalls,
@@ -108,7 +110,8 @@ def test_what_a_dead_firewall_left_is_cleared(tmp_path: Path) -> None:
     directory.control.write_text("")
     assert firewalls(tmp_path) == []
     directory.make()
-    assert [path.name for path in directory.path.iterdir()] == ["firewall.json"]
+    left = {path.name for path in directory.path.iterdir()}
+    assert left == {"firewall.json", "starting.json"}
 
 
 def test_where_a_dead_firewall_has_left_its_hook_stays_known_until_the_next_one_runs(
@@ -271,3 +274,47 @@ def test_every_user_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
     assert default_base() == Path("/run/user/1000/fwemu")
+
+
+def test_who_is_killed_before_it_has_announced_anything_can_be_found(tmp_path: Path) -> None:
+    """It has said who it is before there was anything else, and then where its hook will be."""
+    code = (
+        "import os, sys; from pathlib import Path;"
+        "from fwemu.daemon.rundir import RunDirectory;"
+        "directory = RunDirectory(Path(sys.argv[1]), 'shop'); directory.make();"
+        "print('made', flush=True); sys.stdin.readline();"
+        "directory.prepare(directory._nobody_yet().__class__(**{"
+        "**directory._nobody_yet().__dict__, 'netns': 'elsewhere', 'queue': 7}));"
+        "print('prepared', flush=True); sys.stdin.readline()"
+    )
+    for steps, netns in ((1, ""), (2, "elsewhere")):
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as starting:  # fmt: skip
+            assert starting.stdin is not None
+            assert starting.stdout is not None
+            for _ in range(steps):
+                assert abandoned(tmp_path) == []
+                starting.stdout.readline()
+                if steps == 2:
+                    starting.stdin.write("\n")
+                    starting.stdin.flush()
+            starting.kill()
+        (left,) = abandoned(tmp_path)
+        assert (left.name, left.pid, left.netns) == ("shop", starting.pid, netns)
+        assert announced(tmp_path) == []
+        RunDirectory(tmp_path, left.name).remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_is_abandoned_who_runs_or_has_announced_itself(tmp_path: Path) -> None:
+    """Another start, or an end, leaves nothing of the beginning."""
+    directory = RunDirectory(tmp_path, "shop")
+    directory.make()
+    assert abandoned(tmp_path) == []
+    directory.announce(replace(ME, name="shop"))
+    assert directory.about() is not None
+    assert not (directory.path / "starting.json").exists()
+    directory.withdraw(keep_log=False)
+    assert not directory.path.exists()
