@@ -79,6 +79,12 @@ def command_of(pid: int) -> str:
     return os.fsencode(" ".join(words_of(pid))).decode(errors="replace") or UNKNOWN
 
 
+def name_of(pid: int) -> str:
+    """`redis-server (pid 77)`."""
+    program = command_of(pid).split(" ")[0].rpartition("/")[2].rstrip(":")
+    return f"{program} (pid {pid})"
+
+
 class PinnedProcess:
     """A process pinned by a descriptor: its id cannot come to mean another one.  Close it."""
 

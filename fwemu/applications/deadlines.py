@@ -157,6 +157,12 @@ class Deadlines:
             wait.switches = self.times_slept(thread) - 1
             wait.was_held = True
 
+    def forget_waits(self) -> None:
+        """Read all of them anew."""
+        self.threads.clear()
+        self.timers.clear()
+        self._is_stale = True
+
     def close(self) -> None:
         """Forget all threads."""
         for files in self._files.values():

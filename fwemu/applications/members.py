@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from netns import Namespace
 from netns.procfs import command_of, is_in, pids, stat_of
 
 
-def members(namespaces: Iterable[Namespace], without: Collection[int]) -> list[int]:
+def members(namespaces: Iterable[Namespace]) -> list[int]:
     """The processes in these namespaces, zombies left out."""
     identities = {namespace.identity for namespace in namespaces}
-    found = (pid for pid in pids() if pid not in without)
-    return [pid for pid in found if any(is_in(pid, each) for each in identities)]
+    return [pid for pid in pids() if any(is_in(pid, each) for each in identities)]
 
 
 def with_ancestors(pid: int) -> set[int]:
@@ -44,6 +44,9 @@ def why_not(pid: int) -> str | None:
         head = program.read(5)
     if head[:4] == b"\x7fELF" and head[4:5] != b"\x02":  # EI_CLASS: ELFCLASS64
         return "it is a 32-bit program"
+    with suppress(FileNotFoundError):  # a kernel without them (CONFIG_TIME_NS)
+        if os.stat(f"/proc/{pid}/ns/time").st_ino != os.stat("/proc/self/ns/time").st_ino:
+            return "it is in a time namespace of its own"
     return None
 
 

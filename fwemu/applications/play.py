@@ -14,11 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from fwemu.applications.deadlines import (
-    NEVER,
-    SHORT,
-    ThreadWait,
-)
+from fwemu.applications.deadlines import NEVER, SHORT, ThreadWait
 from fwemu.applications.held import HeldThread, held
 from fwemu.applications.members import last_process, members, own_processes, why_not
 from fwemu.applications.played_time import PlayedTime
@@ -31,7 +27,7 @@ from fwemu.applications.vdso import NoVdsoError, own
 from fwemu.waits.memory import SECOND
 from fwemu.waits.system_calls import ARCHITECTURES, Architecture
 from netns import Namespace
-from netns.procfs import command_of, start_time
+from netns.procfs import name_of, start_time
 
 GRAIN: Final = 5 * SECOND
 """Waits of less than `deadlines.SHORT` may be late by so much: runtimes tick all the time."""
@@ -115,19 +111,25 @@ class Player:
             self._never_rested.clear()
             self._late.clear()
             self.wakes.clear()
+            self.refused.clear()  # the reason may have gone
             self._find()
-            for process in self._processes.values():
+            for process in self._taking_part():
                 process.signals.ask_anew()
-            for pid, why in self.refused.items():
+            if self.refused:
+                pid, why = next(iter(self.refused.items()))
                 raise CannotPlayError(f"of {name_of(pid)}: {why}")
             self._look()
 
     def next(self) -> int:
-        """The instant until which all of them may wait; NEVER if they all wait for ever."""
+        """The instant until which all of them may wait; NEVER if they all wait for ever.
+
+        As long as one of them runs, that is now: nobody knows what it will wait for.
+        """
         with self._lock:
             self._look()
-            each = (process.next(self.grain) for process in self._processes.values())
-            return min(each, default=NEVER)
+            if self._is_anybody_running():
+                return self._played.now()
+            return min((each.next(self.grain) for each in self._taking_part()), default=NEVER)
 
     def now(self) -> int:
         """This instant of the time that is played: CLOCK_MONOTONIC, and what was passed over."""
@@ -137,13 +139,13 @@ class Player:
         """Set all clocks to an instant; it passes over what lies between, and wakes nobody."""
         with self._lock:
             if self._played.move_to(instant):
-                for process in list(self._processes.values()):
+                for process in self._taking_part():
                     self._or_forget(process, process.follow)
 
-    def wake(self) -> int:
-        """End every wait that is over and fire every timer, all at once; how many there were."""
+    def wake(self) -> bool:
+        """End every wait that is over and fire every timer, all at once; is anybody awake then?"""
         with self._lock:
-            return self._end_waits(self._played.now())
+            return self._end_waits(self._played.now()) > 0 or self._is_anybody_running()
 
     def begin_to_rest(self) -> None:
         """Whoever runs from now on until all are at rest is watched: it may never rest."""
@@ -158,7 +160,7 @@ class Player:
         with self._lock:
             self._find_newcomers()
             before, self._runs, self._busy = self._runs, {}, set()
-            for process in self._processes.values():
+            for process in self._taking_part():
                 for thread, runs, is_running in process.deadlines.runs():
                     self._runs[thread] = runs
                     if before.get(thread) != runs or is_running:
@@ -171,7 +173,7 @@ class Player:
     def give_up_waiting(self) -> None:
         """Those that run just now never come to rest: nobody waits for them any more."""
         with self._lock:
-            for process in self._processes.values():
+            for process in self._taking_part():
                 for thread in self._busy.intersection(process.deadlines.threads):
                     self._give_up_on(process, thread)
 
@@ -182,6 +184,8 @@ class Player:
     def end(self) -> None:
         """The journey is over.  Whoever waits goes on waiting, for the time that is left of it."""
         with self._lock:
+            for pid in self._processes.keys() & self._without:
+                self._processes[pid].forget_waits()  # what has passed has not passed for them
             self._is_playing = False
             self._look()
             if self._processes and self._watcher is None and self._played.ahead:
@@ -201,16 +205,18 @@ class Player:
 
     def plays(self, pid: int) -> bool:
         """Is the time of this process played?"""
-        return pid in self._processes
+        return pid in self._processes and pid not in self._without
 
     def doubts_about(self, pid: int) -> list[str]:
         """What of the time of a process that is played is not as it would be."""
         found = []
-        if pid in self._late:
+        if pid in self._late and self.grain:
             found.append(
                 f"has waits of less than {SHORT // SECOND} s that were late by up to "
                 f"{self.grain / SECOND:g} s (see --grain)"
             )
+        elif pid in self._late:
+            found.append(f"has waits that ended more than {_LATE / SECOND:g} s late")
         if pid in self._never_rested:
             found.append("never came to rest")
         if (process := self._processes.get(pid)) is not None:
@@ -227,7 +233,7 @@ class Player:
 
     def _find(self) -> None:
         self._last_process = last_process()
-        there = set(members(self._namespaces, self._without))
+        there = set(members(self._namespaces))
         for pid, process in list(self._processes.items()):
             if pid not in there:
                 self._leave(process)
@@ -236,8 +242,20 @@ class Player:
             else:
                 process.deadlines.find_threads()
         self.refused = {pid: why for pid, why in self.refused.items() if pid in there}
-        for pid in there - self._processes.keys() - self.refused.keys():
+        for pid in there - self._processes.keys() - self.refused.keys() - self._without:
             self._adopt(pid)
+
+    def _taking_part(self) -> list[ShiftedProcess]:
+        """Those who live through this journey.
+
+        Who has asked for it does not; but if it has lived through another one before, its clocks
+        stay where they are, and between two journeys its waits end as everybody's.
+        """
+        return [
+            process
+            for pid, process in self._processes.items()
+            if not (self._is_playing and pid in self._without)
+        ]
 
     def _adopt(self, pid: int) -> None:
         try:
@@ -287,21 +305,21 @@ class Player:
         """Note what everybody waits for, and the timers of those that have run."""
         self._find_newcomers()
         self._look_at_threads()
-        asked = [process.signals.look(process.offsets) for process in self._processes.values()]
+        asked = [process.signals.look(process.offsets) for process in self._taking_part()]
         if any(asked):
             self._look_at_threads()
 
     def _look_at_threads(self) -> None:
         """Who has stood still for us is waited for."""
         deadline = time.monotonic() + _RETURN_S
-        looking = list(self._processes.values())
+        looking = self._taking_part()
         while looking:
             changed = [
                 process for process in looking if process.look_at_threads() and process.has_changed
             ]
             if changed:  # execve(2)
                 self._find()
-                looking = list(self._processes.values())
+                looking = self._taking_part()
                 continue
             looking = [
                 process
@@ -316,11 +334,15 @@ class Player:
             if looking:
                 time.sleep(0.0002)
 
+    def _is_anybody_running(self) -> bool:
+        """Did anybody run when it was looked at last, but for those who never rest?"""
+        return any(each.deadlines.running() - self._restless for each in self._taking_part())
+
     def _end_waits(self, now: int) -> int:
-        """See `wake`.  Those that wait on have noticed nothing."""
+        """How many waits and timers are over.  Those that wait on have noticed nothing."""
         due: dict[int, tuple[ShiftedProcess, ThreadWait]] = {}
         ended = 0
-        for process in self._processes.values():
+        for process in self._taking_part():
             for thread in process.deadlines.due(now):
                 due[thread] = process, process.deadlines.threads[thread]
             for descriptor in list(process.deadlines.due_timers(now)):
@@ -398,9 +420,3 @@ def _is_restless(before: Runs, now: Runs) -> bool:
     On a busy machine one that only has to wait for a processor is waited for.
     """
     return now.duration - before.duration > _LONGEST_RUN or now.times - before.times > _MOST_RUNS
-
-
-def name_of(pid: int) -> str:
-    """`redis-server (pid 77)`."""
-    program = command_of(pid).split(" ")[0].rpartition("/")[2].rstrip(":")
-    return f"{program} (pid {pid})"

@@ -13,6 +13,7 @@ from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.shifted_clock import ClockPatch, Offsets, Write
 from fwemu.applications.signal_deadlines import SignalDeadlines
 from fwemu.applications.vdso import NoVdsoError, mapping
+from fwemu.waits.memory import octets_at
 from fwemu.waits.system_calls import Architecture
 from netns.procfs import start_time
 
@@ -101,6 +102,11 @@ class ShiftedProcess:
             self.signals.is_stale = True
         return has_run
 
+    def forget_waits(self) -> None:
+        """What it waits for is read anew, by its own clocks as they are."""
+        self.deadlines.forget_waits()
+        self.signals.forget_timers()
+
     def next(self, slack: int) -> int:
         """The instant until which all of it may wait; see `Deadlines.next`."""
         return min(self.deadlines.next(slack), self.signals.next(slack))
@@ -178,13 +184,7 @@ class ShiftedProcess:
 
     def read(self, address: int, size: int) -> bytes:
         """Octets of its memory.  Raises OSError if they are not there."""
-        try:
-            octets = os.pread(self._memory, size, address)
-        except OverflowError as error:
-            raise OSError(f"no memory at {address:#x}") from error
-        if len(octets) < size:
-            raise OSError(f"no memory at {address:#x}")
-        return octets
+        return octets_at(self._memory, address, size)
 
     def write(self, address: int, octets: bytes) -> None:
         """Write into its memory.  Raises ProcessGoneError, CannotShiftError."""

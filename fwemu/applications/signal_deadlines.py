@@ -70,6 +70,11 @@ class SignalDeadlines:
         """Once more, as soon as a thread has run: who sets an interval timer leaves no trace."""
         self._must_ask = True
 
+    def forget_timers(self) -> None:
+        """Read all of them anew."""
+        self.timers.clear()
+        self.is_stale = True
+
     def look(self, offsets: Offsets) -> bool:
         """Note what is new; True if a thread was made to stand still for it."""
         if not self.is_stale:

@@ -17,7 +17,7 @@ class Applications(Protocol):
 
     def move_to(self, instant: int) -> None: ...
 
-    def wake(self) -> int: ...
+    def wake(self) -> bool: ...
 
     def begin_to_rest(self) -> None: ...
 
@@ -34,8 +34,8 @@ class NoApplications:
     def move_to(self, instant: int) -> None:
         """Their clocks are the machine's."""
 
-    def wake(self) -> int:
-        return 0
+    def wake(self) -> bool:
+        return False
 
     def begin_to_rest(self) -> None:
         """Nobody is waited for."""
@@ -66,8 +66,8 @@ class PlayedApplications:
         """Set their clocks."""
         self._player.move_to(instant - self._difference)
 
-    def wake(self) -> int:
-        """End what is over; how many waits and timers that were."""
+    def wake(self) -> bool:
+        """End what is over; is anybody awake then?"""
         return self._player.wake()
 
     def begin_to_rest(self) -> None:

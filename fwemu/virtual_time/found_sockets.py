@@ -24,7 +24,7 @@ from fwemu.sockets.tcp_info import CLOSED, ESTABLISHED, Info
 from fwemu.sockets.window_probe import WindowProbe
 from netns import Namespace, known_networks, sysctl
 from netns.connections import Connection, Connections, Holder, SocketAddress, borrow, holders
-from netns.procfs import command_of
+from netns.procfs import name_of
 
 OPENING = ("SYN_SENT", "SYN_RECV")
 """States of a connection whose handshake is under way."""
@@ -326,7 +326,7 @@ class FoundSocket:
             "host": self.host.name,
             "local": str(self.connection.local),
             "remote": str(self.connection.remote),
-            "process": process_name(self.holders[0].pid) if self.holders else "?",
+            "process": name_of(self.holders[0].pid) if self.holders else "?",
         }
 
 
@@ -395,7 +395,7 @@ def _borrow(held: Iterable[Holder], cookie: int) -> socket.socket | None:
             return borrow(holder, cookie)
         except PermissionError as error:
             raise Unplayable(
-                f"a socket of {process_name(holder.pid)} cannot be looked into"
+                f"a socket of {name_of(holder.pid)} cannot be looked into"
                 f" ({error.strerror}): see `fwemu doctor`"
             ) from error
         except OSError as error:
@@ -404,9 +404,3 @@ def _borrow(held: Iterable[Holder], cookie: int) -> socket.socket | None:
             if error.errno not in _GONE:
                 raise
     return None
-
-
-def process_name(pid: int) -> str:
-    """`redis-server (pid 77)`."""
-    program = command_of(pid).split(" ")[0].rpartition("/")[2].rstrip(":")
-    return f"{program} (pid {pid})"

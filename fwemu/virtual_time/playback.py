@@ -122,8 +122,8 @@ class Playback:
             if not self._is_over and due <= min(self.now, self._until):
                 lost = len(self._outcome.connections_lost)
                 self._ask(due)
-                if len(self._outcome.connections_lost) > lost:  # nobody else hears of a question
-                    self._come_to_rest()
+                if self._plays_applications and len(self._outcome.connections_lost) > lost:
+                    self._come_to_rest()  # nobody else hears of a question
             elif self.now >= self._until:  # what is new is not due for a second at least
                 break
         self._settle()

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from fwemu.applications.play import Player
 from fwemu.virtual_time.asked_timers import AskedTimers
 from fwemu.virtual_time.doubt import Doubt, Process, doubts, missing, of_played
-from fwemu.virtual_time.found_sockets import FoundSocket, process_name
+from fwemu.virtual_time.found_sockets import FoundSocket
 from fwemu.waits.threads import Wait, epoll_sockets, waits_of
 from netns.connections import SocketAddress
+from netns.procfs import name_of
 
 Ends = frozenset[SocketAddress]
 """The two ends of a connection, whichever of them is asked."""
@@ -82,7 +83,7 @@ class Programs:
                 yield ends, found
 
     def _process(self, pid: int) -> Process:
-        name = process_name(pid)
+        name = name_of(pid)
         try:
             waits = waits_of(pid)
         except PermissionError as error:

@@ -21,12 +21,13 @@ from typing import Any, Final, NamedTuple
 
 from fwemu.daemon.pace import Note
 from fwemu.errors import ControlError, NamespaceError
-from fwemu.virtual_time.found_sockets import holders_of, process_name
+from fwemu.virtual_time.found_sockets import holders_of
 from fwemu.virtual_time.host_settings import HostSettings, constants
 from fwemu.virtual_time.rounding import Scaled, nearest
 from netns import Namespace, NetnsError
 from netns.connections import Connection, Holder, borrow, connections
 from netns.options import TCP_RTO_MAX_MS, TCP_RTO_MIN_US
+from netns.procfs import name_of
 
 INTERVAL: Final = 0.1
 """Seconds between two looks."""
@@ -166,7 +167,7 @@ class SocketScaler:
                     if (done := self._one(tcp, option, known, settings)) is not None
                 ]
         except PermissionError as error:
-            name = process_name(known.holder.pid)
+            name = name_of(known.holder.pid)
             self.unreachable[cookie] = f"a socket of {name}: {error.strerror}"
         except OSError:  # closed, or handed to another process
             self._nobodys.discard(cookie)
@@ -216,7 +217,7 @@ class SocketScaler:
             "host": known.host,
             "local": str(connection.local),
             "remote": str(connection.remote),
-            "process": process_name(known.holder.pid),
+            "process": name_of(known.holder.pid),
             "values": [each.record for each in values],
         }
         self.count += 1

@@ -16,6 +16,17 @@ class Readable(Protocol):
     def read(self, address: int, size: int) -> bytes: ...
 
 
+def octets_at(descriptor: int, address: int, size: int) -> bytes:
+    """So many octets of an open /proc/PID/mem; OSError if they are not there."""
+    try:
+        octets = os.pread(descriptor, size, address)
+    except OverflowError as error:  # kernel addresses are beyond off_t
+        raise OSError(f"no memory at {address:#x}") from error
+    if len(octets) < size:
+        raise OSError(f"no memory at {address:#x}")
+    return octets
+
+
 class Memory:
     """The memory of a process; a context manager.  Raises OSError where we may not read it."""
 
@@ -24,13 +35,7 @@ class Memory:
 
     def read(self, address: int, size: int) -> bytes:
         """So many octets from an address on; OSError if they are not there."""
-        try:
-            octets = os.pread(self._descriptor, size, address)
-        except OverflowError as error:  # kernel addresses are beyond off_t
-            raise OSError(f"no memory at {address:#x}") from error
-        if len(octets) < size:
-            raise OSError(f"no memory at {address:#x}")
-        return octets
+        return octets_at(self._descriptor, address, size)
 
     def __enter__(self) -> Memory:
         return self

@@ -398,6 +398,71 @@ signal.pause()
         tracer.kill()
 
 
+def test_who_is_traced_no_longer_is_played(host, start):
+    """The debugger has gone; what it was the reason for has gone with it."""
+    program = start(*python("tell(lambda: time.sleep(20))"))
+    code = f"""
+import ctypes, signal
+assert ctypes.CDLL(None).ptrace(0x4206, {program.pid}, 0, 0) == 0
+print("traced", flush=True)
+signal.pause()
+"""
+    played = Player([host])
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as tracer:
+        assert tracer.stdout is not None
+        tracer.stdout.readline()
+        with pytest.raises(CannotPlayError):
+            played.begin(None)
+        played.end()
+        tracer.kill()
+
+    played.begin(None)
+
+    assert played.plays(program.pid)
+    played.end()
+    played.close()
+
+
+def test_a_program_in_a_time_namespace_of_its_own_is_refused(host, start):
+    """Its clocks differ from ours, and so do the instants for which it waits."""
+    words = ["unshare", "--time", "--fork", "--monotonic", "1000", "sleep", "1000"]
+    shell = start(*words, waits=False)
+    (child,) = eventually(
+        lambda: Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text().split()
+    )
+    eventually(lambda: "sleep" in Path(f"/proc/{child}/comm").read_text())
+    played = Player([host])
+    with pytest.raises(CannotPlayError, match="a time namespace of its own"):
+        played.begin(None)
+    played.close()
+
+
+def test_a_clock_that_has_moved_on_does_not_go_back_when_its_program_asks(player, start):
+    """It has lived through an hour that somebody else wanted; the next one it wants itself."""
+    program = start(*python("tell(lambda: time.sleep(0.5))"))
+    play(player, 3600, grain=3600 * SECOND)
+    program.intervals(20)  # one of them is late: it ticks
+
+    player.begin(program.pid)
+    assert not player.plays(program.pid)
+    player.move_to(player.now() + 3600 * SECOND)
+    player.end()
+
+    intervals = [each for each, _ in program.intervals(20)]
+    assert is_patched(program.pid)
+    assert [each for each in intervals if not 0.5 <= each < 5] == []
+
+
+def test_as_long_as_somebody_computes_nothing_is_passed_over(player, start):
+    """Until when it will wait, nobody knows yet: it may be for a moment only."""
+    program = start(sys.executable, "-c", "while True: pass", waits=False)
+    eventually(lambda: Path(f"/proc/{program.pid}/syscall").read_text().startswith("running"))
+    player.begin(None)
+
+    assert player.next() <= player.now()
+    assert player.wake()
+
+
 SIGNALS = """
 import os, signal, sys
 reader, writer = os.pipe()
