@@ -8,7 +8,6 @@ not run.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -23,7 +22,6 @@ from fwemu.waits.memory import SECOND, Readable
 from fwemu.waits.system_calls import CALLS, Architecture
 from fwemu.waits.threads import Call, call_of, quiet, threads_of
 from fwemu.waits.timers import TimerDescriptor, timer_descriptors
-from netns.procfs import start_time
 
 NEVER: Final = 1 << 62
 
@@ -242,7 +240,7 @@ class Deadlines:
             return
         began = time.monotonic_ns()
         if self._is_first_look:  # otherwise it has begun since the last one, a moment ago
-            began = max(began - quiet(Path(f"/proc/{self._pid}/task/{thread}")), self._born())
+            began -= quiet(Path(f"/proc/{self._pid}/task/{thread}"))
         if timeout.clock is None:
             wait.timeout = timeout.nanoseconds
             wait.deadline = self._played.at(began) + timeout.nanoseconds + _ROUNDING
@@ -250,15 +248,6 @@ class Deadlines:
             left = timeout.nanoseconds - time.clock_gettime_ns(timeout.clock) - ahead
             wait.deadline = self._played.now() + left
             wait.timeout = max(0, wait.deadline - self._played.at(began))
-
-    def _born(self) -> int:
-        """When the process was started, by CLOCK_MONOTONIC, at the latest: nothing began before.
-
-        The kernel counts that in ticks, from the boot.
-        """
-        slept = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
-        started = ((start_time(self._pid) or 0) + 1) * SECOND // os.sysconf("SC_CLK_TCK")
-        return min(started - slept, time.monotonic_ns())
 
     @staticmethod
     def _goes_on(known: ThreadWait, call: Call, switches: int) -> bool:

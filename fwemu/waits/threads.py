@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fwemu.waits.memory import Memory, Readable
+from fwemu.waits.memory import SECOND, Memory, Readable
 from fwemu.waits.system_calls import (
     ARCHITECTURES,
     CALLS,
@@ -234,13 +234,18 @@ def _until(timeout: Timeout, task: Path) -> tuple[int, int]:
 
 
 def quiet(task: Path) -> int:
-    """Nanoseconds since a thread ran last; 0 where the kernel does not say."""
+    """Nanoseconds since a thread ran last; 0 where the kernel does not say.
+
+    Not more than since it began: of one that has just begun the kernel has no such instant yet.
+    """
     try:
-        processor = int((task / "stat").read_text().rpartition(")")[2].split()[36])
-        with _on(processor):
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        with _on(int(fields[36])):
             then = _ran_last(task)
             os.sched_yield()  # brings our own number up to date
-            return max(0, _ran_last(Path("/proc/thread-self")) - then)
+            since = _ran_last(Path("/proc/thread-self")) - then
+        began = int(fields[19]) * SECOND // os.sysconf("SC_CLK_TCK")  # from the boot
+        return max(0, min(since, time.clock_gettime_ns(time.CLOCK_BOOTTIME) - began))
     except (OSError, ValueError):
         return 0
 

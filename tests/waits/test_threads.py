@@ -11,9 +11,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from fwemu.waits import threads
 from fwemu.waits.threads import Wait, waits_of
 from fwemu.waits.timers import SignalTimers, signal_timers, timer_descriptors
 from netns.procfs import stat_of
@@ -206,3 +208,12 @@ def test_posix_timers_are_seen_if_their_clock_goes_on_while_nobody_runs(start):
 
     assert [each.clock for each in signs.posix] == [1, 0, 7]
     assert signs.names == ["3 POSIX timers"]
+
+
+def test_a_thread_has_not_been_quiet_for_longer_than_it_is_there(start, monkeypatch):
+    """Of one that has just begun the kernel has no instant at which it ran last."""
+    program = start("import time; time.sleep(200)")
+    only(program, {"clock_nanosleep", "pselect6"})
+    monkeypatch.setattr(threads, "_ran_last", lambda task: 0 if "task" in str(task) else 10**15)
+
+    assert 0 < threads.quiet(Path(f"/proc/{program.pid}/task/{program.pid}")) < 100 * SECOND
