@@ -61,6 +61,8 @@ class ThreadWait:
     """Short waits of its thread in succession, this one included."""
     was_held: bool = False
     """It was stopped and let go since it was looked at."""
+    is_of_day: bool = False
+    """Does it wait for a time of day?"""
 
     @property
     def is_opaque(self) -> bool:
@@ -87,6 +89,8 @@ class TimerWait:
     """How often in succession it has fired after a short time."""
     uncertain: int = 0
     """So much earlier the kernel may fire it: how long it took to ask."""
+    is_of_day: bool = False
+    """Is it set for a time of day?"""
 
     def is_same(self, fires_at: int, uncertain: int) -> bool:
         """Is it the one that the kernel is found to fire then?"""
@@ -194,6 +198,13 @@ class Deadlines:
             }
         return has_run
 
+    def step(self, by: int) -> None:
+        """The time of day has jumped ahead: what waits for one has less to wait."""
+        waits: list[ThreadWait | TimerWait] = [*self.threads.values(), *self.timers.values()]
+        for each in waits:
+            if each.is_of_day:
+                each.deadline -= by
+
     def next(self, slack: int) -> int:
         """The instant until which everything may wait; NEVER if all wait for ever.
 
@@ -248,6 +259,7 @@ class Deadlines:
             left = timeout.nanoseconds - time.clock_gettime_ns(timeout.clock) - ahead
             wait.deadline = self._played.now() + left
             wait.timeout = max(0, wait.deadline - self._played.at(began))
+            wait.is_of_day = timeout.clock in _WALL_CLOCKS
 
     @staticmethod
     def _goes_on(known: ThreadWait, call: Call, switches: int) -> bool:
@@ -274,7 +286,9 @@ class Deadlines:
         ahead = 0 if timer.instant_of is None else ahead_of(timer.instant_of, offsets) or 0
         left = timer.left - ahead
         ticks = 1 + (0 if known is None else known.ticks) if left < SHORT else 0
-        return TimerWait(fires_at - ahead + self._played.ahead, fires_at, ticks, uncertain)
+        deadline = fires_at - ahead + self._played.ahead
+        is_of_day = timer.instant_of in _WALL_CLOCKS
+        return TimerWait(deadline, fires_at, ticks, uncertain, is_of_day)
 
 
 def next_of(waits: Iterable[ThreadWait | TimerWait], slack: int) -> int:

@@ -12,6 +12,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from fwemu.applications.deadlines import NEVER, SHORT, ThreadWait
@@ -40,6 +41,9 @@ _WATCH_SHARE: Final = 20
 
 _LATE: Final = SECOND // 4
 """What is later than this is told."""
+
+_STEP: Final = SECOND
+"""The time of day of programs is that of the firewall's log but for less than this."""
 
 _RETURN_S: Final = 0.5
 """A thread that has stood still is back in its call by then; otherwise it has been woken."""
@@ -134,6 +138,20 @@ class Player:
     def now(self) -> int:
         """This instant of the time that is played: CLOCK_MONOTONIC, and what was passed over."""
         return self._played.now()
+
+    def step_time_of_day(self, passed: int) -> None:
+        """So much time has passed without the programs: clocks on the wall have gone on.
+
+        For all that count from the boot, and for every wait for so long, it has not.
+        """
+        with self._lock:
+            by = passed - self._played.stepped
+            if by < _STEP:  # what is less is how long it took to ask
+                return
+            self._find_newcomers()
+            self._played.stepped = passed
+            for process in self._taking_part():
+                self._or_forget(process, partial(process.step, by))
 
     def move_to(self, instant: int) -> None:
         """Set all clocks to an instant; it passes over what lies between, and wakes nobody."""

@@ -16,8 +16,15 @@ class PlayedTime:
     def __init__(self) -> None:
         self.ahead = 0
         """How far it is ahead of the machine's."""
+        self.stepped = 0
+        """How much further the time of day is: it was passed over while programs stood still."""
         self._moved_at: list[int] = []
         self._ahead_then: list[int] = [0]
+
+    @property
+    def day_ahead(self) -> int:
+        """How far the time of day is ahead of the machine's."""
+        return self.ahead + self.stepped
 
     def now(self) -> int:
         return time.monotonic_ns() + self.ahead

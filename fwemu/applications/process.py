@@ -67,7 +67,7 @@ class ShiftedProcess:
         A child of one that was has lived through what its parent has.  For another one time begins
         now: it has seen nothing of what was passed over.
         """
-        ahead = self._played.ahead
+        ahead, day_ahead = self._played.ahead, self._played.day_ahead
         try:
             image = self.read(self._place.start, self._place.size)
         except OSError as error:
@@ -77,9 +77,9 @@ class ShiftedProcess:
         before = self._patch.offsets_in(image[self._patch.marked])
         if before is None:
             return False, Offsets(0, -ahead)
-        if before.wall > ahead:  # of a firewall that is no more
-            return True, Offsets(before.wall - ahead, before.monotonic - ahead)
-        return True, Offsets(0, before.monotonic - before.wall)
+        if before.wall > day_ahead:  # of a firewall that is no more
+            return True, Offsets(before.wall - day_ahead, before.monotonic - ahead)
+        return True, Offsets(0, before.monotonic - before.wall + self._played.stepped)
 
     def adopt(self) -> None:
         """Have its clocks follow the time that is played, from now on.
@@ -116,6 +116,12 @@ class ShiftedProcess:
         self.offsets = self._offsets_now()
         self._write(Write(self._patch.offsets_at, self.offsets.octets))
 
+    def step(self, by: int) -> None:
+        """Its time of day has jumped ahead, as if somebody had set it.  Raises as `follow`."""
+        self.deadlines.step(by)
+        self.signals.step(by)
+        self.follow()
+
     def put_back(self) -> None:
         """Give it its own clocks again, as they were found.  Raises as `adopt`."""
         self._write(Write(self._patch.offsets_at, Offsets().octets))
@@ -128,8 +134,8 @@ class ShiftedProcess:
         os.close(self._memory)
 
     def _offsets_now(self) -> Offsets:
-        ahead = self._played.ahead
-        return Offsets(self._base.wall + ahead, self._base.monotonic + ahead)
+        played = self._played
+        return Offsets(self._base.wall + played.day_ahead, self._base.monotonic + played.ahead)
 
     def _patch_it(self) -> None:
         self._write(self._patch.code(self._offsets_now()))

@@ -12,6 +12,7 @@ matters is known when the instant comes that it would be.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TypeVar
@@ -74,6 +75,13 @@ class SignalDeadlines:
         """Read all of them anew."""
         self.timers.clear()
         self.is_stale = True
+
+    def step(self, by: int) -> None:
+        """The time of day has jumped ahead: those that may be set for one have less to wait."""
+        for number, clock in self._clocks.items():
+            if clock == time.CLOCK_REALTIME and number not in self._durations:
+                instant = self._instants.get(number, self.timers[number].deadline)
+                self._instants[number] = instant - by
 
     def look(self, offsets: Offsets) -> bool:
         """Note what is new; True if a thread was made to stand still for it."""

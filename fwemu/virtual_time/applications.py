@@ -55,6 +55,7 @@ class PlayedApplications:
         self._player = player
         self._difference = now - player.now()
         """Time that has passed for the firewall alone, before."""
+        player.step_time_of_day(self._difference)
 
     @property
     def due(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -47,6 +48,9 @@ class Programs:
     """Plays the time of programs; None if all of them stand still."""
     asked: AskedTimers = field(default_factory=AskedTimers)
     """Asks those whose time is not played for their timers."""
+    patience: float = 0.25
+    """Real seconds that are left to wait, in all, for those that are at work to wait again: what
+    they were asked a moment ago they have answered, but not everybody has come to rest."""
     _seen: dict[Ends, list[_Seen]] = field(default_factory=dict)
     _missing: dict[Ends, list[Doubt]] = field(default_factory=dict)
 
@@ -85,7 +89,7 @@ class Programs:
     def _process(self, pid: int) -> Process:
         name = name_of(pid)
         try:
-            waits = waits_of(pid)
+            waits = self._at_rest(pid)
         except PermissionError as error:
             return Process(pid, name, (), refused=error.strerror)
         if self.player is not None and self.player.plays(pid):
@@ -99,6 +103,16 @@ class Programs:
         has_alarm = self.caller != Caller(pid, pid)
         timers, unreadable = self.asked.of(pid, waits, has_alarm=has_alarm)
         return Process(pid, name, waits, timers, unreadable)
+
+    def _at_rest(self, pid: int) -> list[Wait]:
+        """What it waits for when all its threads wait, if they do so soon."""
+        began = time.monotonic()
+        waits = waits_of(pid)
+        while any(wait.runs for wait in waits) and time.monotonic() < began + self.patience:
+            time.sleep(0.001)
+            waits = waits_of(pid)
+        self.patience -= time.monotonic() - began
+        return waits
 
     def _doubts_of_played(self, holders: Iterable[Process]) -> Iterator[Doubt]:
         """What of the time of programs that are played is not as it would be."""

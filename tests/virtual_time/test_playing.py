@@ -179,9 +179,13 @@ def test_a_server_hangs_up_in_its_own_time_and_the_client_hears_of_it_then(lab: 
     assert ended["trust"] == "sure"
 
 
-def test_logs_of_programs_and_of_the_firewall_have_one_time(lab: Lab) -> None:
+@pytest.mark.parametrize("without_programs", ["1s", "2h"])
+def test_logs_of_programs_and_of_the_firewall_have_one_time(
+    lab: Lab, without_programs: str
+) -> None:
     """The firewall resets what it forgets; the client writes down when it heard of that."""
     as_new(lab, HOUR, "expiry.action=reset-both")
+    lab.fast_forward(without_programs, applications=False)
     with talk(lab, 4200) as (_, client):
         lab.fast_forward("65m")
         (_, (counted, wall, text)) = eventually(lambda: len(beats(client)) == 2 and beats(client))
@@ -190,6 +194,41 @@ def test_logs_of_programs_and_of_the_firewall_have_one_time(lab: Lab) -> None:
     assert 3599 < counted < 3605
     (torn,) = [each for each in lab.firewall.events() if each["event"] == "torn_down"][-1:]
     assert abs(datetime.fromisoformat(torn["time"]).timestamp() - wall) < 1
+
+
+AT_THAT_TIME = """
+import ctypes, sys, time
+
+ON_THE_WALL, UNTIL = 0, 1
+instant = time.time_ns() + int(sys.argv[1]) * 10**9
+print("begun", flush=True)
+ctypes.CDLL(None).clock_nanosleep(
+    ON_THE_WALL, UNTIL, (ctypes.c_long * 2)(*divmod(instant, 10**9)), None
+)
+print((time.time_ns() - instant) / 1e9, time.monotonic(), flush=True)
+"""
+"""Waits until a time of day."""
+
+
+def test_who_waits_for_a_time_of_day_has_less_to_wait_after_an_hour_without_programs() -> None:
+    """As if somebody had set the clock; but nobody has lived through that hour."""
+    began = time.monotonic()
+    words = [sys.executable, "-c", AT_THAT_TIME, str(3 * 3600)]
+    with (
+        Lab(name=unique(), settings=[HOUR]) as lab,
+        talk(lab, 1200),
+        lab.client.start(words) as sleeper,
+    ):
+        eventually(sleeper.output, what="its beginning")
+        lab.fast_forward("1s")
+        lab.fast_forward("2h", applications=False)
+        assert len(sleeper.output().splitlines()) == 1
+        lab.fast_forward("65m")
+        (line,) = eventually(lambda: sleeper.output().splitlines()[1:], what="that time")
+
+    late, counted = map(float, line.split())
+    assert 0 <= late < 1
+    assert 3598 < counted - began < 3660
 
 
 def test_one_hour_after_another_is_as_two_hours(lab: Lab) -> None:

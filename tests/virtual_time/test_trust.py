@@ -32,6 +32,18 @@ while True:
     held.append(listener.accept()[0])
 """
 
+AT_WORK = f"""
+import select, socket, time
+held = socket.create_server(("", {PORT})).accept()[0]
+held.sendall(held.recv(100))
+until = time.monotonic() + 0.1
+while time.monotonic() < until:
+    pass
+poll = select.poll()
+poll.register(held, select.POLLIN)
+poll.poll(75_000)
+"""
+
 ALARM = "signal.alarm(2000)\n"
 
 
@@ -83,6 +95,19 @@ def test_a_program_with_a_heartbeat_makes_the_end_of_its_session_untrustworthy(l
     assert doubt["call"].startswith("epoll")
     assert 15 < doubt["after_s"] <= 20
     assert doubt["process"].startswith("python")
+
+
+def test_who_is_still_at_work_is_waited_for(lab: Lab) -> None:
+    """It has answered, and writes its log before it waits for what comes next."""
+    as_new(lab, HOUR)
+    with served(lab, AT_WORK) as (_, connection):
+        assert connection.recv(100) == b"hello"
+        done = lab.fast_forward("65m", applications=False)
+
+    (ended,) = done["sessions_ended"]
+    (doubt,) = ended["doubtful"]
+    assert doubt["trust"] == "not-to-be-trusted"
+    assert 70 < doubt["after_s"] <= 75
 
 
 def test_whoever_is_strict_gets_an_error_that_says_what_to_do(lab: Lab) -> None:
