@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from netns import Namespace
 from netns.procfs import command_of, is_in, pids, stat_of
+
+_SYS_KCMP: Final = 312  # x86-64
+_KCMP_VM: Final = 1  # include/uapi/linux/kcmp.h
+_libc = ctypes.PyDLL(None, use_errno=True)  # no other thread runs between two calls
 
 
 def members(namespaces: Iterable[Namespace]) -> list[int]:
@@ -48,6 +55,21 @@ def why_not(pid: int) -> str | None:
         if os.stat(f"/proc/{pid}/ns/time").st_ino != os.stat("/proc/self/ns/time").st_ino:
             return "it is in a time namespace of its own"
     return None
+
+
+def is_vfork_of_another(pid: int) -> bool:
+    """Does it share its parent's memory, as a child of vfork(2) or posix_spawn(3) does at first?
+
+    What is written into it is written into its parent, who may live elsewhere.
+    """
+    stat = stat_of(pid)
+    if stat is None or stat.parent == 0:
+        return False
+    compared = _libc.syscall(_SYS_KCMP, pid, stat.parent, _KCMP_VM, 0, 0)
+    if compared < 0 and ctypes.get_errno() != errno.ESRCH:
+        number = ctypes.get_errno()
+        raise OSError(number, f"kcmp: {os.strerror(number)}")
+    return bool(compared == 0)
 
 
 def own_processes(caller: int | None) -> set[int]:

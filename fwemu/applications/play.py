@@ -8,6 +8,7 @@ instant of a shifted clock too late, by all that was passed over.
 
 from __future__ import annotations
 
+import os
 import platform
 import threading
 import time
@@ -17,7 +18,13 @@ from typing import Final
 
 from fwemu.applications.deadlines import NEVER, SHORT, ThreadWait
 from fwemu.applications.held import HeldThread, held
-from fwemu.applications.members import last_process, members, own_processes, why_not
+from fwemu.applications.members import (
+    is_vfork_of_another,
+    last_process,
+    members,
+    own_processes,
+    why_not,
+)
 from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.process import CannotShiftError, ProcessGoneError, ShiftedProcess
 from fwemu.applications.results import RESULTS, leave_behind
@@ -71,6 +78,13 @@ class Player:
         self._architecture: Architecture = ARCHITECTURES[_MACHINE]
         self._restart = self._architecture.restart_syscall
         try:
+            is_vfork_of_another(os.getpid())
+        except OSError as error:
+            raise CannotPlayError(
+                f"of any program: nobody can say which memories are one ({error.strerror}; "
+                "a kernel with CONFIG_KCMP can)"
+            ) from error
+        try:
             self._patch = ClockPatch(own())
         except (NoVdsoError, UnknownCodeError) as error:
             raise CannotPlayError(f"of any program: {error}") from error
@@ -80,6 +94,8 @@ class Player:
         self._processes: dict[int, ShiftedProcess] = {}
         self._without = own_processes(None)
         self._last_process = b""
+        self._spawned: dict[int, float] = {}
+        """Those that have their parents' memory still, and since when that is known."""
         self._runs: dict[int, Runs] = {}
         """What each thread had run when it was asked last."""
         self._rested: dict[int, Runs] = {}
@@ -185,7 +201,8 @@ class Player:
                         self._busy.add(thread)
                         if _is_restless(self._rested.setdefault(thread, runs), runs):
                             self._give_up_on(process, thread)
-            is_complete = self._last_process != b""  # nobody becomes another program just now
+            # Nobody becomes another program just now.
+            is_complete = self._last_process != b"" and not self._spawning
             return is_complete and self._busy <= self._restless
 
     def give_up_waiting(self) -> None:
@@ -246,8 +263,13 @@ class Player:
     def _find_newcomers(self) -> None:
         """Those that have come since; at once if nobody has."""
         last = last_process()
-        if last != self._last_process:
+        if last != self._last_process or self._spawning:
             self._find()
+
+    @property
+    def _spawning(self) -> set[int]:
+        """Those that will be another program at any moment."""
+        return self._spawned.keys() - self.refused.keys()
 
     def _find(self) -> None:
         self._last_process = last_process()
@@ -260,7 +282,9 @@ class Player:
             else:
                 process.deadlines.find_threads()
         self.refused = {pid: why for pid, why in self.refused.items() if pid in there}
-        for pid in there - self._processes.keys() - self.refused.keys() - self._without:
+        new = there - self._processes.keys() - self.refused.keys() - self._without
+        self._spawned = {pid: since for pid, since in self._spawned.items() if pid in there}
+        for pid in new:
             self._adopt(pid)
 
     def _taking_part(self) -> list[ShiftedProcess]:
@@ -278,6 +302,13 @@ class Player:
     def _adopt(self, pid: int) -> None:
         try:
             why = why_not(pid)
+            if is_vfork_of_another(pid):  # for a moment: then it is another program, or has ended
+                since = self._spawned.setdefault(pid, time.monotonic())
+                if time.monotonic() < since + _RETURN_S:
+                    return
+                why = "it has the memory of its parent (vfork)"
+            else:
+                self._spawned.pop(pid, None)
             if why is None:
                 process = ShiftedProcess(pid, self._patch, self._architecture, self._played)
                 try:

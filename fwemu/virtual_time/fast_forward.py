@@ -194,7 +194,7 @@ class HostFastForwarder:
                 raise Unplayable(problem)
             undo.enter_context(_unlimited_answers(namespace))
             host = Host(name, namespace)
-            undo.callback(host.sockets.close)
+            undo.callback(host.close)
             hosts.append(host)
         outcome.is_of_hosts = lambda address: any(address in host.addresses for host in hosts)
         undo.callback(self._engine.ask, Advance(to=None, watch=False))

@@ -25,6 +25,7 @@ from fwemu.sockets.window_probe import WindowProbe
 from netns import Namespace, known_networks, sysctl
 from netns.connections import Connection, Connections, Holder, SocketAddress, borrow, holders
 from netns.procfs import name_of
+from netns.traffic import Traffic
 
 OPENING = ("SYN_SENT", "SYN_RECV")
 """States of a connection whose handshake is under way."""
@@ -53,6 +54,7 @@ class Host:
         self.name = name
         self._namespace = namespace
         self.sockets = Connections(namespace)
+        self.traffic = Traffic(namespace)
         self.retries = int(sysctl(namespace, "net.ipv4.tcp_retries2"))
         self.ended: dict[int, Connection] = {}
         """Sockets of which nothing is left, by their cookie, as they were at the end."""
@@ -63,6 +65,11 @@ class Host:
         known = known_networks(self._namespace)
         own = [each for each in known if each.prefixlen == each.max_prefixlen]
         return frozenset(str(each.network_address) for each in own)
+
+    def close(self) -> None:
+        """Look no more."""
+        self.sockets.close()
+        self.traffic.close()
 
     def listen(self, known: Collection[int]) -> None:
         """Take note of what has ended since the last time, of these cookies."""

@@ -95,6 +95,8 @@ class Playback:
         """Packets come all the time, whoever is waited for."""
         self._overdue: set[int] = set()
         """Sockets whose data is not acknowledged though that was waited for, by cookie."""
+        self._traffic = b""
+        """What the kernels of the hosts had counted when nothing was on its way."""
         self._has_new = True
         """There may be sockets that are not known yet."""
         self._found_at = -NEVER
@@ -158,10 +160,12 @@ class Playback:
     def _come_to_rest(self) -> None:
         """Until every program waits again, and nothing is on its way any more."""
         began = time.monotonic()
-        self._wait_for_rest()
+        self._wait_for_rest(self._packets)
         if self._has_new and not self._is_noisy:
             self._find_new()
-        self._find_ended(began)
+        elif self._counted() == self._traffic:  # who has woken has said nothing to anybody
+            return
+        traffic = self._find_ended(began)
         patience = _SETTLED_S if self._is_noisy else _ACKNOWLEDGING_TIMEOUT_S
         deadline = time.monotonic() + patience
         # What is on its way may be nowhere to be seen: a busy kernel puts packets aside.  Its
@@ -174,11 +178,13 @@ class Playback:
                 if each.cookie in waiting:
                     self._acknowledge(each)
             self._wait_for_rest()
-            self._find_ended(began)
+            traffic = self._find_ended(began)
+        self._traffic = traffic
 
-    def _wait_for_rest(self) -> None:
+    def _wait_for_rest(self, before: int = -1) -> None:
+        """Until every program waits again and no packet has come since there were so many."""
         deadline = time.monotonic() + _REST_TIMEOUT_S
-        before, rested_at = -1, 0.0
+        rested_at = 0.0
         self._applications.begin_to_rest()
         while True:
             is_at_rest = self._applications.are_at_rest()
@@ -390,11 +396,17 @@ class Playback:
             each.is_over = True
         self._settle()  # each kernel has told the other end
 
-    def _find_ended(self, since: float = 0.0) -> None:
+    def _counted(self) -> bytes:
+        """What the kernels of the hosts have counted of their traffic."""
+        return b"".join(host.traffic.counted() for host in self._hosts)
+
+    def _find_ended(self, since: float = 0.0) -> bytes:
         """Which connections are over: by what the firewall has just said, or otherwise?
 
-        What the others have heard `since` that real instant they have heard now.
+        What the others have heard `since` that real instant they have heard now.  Returns what
+        was counted of the traffic until then.
         """
+        traffic = self._counted()
         heard_within = (time.monotonic() - since) * SECOND + _JIFFY if since else 0
         there = {each.cookie: each for host in self._hosts for each in host.sockets.now()}
         self._opening = {cookie for cookie, each in there.items() if each.state in OPENING}
@@ -416,6 +428,7 @@ class Playback:
                     each.is_over = True
                     each.is_closing = now.state in _CLOSING
         self._conclude_gone(gone)
+        return traffic
 
     def _conclude_gone(self, gone: list[FoundSocket]) -> None:
         """What became of these, which their kernels have no more?"""

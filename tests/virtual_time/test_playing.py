@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from fwemu.applications.vdso import mapping, own
 from fwemu.errors import FwemuError
 from fwemu.lab import Lab
 from netns import Process
-from netns.procfs import stat_of
+from netns.procfs import name_of, stat_of
 from tests.kit.heartbeat import PORT
 from tests.kit.labs import Log, Wire, as_new, eventually, unique
 
@@ -319,6 +320,53 @@ def test_who_outlives_the_firewall_has_its_own_clocks_again() -> None:
         eventually(lambda: stat_of(lab.about.pid) is None, what="the end of the firewall")
         assert not is_patched(server.pid)
         assert not is_patched(client.pid)
+
+
+SPAWNS = """
+import os, sys, threading
+from netns import Namespace
+
+def spawn():
+    actions = [(os.POSIX_SPAWN_OPEN, 0, sys.argv[2], os.O_RDONLY, 0)]
+    pid = os.posix_spawn("/bin/sleep", ["sleep", "1000"], {}, file_actions=actions)
+    print(pid, flush=True)
+    os.waitpid(pid, 0)
+
+Namespace.named(sys.argv[1]).run(spawn)
+"""
+"""Starts a program in a namespace without being there; it has our memory until it is the program,
+and that waits for a file to be opened at the other end."""
+
+
+def test_who_starts_a_program_in_a_host_keeps_its_own_clocks(lab: Lab, tmp_path: Path) -> None:
+    """The memory of a child of vfork(2) is that of its parent, which may live anywhere.
+
+    The clocks of the parent would be ahead of the kernel's, with nobody to end what it waits for.
+    """
+    as_new(lab, HOUR)
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    words = [sys.executable, "-c", SPAWNS, lab.client.namespace.name, str(gate)]
+    with talk(lab, 20), subprocess.Popen(words, stdout=subprocess.PIPE) as parent:
+        try:
+            child = eventually(lambda: children_of(parent.pid), what="the child")[0]
+            lab.fast_forward("1m")
+            with pytest.raises(FwemuError, match=r"memory of its parent \(vfork\)"):
+                lab.fast_forward("1m")
+            assert not is_patched(parent.pid)
+            gate.write_bytes(b"")
+            eventually(lambda: name_of(child).startswith("sleep"), what="another program")
+            lab.fast_forward("1m", strict=True)
+            assert is_patched(child)
+            assert not is_patched(parent.pid)
+        finally:
+            parent.kill()
+
+
+def children_of(pid: int) -> list[int]:
+    """The ids of its children, of whichever thread."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(each) for task in tasks for each in (task / "children").read_text().split()]
 
 
 def is_patched(pid: int) -> bool:
