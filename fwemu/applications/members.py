@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from fwemu.waits.threads import threads_of
 from netns import Namespace
 from netns.procfs import command_of, is_in, pids, stat_of
 
@@ -66,10 +67,22 @@ def is_vfork_of_another(pid: int) -> bool:
     if stat is None or stat.parent == 0:
         return False
     compared = _libc.syscall(_SYS_KCMP, pid, stat.parent, _KCMP_VM, 0, 0)
-    if compared < 0 and ctypes.get_errno() != errno.ESRCH:
-        number = ctypes.get_errno()
+    number = 0 if compared >= 0 else ctypes.get_errno()
+    if number == errno.EPERM and os.access(f"/proc/{pid}/mem", os.R_OK):
+        return _waits_for_its_vfork(stat.parent)  # we may not look into the parent, as into pid 1
+    if number not in (0, errno.ESRCH):
         raise OSError(number, f"kcmp: {os.strerror(number)}")
     return bool(compared == 0)
+
+
+def _waits_for_its_vfork(pid: int) -> bool:
+    """Might it?  The thread that has called vfork(2) sleeps so that nothing but SIGKILL ends it."""
+    for thread in threads_of(pid):
+        with suppress(OSError):
+            stat = Path(f"/proc/{pid}/task/{thread}/stat").read_text(errors="replace")
+            if stat.rpartition(")")[2].split()[0] == "D":
+                return True
+    return False
 
 
 def own_processes(caller: int | None) -> set[int]:

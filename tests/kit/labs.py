@@ -53,6 +53,12 @@ def eventually(look: Callable[[], T], *, within: float = PATIENCE, what: str = "
         time.sleep(0.005)
 
 
+def children_of(pid: int) -> list[int]:
+    """The ids of a process's children, of whichever thread."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(each) for task in tasks for each in (task / "children").read_text().split()]
+
+
 # -- labs ---------------------------------------------------------------------------------------
 
 BASELINE: Final = tuple(

@@ -23,7 +23,7 @@ from fwemu.lab import Lab
 from netns import Process
 from netns.procfs import name_of, stat_of
 from tests.kit.heartbeat import PORT
-from tests.kit.labs import Log, Wire, as_new, eventually, unique
+from tests.kit.labs import Log, Wire, as_new, children_of, eventually, unique
 
 pytestmark = pytest.mark.kernel
 
@@ -361,12 +361,6 @@ def test_who_starts_a_program_in_a_host_keeps_its_own_clocks(lab: Lab, tmp_path:
             assert not is_patched(parent.pid)
         finally:
             parent.kill()
-
-
-def children_of(pid: int) -> list[int]:
-    """The ids of its children, of whichever thread."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(each) for task in tasks for each in (task / "children").read_text().split()]
 
 
 def is_patched(pid: int) -> bool:
