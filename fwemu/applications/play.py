@@ -13,6 +13,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -27,6 +28,7 @@ from fwemu.applications.members import (
 )
 from fwemu.applications.played_time import PlayedTime
 from fwemu.applications.process import CannotShiftError, ProcessGoneError, ShiftedProcess
+from fwemu.applications.raw_clocks import RawClockReads
 from fwemu.applications.results import RESULTS, leave_behind
 from fwemu.applications.shifted_clock import ClockPatch, UnknownCodeError
 from fwemu.applications.thread_files import Runs, allow_many
@@ -51,6 +53,9 @@ _LATE: Final = SECOND // 4
 
 _STEP: Final = SECOND
 """The time of day of programs is that of the firewall's log but for less than this."""
+
+_COUNTING_S: Final = 5.0
+"""Raw reads of clocks are counted for so long after a journey, as another one may follow."""
 
 _RETURN_S: Final = 0.5
 """A thread that has stood still is back in its call by then; otherwise it has been woken."""
@@ -106,6 +111,9 @@ class Player:
         """Threads that nobody waits for any more."""
         self._never_rested: set[int] = set()
         self._late: set[int] = set()
+        self._raw_reads: RawClockReads | None = None
+        """None while nothing is counted, or where nothing can be."""
+        self._ended_at = 0.0
         self._lock = threading.RLock()
         self._ends = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -138,6 +146,11 @@ class Player:
             if self.refused:
                 pid, why = next(iter(self.refused.items()))
                 raise CannotPlayError(f"of {name_of(pid)}: {why}")
+            if self._raw_reads is None:
+                with suppress(OSError):  # it cannot be seen here, then
+                    self._raw_reads = RawClockReads()
+            if self._raw_reads is not None:
+                self._raw_reads.count(process.pid for process in self._taking_part())
             self._look()
 
     def next(self) -> int:
@@ -222,16 +235,20 @@ class Player:
             for pid in self._processes.keys() & self._without:
                 self._processes[pid].forget_waits()  # what has passed has not passed for them
             self._is_playing = False
+            self._ended_at = time.monotonic()
             self._look()
             if self._processes and self._watcher is None and self._played.ahead:
                 self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
                 self._watcher.start()
+        if self._watcher is None:
+            self._stop_counting()
 
     def close(self) -> None:
         """Give everybody their own clocks again."""
         self._ends.set()
         if self._watcher is not None:
             self._watcher.join()
+        self._stop_counting()
         with self._lock:
             for process in list(self._processes.values()):
                 self._leave(process)
@@ -254,6 +271,9 @@ class Player:
             found.append(f"has waits that ended more than {_LATE / SECOND:g} s late")
         if pid in self._never_rested:
             found.append("never came to rest")
+        if self._raw_reads is not None and (reads := self._raw_reads.of(pid)):
+            times = "once" if reads == 1 else f"{reads} times"
+            found.append(f"has read the machine's time {times}, by a system call of its own")
         if (process := self._processes.get(pid)) is not None:
             found += process.signals.doubts()
         return found
@@ -317,6 +337,8 @@ class Player:
                     process.close()
                     raise
                 self._processes[pid] = process
+                if self._raw_reads is not None and self._is_playing:
+                    self._raw_reads.count([pid])
                 return
         except CannotShiftError as error:
             why = str(error)
@@ -460,7 +482,18 @@ class Player:
                 if not self._is_playing:
                     self._look()
                     self._end_waits(self._played.now())
+            if began > self._ended_at + _COUNTING_S:
+                self._stop_counting()
             pause = max(_WATCH_S, (time.monotonic() - began) * _WATCH_SHARE)
+
+    def _stop_counting(self) -> None:
+        """The kernel takes a moment for it: nobody waits for that."""
+        with self._lock:
+            counting = None if self._is_playing else self._raw_reads
+            if counting is not None:
+                self._raw_reads = None
+        if counting is not None:
+            counting.close()
 
 
 def _is_restless(before: Runs, now: Runs) -> bool:

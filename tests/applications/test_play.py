@@ -293,6 +293,34 @@ def test_a_program_without_a_dynamic_linker_is_played(player, start, tmp_path):
     assert all(20 <= float(line) < 20.5 for line in program.lines(14)[1:])
 
 
+def test_who_asks_the_kernel_itself_for_the_time_is_told(player, start):
+    """It has seen the machine's time, which has not moved; what it made of that nobody knows.
+
+    The time that a program has computed for is another matter: only the kernel knows it.
+    """
+    asks = start(
+        *python("""
+import ctypes
+libc, clock_gettime = ctypes.CDLL(None), 228
+libc.syscall(clock_gettime, time.CLOCK_MONOTONIC, ctypes.create_string_buffer(16))
+def wait():
+    time.sleep(20)
+    libc.syscall(clock_gettime, time.CLOCK_MONOTONIC, ctypes.create_string_buffer(16))
+tell(wait)""")
+    )
+    does_not = start(*python("tell(lambda: (time.sleep(20), time.thread_time()))"))
+
+    player.begin(None)
+    player.move_to(player.now() + 10 * SECOND)
+    assert player.doubts_about(asks.pid) == []
+    player.end()
+    play(player, 61)
+
+    told = "has read the machine's time 3 times, by a system call of its own"
+    assert player.doubts_about(asks.pid) == [told]
+    assert player.doubts_about(does_not.pid) == []
+
+
 def test_what_is_not_over_goes_on_for_what_is_left_of_it(player, start):
     """A wait of 100 s, 99 of which have passed in a moment, ends a second later."""
     program = start(*python("tell(lambda: time.sleep(100))"))
