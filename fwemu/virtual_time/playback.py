@@ -126,6 +126,8 @@ class Playback:
                 self._ask(due)
                 if self._plays_applications and len(self._outcome.connections_lost) > lost:
                     self._come_to_rest()  # nobody else hears of a question
+                else:
+                    self._traffic = self._counted()
             elif self.now >= self._until:  # what is new is not due for a second at least
                 break
         self._settle()
@@ -152,10 +154,19 @@ class Playback:
         """
         if not self._plays_applications:
             return to
-        firewall = NEVER if self._due is None else self._due + self._rounding
-        to = max(self.now, min(to, self._applications.due, firewall))
+        to = self._first(to)
+        if self._counted() != self._traffic:  # a short wait has ended by itself: what came of it?
+            self._come_to_rest()
+            if self._is_over:
+                return self.now
+            to = self._first(min(self._next(), self._until))
         self._applications.move_to(to)
         return to
+
+    def _first(self, to: int) -> int:
+        """The next instant of any event, until then."""
+        firewall = NEVER if self._due is None else self._due + self._rounding
+        return max(self.now, min(to, self._applications.due, firewall))
 
     def _come_to_rest(self) -> None:
         """Until every program waits again, and nothing is on its way any more."""

@@ -22,6 +22,7 @@ WAITS = {
     "fwemu/applications/held.py": "waits for a thread to stand still",
     "fwemu/applications/play.py": "measures what looking at threads costs",
     "fwemu/cli/demo.py": "moves the progress line of the demo",
+    "fwemu/virtual_time/programs.py": "waits for programs that are at work",
     "fwemu/lab/faults.py": "waits until the kernel's queue is empty",
     "fwemu/lab/launch.py": "waits for a daemon that starts",
     "fwemu/lab/run.py": "measures and limits the client of `fwemu run`",
@@ -42,6 +43,7 @@ WAITS = {
 PROGRAMS = {
     "fwemu/applications/deadlines.py": {"time.clock_gettime_ns", "time.monotonic_ns"},
     "fwemu/applications/played_time.py": {"time.monotonic_ns"},
+    "fwemu/applications/raw_clocks.py": {"time.monotonic"},
     "fwemu/applications/signal_timers.py": {"time.monotonic_ns"},
     "fwemu/virtual_time/asked_timers.py": {"time.monotonic_ns"},
     "fwemu/waits/threads.py": {"time.clock_gettime_ns"},
