@@ -55,8 +55,11 @@ def eventually(look: Callable[[], T], *, within: float = PATIENCE, what: str = "
 
 def children_of(pid: int) -> list[int]:
     """The ids of a process's children, of whichever thread."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(each) for task in tasks for each in (task / "children").read_text().split()]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # a thread that has ended since
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 # -- labs ---------------------------------------------------------------------------------------
