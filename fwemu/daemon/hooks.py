@@ -118,12 +118,20 @@ class NftHooks:
         nft.load(self._namespace, self._removal)
 
     def is_in_place(self) -> bool:
-        tables = run_tool(self._namespace, ["nft", "list", "tables", "inet"])
-        if f"table {self._table}" not in tables.splitlines():
+        if not self._is_listed():
             return False
-        rules = run_tool(self._namespace, ["nft", "list", "table", *self._table.split()])
+        try:
+            rules = run_tool(self._namespace, ["nft", "list", "table", *self._table.split()])
+        except ToolFailed:
+            if self._is_listed():
+                raise
+            return False  # it has gone meanwhile
         word = self._statement.split()[0]
         return any(line.split()[:1] == [word] for line in rules.splitlines())
+
+    def _is_listed(self) -> bool:
+        tables = run_tool(self._namespace, ["nft", "list", "tables", "inet"])
+        return f"table {self._table}" in tables.splitlines()
 
 
 class IptablesHooks:

@@ -96,7 +96,7 @@ def test_a_signal_ends_it_cleanly(ground: Ground, number: signal.Signals) -> Non
     with connected(ground) as pair:
         say(pair.client, pair.server)
         os.kill(daemon.process.pid, number)
-        assert daemon.ends() == 0
+        assert daemon.ends() == 0, daemon.said
         assert rules_of(ground.firewall) == before
         say(pair.client, pair.server)  # the kernel forwards on its own again
     assert daemon.family() == []
@@ -123,7 +123,7 @@ def test_it_ends_cleanly_while_packets_pour_in(ground: Ground) -> None:
             with daemon.client() as client:
                 eventually(lambda: client.statistics()["packets"]["accept"].get("session", 0) > 500)
             os.kill(daemon.process.pid, signal.SIGTERM)
-            assert daemon.ends() == 0
+            assert daemon.ends() == 0, daemon.said
             assert not is_hooked(ground)
         finally:
             done.set()
@@ -247,7 +247,7 @@ def test_a_namespace_that_loses_its_name_meanwhile_is_left_clean_all_the_same(
         held = short.held()
         remove(name)
         os.kill(daemon.process.pid, signal.SIGTERM)
-        assert daemon.ends() == 0
+        assert daemon.ends() == 0, daemon.said
         assert "Traceback" not in daemon.said
         assert not hooks_of(held)
     finally:
@@ -333,15 +333,19 @@ def test_a_hook_that_cannot_be_put_back_is_told_until_it_can(
     hook = hooks.install(ground.firewall, 5, fail_open=False)
     watch = HookWatch(ground.firewall, 5, False)
     is_allowed = threading.Event()
-    install = hooks.IptablesHooks.install
 
-    def refused(self: hooks.IptablesHooks) -> None:
-        if not is_allowed.is_set():
-            raise ToolFailed("no more rules")
-        install(self)
+    def refuse(kind: type[hooks.NftHooks | hooks.IptablesHooks]) -> None:
+        install = kind.install
 
-    monkeypatch.setattr(hooks.IptablesHooks, "install", refused)
-    monkeypatch.setattr(hooks.NftHooks, "install", refused)
+        def refused(self: hooks.NftHooks | hooks.IptablesHooks) -> None:
+            if not is_allowed.is_set():
+                raise ToolFailed("no more rules")
+            install(self)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(kind, "install", refused)
+
+    for kind in hooks.KINDS:
+        refuse(kind)
     notes: list[str] = []
     # both halves are in this process: what arm and watching close is needed by the other
     monkeypatch.setattr(watch._controls, "close", lambda: None)
@@ -658,3 +662,22 @@ def test_both_ends_of_a_connection_survive_a_restart_of_the_firewall_as_real_one
         ground.start("--set", "unknown.inside=reset")
         pair.client.sendall(b"still there?")
         assert what_comes(pair.client) == "ECONNRESET"
+
+
+def test_a_table_that_goes_while_it_is_looked_at_is_gone(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is no error: whoever looks puts it back."""
+    hook = hooks.NftHooks(ground.firewall, 5, fail_open=False)
+    table = "inet fwemu_queue_5"
+    nft.load(ground.firewall, f"table {table} {{}}")
+    run = hooks.run_tool
+
+    def takes_it_away(namespace: Namespace, command: list[str]) -> str:
+        if command[:3] == ["nft", "list", "table"]:
+            nft.load(namespace, f"delete table {table}")
+        return run(namespace, command)
+
+    monkeypatch.setattr(hooks, "run_tool", takes_it_away)
+
+    assert not hook.is_in_place()

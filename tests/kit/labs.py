@@ -27,8 +27,8 @@ from netns.options import TCP_REPAIR
 
 T = TypeVar("T")
 
-PATIENCE: Final = 60.0
-"""Seconds until something awaited counts as missing, on a busy machine."""
+PATIENCE: Final = float(os.environ.get("FWEMU_TEST_PATIENCE", "60"))
+"""Seconds until something awaited counts as missing, on a busy machine; more on an emulated one."""
 
 SOON: Final = 0.2
 """Seconds in which a packet would have crossed the lab if there were one."""
