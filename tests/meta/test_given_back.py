@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from fwemu.lab import Lab
-from fwemu.lab.plan import networks_of
+from fwemu.lab.plan import LAB_NUMBERS, networks_of
 from netns import Namespace, make_unreachable, undo_unreachable
 from tests.kit.given_back import GivenBack
 from tests.kit.labs import unique
 
 pytestmark = pytest.mark.kernel
+
+LAST = LAB_NUMBERS[-1]
+"""The lab that comes last: other tests have labs at the same time, which begin with the first."""
 
 
 def test_addresses_that_no_lab_has_are_told_with_the_test_that_left_them(
@@ -21,22 +24,22 @@ def test_addresses_that_no_lab_has_are_told_with_the_test_that_left_them(
     """One rule of the four is enough, and it counts until it is gone."""
     given_back = GivenBack()
     assert given_back.look("the first") == {}
-    make_unreachable(machine, networks_of(7)[3:])
-    assert given_back.look("the second") == {7: "the second"}
-    assert given_back.look("the third") == {7: "the second"}
-    undo_unreachable(machine, networks_of(7))
+    make_unreachable(machine, networks_of(LAST)[3:])
+    assert given_back.look("the second") == {LAST: "the second"}
+    assert given_back.look("the third") == {LAST: "the second"}
+    undo_unreachable(machine, networks_of(LAST))
     assert given_back.look("the fourth") == {}
 
 
 def test_what_was_there_before_is_somebody_else_s_until_it_is_gone(machine: Namespace) -> None:
     """Whoever kept these addresses, it was no test of this run."""
-    make_unreachable(machine, networks_of(7))
+    make_unreachable(machine, networks_of(LAST))
     given_back = GivenBack()
     assert given_back.look("the first") == {}
-    undo_unreachable(machine, networks_of(7))
+    undo_unreachable(machine, networks_of(LAST))
     given_back.look("the second")
-    make_unreachable(machine, networks_of(7))
-    assert given_back.look("the third") == {7: "the third"}
+    make_unreachable(machine, networks_of(LAST))
+    assert given_back.look("the third") == {LAST: "the third"}
 
 
 def test_a_lab_that_stands_keeps_its_addresses(machine: Namespace, tmp_path: Path) -> None:
