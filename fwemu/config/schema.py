@@ -65,6 +65,17 @@ class WhenDown(Enum):
     CLOSED = "closed"
 
 
+class QueueReader(Enum):
+    """A way to take the packets of the queue."""
+
+    AUTO = "auto"
+    """The first of the others that works."""
+    NETLINK = "netlink"
+    """Our own: many packets, and many verdicts, by one system call."""
+    NETFILTERQUEUE = "netfilterqueue"
+    """The library of that name: a system call for each."""
+
+
 class LogEvent(Enum):
     """Events that the firewall log can hold."""
 
@@ -528,6 +539,12 @@ class DaemonSettings(Section):
         ge=1,
         le=1_000_000,
         description="Packets that the kernel holds for the firewall before it loses some.",
+        json_schema_extra={"live": False},
+    )
+    reader: QueueReader = Field(
+        default=QueueReader.AUTO,
+        description="How packets are taken from the queue: many by one system call (netlink), or "
+        "one by one by the library netfilterqueue; auto takes what works, the first one first.",
         json_schema_extra={"live": False},
     )
     fail: WhenDown = Field(

@@ -220,10 +220,11 @@ def _ipv6(scratch: Scratch) -> str:
 
 
 def _nfqueue(scratch: Scratch) -> str:
-    from fwemu.daemon.queue import PacketQueue
+    from fwemu.config.schema import QueueReader
+    from fwemu.daemon.readers import open_queue
 
     with scratch.near.enter():
-        queue = PacketQueue(QUEUE, lambda packet: packet.accept(), length=8)
+        queue = open_queue(QueueReader.AUTO, QUEUE, lambda packet: packet.accept(), length=8)
     queue.close()
     return "bound a queue that takes packets whole (GSO)"
 

@@ -30,6 +30,10 @@ TURN: Final = SECOND // 200
 """Real nanoseconds that packets may keep the loop from its other work."""
 
 
+PAUSE_MS: Final = 1
+"""Real milliseconds after which a packet is followed by the loop's other work, if not sooner."""
+
+
 class QueuedPacket(Protocol):
     """A packet of the queue, as the loop uses it."""
 
@@ -46,6 +50,11 @@ class Queue(Protocol):
     fd: int
 
     def drain(self) -> None: ...
+    def flush(self) -> None: ...
+
+
+def _nothing() -> None:
+    """No verdict waits."""
 
 
 class PacketSink(Protocol):
@@ -105,8 +114,14 @@ class Datapath:
         self._held: dict[int, QueuedPacket] = {}
         """Packets that wait for their verdict in the kernel's queue, by ticket."""
         self._unpublished: list[Effect] = []
+        self._flush = _nothing
+        """Has the verdicts carried out that were given: what follows from them comes later."""
         self._turn_ends = 0
         self._count = 0
+
+    def attach(self, queue: Queue) -> None:
+        """Verdicts that are given together go out before a packet of our own does."""
+        self._flush = queue.flush
 
     def on_packet(self, packet: QueuedPacket) -> None:
         """Decide about one packet of the queue; its verdict goes out before anything else."""
@@ -131,6 +146,7 @@ class Datapath:
         """Send and release packets at once; log and count the effects when there is time."""
         for effect in effects:
             if type(effect) is PacketInjected:
+                self._flush()
                 self._injector.send(effect.packet)
                 self.injected_count += 1
             elif type(effect) is PacketReleased:
@@ -186,6 +202,7 @@ class Datapath:
 
         Returns which of the two it was: `stopped` or `abandoned`.  What is held then is dropped.
         """
+        self.attach(queue)
         how = self._work(queue, requests, handler, stop)
         self.carry_out(self.firewall.drop_held(self._now()))
         self.publish()
@@ -195,10 +212,22 @@ class Datapath:
         poll = select.poll()
         for descriptor in (queue.fd, requests.fileno(), stop):
             poll.register(descriptor, select.POLLIN)
+        only_packets = [(queue.fd, select.POLLIN)]
+        pauses_at = 0
+        wait = self.milliseconds_to_wait()
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll(self.milliseconds_to_wait())}
+            events = poll.poll(wait)
+            now = self._now()
+            if events == only_packets:
+                self._turn_ends = now + self._turn
+                queue.drain()
+                if now < pauses_at:  # one packet follows the other: time is looked at in between
+                    wait = PAUSE_MS
+                    continue
+                events = []
+            ready = {descriptor for descriptor, _ in events}
             if queue.fd in ready:
-                self._turn_ends = self._now() + self._turn
+                self._turn_ends = now + self._turn
                 queue.drain()
             self.on_time()
             self.publish()
@@ -215,3 +244,5 @@ class Datapath:
                     requests.send(answer)
                 except ConnectionError:
                     return "abandoned"
+            pauses_at = now + PAUSE_MS * self._millisecond
+            wait = self.milliseconds_to_wait()

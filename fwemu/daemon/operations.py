@@ -27,7 +27,7 @@ from fwemu.daemon.engine_settings import Flushes, Pair
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.journal import Journal
 from fwemu.daemon.process_log import ProcessLog
-from fwemu.daemon.queue import PacketQueue
+from fwemu.daemon.readers import AnyQueue
 from fwemu.daemon.records import Statistics, row_of, seconds
 from fwemu.daemon.requests import (
     Advance,
@@ -71,7 +71,7 @@ class EngineRequests:
         self,
         datapath: Datapath,
         clock: Clock,
-        queue: PacketQueue,
+        queue: AnyQueue,
         injector: Injector,
         journal: Journal,
         device_log: DeviceLog,

@@ -1,4 +1,4 @@
-"""The NFQUEUE: the only module that imports netfilterqueue.
+"""An NFQUEUE, whoever reads it: what the kernel says of it, and what both readers agree on.
 
 A queue belongs to the network namespace of the thread that opens it, from then on and wherever
 that thread goes.  Super-packets are taken as they are (the GSO flag): without it the kernel cuts
@@ -8,38 +8,18 @@ each one up before it queues it, and bulk throughput falls to a twentieth (docs/
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import struct
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fwemu.daemon.needs import LIBRARY, NFQUEUE, PRIVILEGES, missing_privileges
+from fwemu.daemon.needs import NFQUEUE
 from fwemu.errors import MissingError, QueueError
-
-try:
-    import netfilterqueue
-except ImportError as error:
-    raise LIBRARY.missing(str(error)) from error
 
 COPIED_OCTETS: Final = 128
 """Enough for IPv6 and TCP with all options; the payload stays in the kernel."""
 
 RECEIVE_BUFFER: Final = 8 << 20
 
-# linux/netfilter/nfnetlink_queue.h
-_CONFIG_MESSAGE: Final = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
-_CFG_MASK: Final = 4
-_CFG_FLAGS: Final = 5
-_F_GSO: Final = 1 << 2
-_NLM_F_REQUEST_ACK: Final = 0x1 | 0x4
-_NLMSG_ERROR: Final = 2
-
 _STATUS: Final = Path("/proc/thread-self/net/netfilter/nfnetlink_queue")
-
-OnPacket = Callable[[netfilterqueue.Packet], None]
 
 
 class QueueStatus(NamedTuple):
@@ -85,6 +65,11 @@ class StatusFile:
         self._file.close()
 
 
+def is_there() -> bool:
+    """Has this kernel NFQUEUE, and has anybody used it?"""
+    return _STATUS.exists()
+
+
 def require_free(number: int) -> None:
     """Raise QueueError if somebody listens on this queue of the present namespace."""
     try:
@@ -101,68 +86,4 @@ def require_free(number: int) -> None:
 
 
 class Pause(Exception):  # noqa: N818 - it is no error
-    """Raised by a packet's callback to get out of `PacketQueue.drain` after that packet."""
-
-
-class PacketQueue:
-    """An NFQUEUE that hands the head of every packet to a function.
-
-    Opened in the network namespace of the calling thread.  Raises QueueError if the number is
-    taken, PrivilegeError without CAP_NET_ADMIN.
-    """
-
-    def __init__(self, number: int, on_packet: OnPacket, *, length: int) -> None:
-        self.number = number
-        require_free(number)
-        try:
-            self._queue = netfilterqueue.NetfilterQueue()  # loads the kernel's module
-            with warnings.catch_warnings():
-                # in a user namespace the buffer ends at net.core.rmem_max; losses are counted
-                warnings.filterwarnings("ignore", "Socket rcvbuf limit", RuntimeWarning)
-                self._queue.bind(
-                    number, on_packet, max_len=length, range=COPIED_OCTETS, sock_len=RECEIVE_BUFFER
-                )
-        except OSError as error:
-            if missing_privileges():
-                raise PRIVILEGES.missing() from error
-            if not _STATUS.exists():
-                raise NFQUEUE.missing() from error
-            raise QueueError(f"queue {number}: the kernel refused to bind it ({error})") from error
-        self._status = StatusFile()
-        self.fd: int = self._queue.get_fd()
-        self._ask_for_super_packets()
-
-    def drain(self) -> None:
-        """Hand over the packets that wait, until there is none or a callback raises `Pause`."""
-        with contextlib.suppress(Pause):
-            self._queue.run(block=False)
-
-    def status(self) -> QueueStatus:
-        """The queue's length and losses."""
-        return self._status.read(self.number) or QueueStatus(0, 0, 0, 0)
-
-    def close(self) -> None:
-        """Unbind; the kernel drops the packets in the queue."""
-        self._queue.unbind()
-        self._status.close()
-
-    def _ask_for_super_packets(self) -> None:
-        """Set the GSO flag, which netfilterqueue does not know of, by a message of our own."""
-        flag = struct.pack(">I", _F_GSO)
-        attributes = b"".join(
-            struct.pack("HH", 4 + len(flag), kind) + flag for kind in (_CFG_MASK, _CFG_FLAGS)
-        )
-        body = struct.pack(">BBH", socket.AF_UNSPEC, 0, self.number) + attributes
-        message = struct.pack("IHHII", 16 + len(body), _CONFIG_MESSAGE, _NLM_F_REQUEST_ACK, 0, 0)
-        with socket.socket(fileno=os.dup(self.fd)) as netlink:
-            netlink.send(message + body)
-            # A packet that the hook of a killed daemon sends before the answer is lost, as those
-            # before it were.
-            while struct.unpack_from("H", answer := netlink.recv(4096), 4)[0] != _NLMSG_ERROR:
-                pass
-        (code,) = struct.unpack_from("i", answer, 16)
-        if code != 0:
-            raise QueueError(
-                f"queue {self.number}: the kernel refused the GSO flag ({os.strerror(-code)}); "
-                "it needs Linux 3.10 or later"
-            )
+    """Raised by a packet's callback to get out of a queue's `drain` after that packet."""

@@ -38,7 +38,7 @@ from fwemu.daemon.losses import Losses
 from fwemu.daemon.operations import EngineRequests
 from fwemu.daemon.pace import Pace
 from fwemu.daemon.process_log import ProcessLog
-from fwemu.daemon.queue import PacketQueue
+from fwemu.daemon.readers import open_queue
 from fwemu.daemon.rundir import About, RunDirectory
 from fwemu.daemon.schedule import FlushSchedule
 from fwemu.daemon.tally import Tally
@@ -141,7 +141,9 @@ def run(options: DaemonOptions, *, say: Say, on_ready: Callable[[About], None]) 
         # which packets still wait (nf_reinject).  In between it does what `fail` says.
         hooked = undo.enter_context(ExitStack())
         with options.namespace.enter():
-            queue = PacketQueue(settings.queue, datapath.on_packet, length=settings.queue_length)
+            queue = open_queue(
+                settings.reader, settings.queue, datapath.on_packet, length=settings.queue_length
+            )
             undo.callback(queue.close)
         options.directory.prepare(about)
         hook = hooks.install(options.namespace, settings.queue, fail_open=fail_open)

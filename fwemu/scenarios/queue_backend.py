@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from typing import Any, Final, Literal, Self
 
 from fwemu.config import Config
+from fwemu.config.schema import QueueReader
 from fwemu.core.effects import Decision, Effect, PacketInjected, PacketReleased
 from fwemu.core.firewall import Firewall
 from fwemu.core.flow import Zone
@@ -29,7 +30,7 @@ from fwemu.daemon import hooks, needs
 from fwemu.daemon.datapath import Datapath, QueuedPacket
 from fwemu.daemon.inject import Injector
 from fwemu.daemon.losses import Losses
-from fwemu.daemon.queue import PacketQueue
+from fwemu.daemon.readers import open_queue
 from fwemu.daemon.tally import Tally
 from fwemu.daemon.zones import Zones
 from fwemu.errors import NamespaceError
@@ -69,7 +70,7 @@ class QueueTestbed:
     Raises FwemuError where the machine does not allow it.  Close it, or use it in `with`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reader: QueueReader = QueueReader.AUTO) -> None:
         needs.require_privileges()
         with ExitStack() as undo:
             network = undo.enter_context(Network())
@@ -87,7 +88,7 @@ class QueueTestbed:
             with self.firewall.enter():
                 self.injector = Injector()
                 undo.callback(self.injector.close)
-                self.queue = PacketQueue(_QUEUE, self._on_packet, length=_LENGTH)
+                self.queue = open_queue(reader, _QUEUE, self._on_packet, length=_LENGTH)
                 undo.callback(self.queue.close)
             undo.callback(hooks.install(self.firewall, _QUEUE, fail_open=False).remove)
             self.datapath: Datapath | None = None
@@ -237,6 +238,7 @@ class QueueBackend:
             Tally(),
             self._recorder,
         )
+        self._datapath.attach(testbed.queue)
         testbed.datapath = self._datapath
         for wire in testbed.wires.values():
             wire.hear()

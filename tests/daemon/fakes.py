@@ -105,6 +105,9 @@ class Queue:
         self.packets += packets
         os.eventfd_write(self.fd, 1)
 
+    def flush(self) -> None:
+        """Verdicts go out as they are given."""
+
     def drain(self) -> None:
         self.drains += 1
         try:

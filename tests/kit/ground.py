@@ -28,14 +28,15 @@ TELLING = (
     "-c",
     "import sys\n"
     "from fwemu.cli.main import main\n"
-    "from fwemu.daemon import hooks, queue\n"
+    "from fwemu.daemon import hooks, readers\n"
     "def telling(kind, name, text):\n"
     "    original = getattr(kind, name)\n"
     "    def method(self):\n"
     "        original(self)\n"
     "        print('told:', text, file=sys.stderr, flush=True)\n"
     "    setattr(kind, name, method)\n"
-    "telling(queue.PacketQueue, 'close', 'queue closed')\n"
+    "for kind in readers.READERS[readers.QueueReader.AUTO]:\n"
+    "    telling(kind, 'close', 'queue closed')\n"
     "for kind in hooks.KINDS:\n"
     "    telling(kind, 'remove', 'hook removed')\n"
     "sys.exit(main(sys.argv[1:]))",

@@ -24,7 +24,7 @@ PURE = {
 """Standard modules that neither read nor change the world."""
 
 SPECIAL = {
-    "netfilterqueue": {"fwemu/daemon/queue.py"},
+    "netfilterqueue": {"fwemu/daemon/library_queue.py"},
     "pyroute2": {"netns"},
     "scapy": set(),
 }
