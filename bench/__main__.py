@@ -23,6 +23,7 @@ MEASURES: Final = {
     "api": True,
     "startup": True,
     "fast_forward": True,
+    "applications": True,
     "core": False,
     "memory": False,
 }
