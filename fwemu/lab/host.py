@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from fwemu.core.flow import Zone
 from fwemu.errors import ConfigError
 from fwemu.lab.plan import HostPlan
-from netns import Namespace, Network, Process, wait_for_listener
+from netns import (
+    Namespace,
+    Network,
+    Process,
+    ProcessError,
+    WaitTimeout,
+    listeners,
+    wait_for_listener,
+)
+from netns.listeners import Listener
 from netns.namespace import Entered
 from netns.process import Destination, Source
 
 READY: Final = 30.0
 """Seconds that a server has to listen, on a slow machine; one that ends is noticed at once."""
+
+BOTH_VERSIONS: Final = 0.5
+"""Seconds until one that listens for IPv6 alone is believed to mean it."""
 
 
 class Host:
@@ -60,7 +73,16 @@ class Host:
         )
         if port is not None:
             wait_for_listener(self.namespace, port, timeout=timeout, process=process)
+            # Who listens on both IP versions begins with one of them, and that may be the other.
+            if not any(each.accepts(self.ipv4) for each in self._listeners(port)):
+                with suppress(WaitTimeout, ProcessError):
+                    wait_for_listener(
+                        self.namespace, port, host=self.ipv4, timeout=BOTH_VERSIONS, process=process
+                    )
         return process
+
+    def _listeners(self, port: int) -> list[Listener]:
+        return [each for each in listeners(self.namespace) if each.port == port]
 
     def __enter__(self) -> Host:
         entered = self.namespace.enter()

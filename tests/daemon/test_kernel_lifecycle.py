@@ -174,7 +174,7 @@ def test_after_a_kill_the_hook_does_what_fail_says_until_the_next_start_clears_i
     second = ground.start(name=first.name)  # even under the same name
     assert len(hooks_of(ground.firewall)) == len(left)
     assert becomes(ground, "connected")
-    second.process.stop()
+    second.process.stop(PATIENCE)
     assert rules_of(ground.firewall) == before
 
 
@@ -192,7 +192,7 @@ def test_a_firewall_with_an_error_in_its_engine_fails_as_it_was_told_to(
 
     second = ground.start()
     assert becomes(ground, "connected")
-    second.process.stop()
+    second.process.stop(PATIENCE)
     assert rules_of(ground.firewall) == before
 
 
@@ -266,7 +266,7 @@ def test_what_a_killed_firewall_has_left_in_another_queue_goes_with_the_next_of_
     eventually(lambda: first.family() == [], what="the end of its control process")
     second = ground.start(name=first.name)
     assert becomes(ground, "connected")
-    second.process.stop()
+    second.process.stop(PATIENCE)
     assert rules_of(ground.firewall) == before
 
 
@@ -283,7 +283,7 @@ def test_the_hook_of_whoever_uses_the_queue_now_is_not_taken_for_a_leftover(
     second = ground.start()
     assert not remove_hook(about)
     assert is_hooked(ground)
-    second.process.stop()
+    second.process.stop(PATIENCE)
     assert remove_hook(about)  # nothing is there any more, which is no error
 
 

@@ -106,6 +106,22 @@ def test_start_returns_when_the_program_listens(lab: Lab) -> None:
     assert program.wait(10) == 0
 
 
+def test_start_returns_when_a_program_listens_on_both_ip_versions(lab: Lab) -> None:
+    """Most servers open one socket after the other, and the first may be that for IPv6."""
+    script = (
+        "import socket, time;"
+        "six = socket.create_server(('::', 8000), family=socket.AF_INET6); time.sleep(0.2);"
+        "four = socket.create_server(('0.0.0.0', 8000)); c, _ = four.accept();"
+        "c.sendall(b'welcome'); c.close()"
+    )
+    program = lab.server.start([sys.executable, "-c", script], port=8000)
+    with lab.client:
+        connection = socket.create_connection((lab.server.ip, 8000), timeout=10)
+    with connection:
+        assert receive(connection, 7) == b"welcome"
+    assert program.wait(10) == 0
+
+
 def test_a_program_that_dies_first_is_quoted(lab: Lab) -> None:
     """Its last words, at once, and not a timeout."""
     with pytest.raises(ProcessError, match=r"code 3 before it listened.*no database here"):
