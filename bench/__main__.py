@@ -34,8 +34,15 @@ MEASURES: Final = {
 @click.option("--only", multiple=True, type=click.Choice(list(MEASURES)), help="Only this measure.")
 @click.option("--quick", is_flag=True, help="A short run: shows that it works, proves nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the machine first.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Of that firewall.")
 @click.pass_context
-def cli(context: click.Context, only: tuple[str, ...], quick: bool, as_json: bool) -> None:
+def cli(
+    context: click.Context,
+    only: tuple[str, ...],
+    quick: bool,
+    as_json: bool,
+    settings: tuple[str, ...],
+) -> None:
     """Measure fwemu on this machine; every figure of the README comes from here (5 minutes)."""
     if context.invoked_subcommand is not None:
         return
@@ -46,7 +53,7 @@ def cli(context: click.Context, only: tuple[str, ...], quick: bool, as_json: boo
     if as_json:
         emit(facts)
     figures: list[Figure] = []
-    with Run(quick=quick, progress=Progress()) as run:
+    with Run(quick=quick, progress=Progress(), settings=settings) as run:
         for name in chosen:
             run.progress.say(name)
             came_out = import_module(f"bench.{name}").figures(run)

@@ -1,10 +1,13 @@
 """The hosts on which everything is measured: one lab, whose firewall steps aside when told to.
 
-The daemon keeps running; what changes between two visits is only what hooks into forwarding.
+The daemon's engine keeps running; what changes between two visits is only what hooks into
+forwarding.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -17,6 +20,7 @@ from fwemu.daemon import hooks
 from fwemu.errors import MissingError
 from fwemu.lab import Lab
 from netns import Namespace, NetnsError, nft
+from netns.procfs import pids, stat_of
 
 KERNEL: Final = "kernel"
 """Plain forwarding: no hook at all."""
@@ -53,6 +57,7 @@ class Ground:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._have_watched(True)
         self.lab.close()
 
     def put_under(self, subject: str) -> None:
@@ -60,12 +65,16 @@ class Ground:
         if subject == self._under:
             return
         if self._under == FWEMU:
+            self._have_watched(False)
             self._hook.remove()
-        elif self._under == CONNTRACK:
+        elif self._hook.is_in_place():
+            raise RuntimeError(f"fwemu's hook was there as well while {self._under} was measured")
+        if self._under == CONNTRACK:
             self._nft(f"delete table {_TABLE}")
         self._under = subject
         if subject == FWEMU:
             self._hook = self._install()
+            self._have_watched(True)
         elif subject == CONNTRACK:
             self._nft(_RULES)
 
@@ -91,13 +100,25 @@ class Ground:
             process.stop()
 
     def packets(self) -> Values:
-        """What fwemu has decided so far, and what the kernel could not queue for it."""
+        """What fwemu has decided so far, and what the kernel could not queue for it.
+
+        Nothing while it steps aside.
+        """
+        if self._under != FWEMU:
+            return dict.fromkeys(("packets", "octets", "lost"), 0.0)
         told = self.lab.firewall.statistics()
         return {
             "packets": sum(sum(by_reason.values()) for by_reason in told["packets"].values()),
             "octets": sum(sum(by_reason.values()) for by_reason in told["bytes"].values()),
             "lost": told["queue"]["lost_queue_full"] + told["queue"]["lost_buffer_full"],
         }
+
+    def _have_watched(self, is_watched: bool) -> None:
+        """The daemon's control process puts a hook back that somebody has taken away."""
+        daemon = self.lab.about.pid
+        for pid in pids():
+            if (stat := stat_of(pid)) is not None and stat.parent == daemon:
+                os.kill(pid, signal.SIGCONT if is_watched else signal.SIGSTOP)
 
     def _install(self) -> hooks.Hooks:
         return hooks.install(self._namespace, self.lab.about.queue, fail_open=False)

@@ -13,7 +13,7 @@ from bench.visits import Values, compare, order
 class Run:
     """One run of the benchmark.  A context manager: at its end the hosts are gone."""
 
-    def __init__(self, *, quick: bool, progress: Progress) -> None:
+    def __init__(self, *, quick: bool, progress: Progress, settings: Sequence[str] = ()) -> None:
         self.quick = quick
         self.rounds = 2 if quick else 7
         """How often each subject is visited."""
@@ -22,6 +22,7 @@ class Run:
         self.seconds = 0.3 if quick else 1.0
         """The length of a visit."""
         self.progress = progress
+        self._settings = settings
         self._undo = ExitStack()
         self._ground: Ground | None = None
 
@@ -29,7 +30,7 @@ class Run:
     def ground(self) -> Ground:
         """The hosts that the measures share; made when first asked for."""
         if self._ground is None:
-            self._ground = self._undo.enter_context(Ground())
+            self._ground = self._undo.enter_context(Ground(*self._settings))
         return self._ground
 
     def visit(

@@ -46,9 +46,12 @@ class Cable(Wire):
 
 
 def differences(one: Segments, other: Segments) -> dict[tuple[str, str], tuple[int, int]]:
-    """Kinds of which there are not as many in both, but for those at the edges of the time."""
+    """Kinds of which there are not as many in both, but for a few.
+
+    Those at the edges of the time; and at a time scale of 60 a millisecond of delay is 60.
+    """
     return {
         kind: (one[kind], other[kind])
         for kind in one.keys() | other.keys()
-        if abs(one[kind] - other[kind]) > max(2, 0.03 * one[kind])
+        if abs(one[kind] - other[kind]) > max(2, 0.05 * one[kind])
     }
