@@ -240,9 +240,11 @@ class HeldThread:
 
     def go(self) -> None:
         """It goes on."""
-        with suppress(ProcessLookupError):
+        try:
             self._enter_again()
             _call(_DETACH, self.thread, data=self._signal)
+        except ProcessLookupError:
+            _reap(self.thread)
 
 
 @contextmanager
@@ -331,8 +333,20 @@ def _stopped(thread: int, deadline: float) -> int | None:
 def _let_go(thread: int) -> None:
     """One that has not come to stand in time: only a thread that stands can be detached."""
     if (status := _stopped(thread, time.monotonic() + _STOPPING_S)) is not None:
-        with suppress(ProcessLookupError):
+        try:
             HeldThread(thread, status).go()
+        except ProcessLookupError:
+            _reap(thread)
+
+
+def _reap(thread: int) -> None:
+    """One that was killed while it stood still: its parent hears of it after us (ptrace(2))."""
+    with suppress(OSError), open(f"/proc/{thread}/stat") as file:
+        if int(file.read().rpartition(")")[2].split()[1]) == os.getpid():
+            return  # its parent is us, and has waited for it then
+    deadline = time.monotonic() + _STOPPING_S
+    while _stopped(thread, deadline) is not None:
+        pass  # it stops once more on its way, where its end is traced
 
 
 def _has_ended(thread: int) -> bool:

@@ -302,6 +302,25 @@ def test_a_program_that_is_stopped_meanwhile_stands_and_goes_on_when_it_is_told(
     assert took > 1.19
 
 
+def test_the_parent_of_a_program_that_is_killed_while_it_stands_still_hears_of_it() -> None:
+    """As long as we have not, it hears nothing: to all others it seems to survive SIGKILL."""
+    code = "sleep 1000 & echo $!; wait $!; echo ended"
+    with subprocess.Popen(["sh", "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        eventually(lambda: not any(wait.runs for wait in waits_of(child)), what="a wait")
+        with held([child]) as there:
+            assert list(there) == [child]
+            os.kill(child, signal.SIGKILL)
+            eventually(lambda: stat_of(child) is None, what="its end")
+            time.sleep(0.05)  # nothing is to be seen of a parent that has not heard
+        try:
+            assert parent.wait(5) == 0
+        finally:
+            parent.kill()
+        assert parent.stdout.read() == "ended\n"
+
+
 def test_a_program_that_is_killed_meanwhile_is_gone(start):
     """Nobody can block that; whoever asked hears that there is no such process."""
     program = start('print("ready", flush=True); import time; time.sleep(100)')
