@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,11 @@ from netns.traffic import Traffic
 
 OPENING = ("SYN_SENT", "SYN_RECV")
 """States of a connection whose handshake is under way."""
+
+_LOOKS = 4
+"""So often it is looked for whoever holds a socket: accept(2) gives it a descriptor last of all."""
+
+_BETWEEN_LOOKS_S = 0.002
 
 _GONE = {errno.EBADF, errno.ESRCH, errno.ENOTSOCK}
 """What borrowing says where a process, a descriptor or that socket is not there any more."""
@@ -363,22 +369,33 @@ def find_sockets(
         for connection in host.sockets.now()
         if connection.cookie not in known and (connection.inode or connection.state in OPENING)
     ]
-    found, opening, unreachable = [], [], []
-    held = holders_of({connection.inode for _, connection in there})
-    for host, connection in there:
-        if connection.state in OPENING:
-            opening.append((host, connection))
-            continue
-        some = held.get(connection.inode, [])
-        tcp = _borrow(some, connection.cookie)
-        if tcp is not None:
-            with tcp:
-                keepalive = Keepalive.of(tcp).scaled(scale)
-                window_probe = WindowProbe.of(tcp, host.retries).scaled(scale)
-            info = Info.read(connection.tcp_info)
-            found.append(FoundSocket(host, connection, info, some, keepalive, window_probe, scale))
-        elif (now := host.sockets.again(connection)) is not None and now.inode:
-            unreachable.append((host, connection))
+    found: list[FoundSocket] = []
+    opening: list[tuple[Host, Connection]] = []
+    unreachable: list[tuple[Host, Connection]] = []
+    for look in range(_LOOKS):
+        if look:
+            time.sleep(_BETWEEN_LOOKS_S)
+        unreachable = []
+        held = holders_of({connection.inode for _, connection in there})
+        for host, connection in there:
+            if connection.state in OPENING:
+                opening.append((host, connection))
+                continue
+            some = held.get(connection.inode, [])
+            tcp = _borrow(some, connection.cookie)
+            if tcp is not None:
+                with tcp:
+                    keepalive = Keepalive.of(tcp).scaled(scale)
+                    window_probe = WindowProbe.of(tcp, host.retries).scaled(scale)
+                info = Info.read(connection.tcp_info)
+                found.append(
+                    FoundSocket(host, connection, info, some, keepalive, window_probe, scale)
+                )
+            elif (now := host.sockets.again(connection)) is not None and now.inode:
+                unreachable.append((host, connection))
+        there = unreachable
+        if not there:
+            break
     pids = {holder.pid for each in found for holder in each.holders}
     return FoundSockets(found, opening, unreachable, sorted(pids))
 

@@ -155,7 +155,8 @@ class Playback:
         if not self._plays_applications:
             return to
         to = self._first(to)
-        if self._counted() != self._traffic:  # a short wait has ended by itself: what came of it?
+        # Has a short wait ended by itself?  Then wait for what comes of it.
+        if not self._is_noisy and self._counted() != self._traffic:
             self._come_to_rest()
             if self._is_over:
                 return self.now

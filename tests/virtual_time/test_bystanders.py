@@ -5,13 +5,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from fwemu.lab import Lab
+from fwemu.virtual_time import found_sockets
+from netns import connections as kernel_connections
+from netns.connections import Holder
 from tests.kit.labs import Pair, as_new, connected, eventually, say, what_comes
 
 pytestmark = pytest.mark.kernel
@@ -232,3 +235,26 @@ def test_a_server_can_be_started_anew_beside_its_old_connections(lab: Lab) -> No
         assert lab.fast_forward("11m")["probes"][0]["answered"] == 1
         with lab.server:
             socket.create_server(pair.server.getsockname()).close()
+
+
+def test_a_socket_that_is_just_being_accepted_is_found(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there before it has a descriptor: whoever looks just then looks again."""
+    as_new(lab, HOUR)
+    looks = []
+
+    def holders(inodes: Collection[int]) -> dict[int, list[Holder]]:
+        looks.append(inodes)
+        return {} if len(looks) == 1 else kernel_connections.holders(inodes)
+
+    monkeypatch.setattr(found_sockets, "holders", holders)
+    with connected(lab) as pair:
+        host = found_sockets.Host("client", lab.client.namespace)
+        there = found_sockets.find_sockets([host])
+        host.close()
+        ports = [each.connection.local.port for each in there.sockets]
+
+        assert there.unreachable == []
+        assert pair.client.getsockname()[1] in ports
+    assert len(looks) == 2
