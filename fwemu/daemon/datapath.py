@@ -8,6 +8,7 @@ after `TURN`, however busy the queue is.
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Final, Protocol
 
@@ -19,7 +20,7 @@ from fwemu.core.reasons import Verdict
 from fwemu.core.standby import Standby
 from fwemu.daemon.clock import Clock
 from fwemu.daemon.losses import Losses
-from fwemu.daemon.queue import Pause
+from fwemu.daemon.queue import Pause, nothing
 from fwemu.daemon.requests import Reply, Request
 from fwemu.daemon.schedule import FlushSchedule, due_effects, next_event
 from fwemu.daemon.tally import SAMPLED, Tally
@@ -48,13 +49,15 @@ class Queue(Protocol):
     """The queue, as the loop uses it."""
 
     fd: int
+    carried_out: Callable[[], None]
+    """Called when verdicts that were gathered have been carried out."""
+
+    @property
+    def gathers(self) -> bool:
+        """Are verdicts given together?  If not, each is carried out as it is given."""
 
     def drain(self) -> None: ...
     def flush(self) -> None: ...
-
-
-def _nothing() -> None:
-    """No verdict waits."""
 
 
 class PacketSink(Protocol):
@@ -114,14 +117,19 @@ class Datapath:
         self._held: dict[int, QueuedPacket] = {}
         """Packets that wait for their verdict in the kernel's queue, by ticket."""
         self._unpublished: list[Effect] = []
-        self._flush = _nothing
+        self._flush = nothing
         """Has the verdicts carried out that were given: what follows from them comes later."""
+        self._gathers = False
+        self._sampled: list[int] = []
+        """When packets came whose time to a verdict is measured."""
         self._turn_ends = 0
         self._count = 0
 
     def attach(self, queue: Queue) -> None:
         """Verdicts that are given together go out before a packet of our own does."""
         self._flush = queue.flush
+        self._gathers = queue.gathers
+        queue.carried_out = self._measure
 
     def on_packet(self, packet: QueuedPacket) -> None:
         """Decide about one packet of the queue; its verdict goes out before anything else."""
@@ -136,11 +144,21 @@ class Datapath:
             self._held[decision.ticket] = packet
         self._count += 1
         if self._count % SAMPLED == 0:
-            self._tally.time_to_verdict.observe((self._now() - now) / (1000 * self._millisecond))
+            self._sampled.append(now)
+            if not self._gathers:
+                self._measure()
         if decision.effects:
             self.carry_out(decision.effects)
         if now >= self._turn_ends:
             raise Pause
+
+    def _measure(self) -> None:
+        """How long the sampled packets of which the verdict is out have waited for it."""
+        if self._sampled:
+            now = self._now()
+            for since in self._sampled:
+                self._tally.time_to_verdict.observe((now - since) / (1000 * self._millisecond))
+            self._sampled.clear()
 
     def carry_out(self, effects: tuple[Effect, ...]) -> None:
         """Send and release packets at once; log and count the effects when there is time."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
 import warnings
 from collections.abc import Callable
 from typing import Final
@@ -14,10 +13,13 @@ from fwemu.daemon.needs import LIBRARY, NFQUEUE, PRIVILEGES, missing_privileges
 from fwemu.daemon.queue import (
     COPIED_OCTETS,
     RECEIVE_BUFFER,
+    SUPER_PACKETS,
     Pause,
     QueueStatus,
     StatusFile,
+    configure,
     is_there,
+    nothing,
     require_free,
 )
 from fwemu.errors import QueueError
@@ -26,14 +28,6 @@ try:
     import netfilterqueue
 except ImportError as error:
     raise LIBRARY.missing(str(error)) from error
-
-# linux/netfilter/nfnetlink_queue.h
-_CONFIG_MESSAGE: Final = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
-_CFG_MASK: Final = 4
-_CFG_FLAGS: Final = 5
-_F_GSO: Final = 1 << 2
-_NLM_F_REQUEST_ACK: Final = 0x1 | 0x4
-_NLMSG_ERROR: Final = 2
 
 OnPacket = Callable[[netfilterqueue.Packet], None]
 
@@ -45,8 +39,11 @@ class LibraryQueue:
     taken, PrivilegeError without CAP_NET_ADMIN.
     """
 
+    gathers: Final = False
+
     def __init__(self, number: int, on_packet: OnPacket, *, length: int) -> None:
         self.number = number
+        self.carried_out: Callable[[], None] = nothing
         require_free(number)
         try:
             self._queue = netfilterqueue.NetfilterQueue()  # loads the kernel's module
@@ -85,21 +82,11 @@ class LibraryQueue:
 
     def _ask_for_super_packets(self) -> None:
         """Set the GSO flag, which netfilterqueue does not know of, by a message of our own."""
-        flag = struct.pack(">I", _F_GSO)
-        attributes = b"".join(
-            struct.pack("HH", 4 + len(flag), kind) + flag for kind in (_CFG_MASK, _CFG_FLAGS)
-        )
-        body = struct.pack(">BBH", socket.AF_UNSPEC, 0, self.number) + attributes
-        message = struct.pack("IHHII", 16 + len(body), _CONFIG_MESSAGE, _NLM_F_REQUEST_ACK, 0, 0)
         with socket.socket(fileno=os.dup(self.fd)) as netlink:
-            netlink.send(message + body)
-            # A packet that the hook of a killed daemon sends before the answer is lost, as those
-            # before it were.
-            while struct.unpack_from("H", answer := netlink.recv(4096), 4)[0] != _NLMSG_ERROR:
-                pass
-        (code,) = struct.unpack_from("i", answer, 16)
-        if code != 0:
-            raise QueueError(
-                f"queue {self.number}: the kernel refused the GSO flag ({os.strerror(-code)}); "
-                "it needs Linux 3.10 or later"
-            )
+            try:
+                configure(netlink, self.number, SUPER_PACKETS)
+            except OSError as error:
+                raise QueueError(
+                    f"queue {self.number}: the kernel refused the GSO flag ({error.strerror}); "
+                    "it needs Linux 3.10 or later"
+                ) from error

@@ -1,9 +1,9 @@
 """The NFQUEUE without a library between: many packets by one system call, and many verdicts.
 
-The library's reader (`queue.py`) pays a `recv` and a `send` for each packet.  Here one recvmmsg(2)
-takes all that wait, and one `send` gives all their verdicts.  What the kernel does with a packet
-after its verdict happens inside that `send`, so whoever sends a packet of his own after a verdict
-asks for a `flush` before.
+The library's reader (`library_queue.py`) pays a `recv` and a `send` for each packet.  Here one
+recvmmsg(2) takes all that wait, and one `send` gives all their verdicts.  What the kernel does with
+a packet after its verdict happens inside that `send`, so whoever sends a packet of his own after a
+verdict asks for a `flush` before.
 
 The messages are those of linux/netfilter/nfnetlink_queue.h: a header, then attributes, each with a
 length and a kind; the packet itself is the last one.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 import socket
 import struct
 from collections.abc import Callable
@@ -23,9 +22,13 @@ from fwemu.daemon.needs import NFQUEUE, PRIVILEGES, missing_privileges
 from fwemu.daemon.queue import (
     COPIED_OCTETS,
     RECEIVE_BUFFER,
+    SUPER_PACKETS,
     Pause,
     QueueStatus,
     StatusFile,
+    attribute,
+    configure,
+    nothing,
     require_free,
 )
 from fwemu.errors import QueueError
@@ -36,9 +39,8 @@ AT_ONCE: Final = 64
 _ROOM: Final = 512
 """Octets for one message: all attributes, and the copied head of the packet."""
 
-_PACKET, _VERDICT, _CONFIG = 0x300, 0x301, 0x302  # NFNL_SUBSYS_QUEUE << 8 | ...
-_NLMSG_ERROR: Final = 2
-_REQUEST, _ACKNOWLEDGE = 1, 4
+_PACKET, _VERDICT = 0x300, 0x301  # NFNL_SUBSYS_QUEUE << 8 | ...
+_REQUEST: Final = 1
 
 _ACCEPT, _DROP = struct.pack(">I", 1), struct.pack(">I", 0)  # NF_ACCEPT, NF_DROP
 
@@ -53,10 +55,9 @@ _ATTRIBUTE: Final = struct.Struct("=HH")
 _MESSAGE: Final = struct.Struct("=IH")
 
 # Attributes of a configuration.
-_CFG_COMMAND, _CFG_PARAMETERS, _CFG_LENGTH, _CFG_MASK, _CFG_FLAGS = 1, 2, 3, 4, 5
-_BIND, _UNBIND = 1, 2
+_COMMAND, _PARAMETERS, _LENGTH = 1, 2, 3
+_BIND: Final = 1
 _COPY_PACKET: Final = 2
-_GSO: Final = 1 << 2
 
 _SOL_NETLINK, _NETLINK_NO_ENOBUFS = 270, 5
 _SO_RCVBUFFORCE: Final = 33
@@ -149,13 +150,17 @@ class NetlinkQueue:
     taken, PrivilegeError without CAP_NET_ADMIN.
     """
 
+    gathers: Final = True
+
     def __init__(self, number: int, on_packet: OnPacket, *, length: int) -> None:
         self.number = number
+        self.carried_out: Callable[[], None] = nothing
         self._on_packet = on_packet
         require_free(number)
         self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
         try:
             self._set_up(length)
+            self._status = StatusFile()
         except OSError as error:
             self._netlink.close()
             if missing_privileges():
@@ -166,7 +171,6 @@ class NetlinkQueue:
         except BaseException:
             self._netlink.close()
             raise
-        self._status = StatusFile()
         self.fd = self._netlink.fileno()
         self._verdicts = Verdicts(self._netlink, number)
         self._indevs: dict[bytes, int] = {}
@@ -201,11 +205,12 @@ class NetlinkQueue:
                             is_over = True
             finally:
                 self._verdicts.are_gathered = False
-                self._verdicts.flush()
+                self.flush()
 
     def flush(self) -> None:
         """Have the kernel carry out the verdicts that were given: what follows comes after them."""
         self._verdicts.flush()
+        self.carried_out()
 
     def status(self) -> QueueStatus:
         """The queue's length and losses."""
@@ -219,18 +224,18 @@ class NetlinkQueue:
     def _packet(self, start: int) -> NetlinkPacket | None:
         """The packet of the message that begins there; None if it is none."""
         buffer = self._buffer
-        _, kind = _MESSAGE.unpack_from(buffer, start)
-        if kind != _PACKET:  # an error that concerns a verdict: that packet is gone
+        _, message = _MESSAGE.unpack_from(buffer, start)
+        if message != _PACKET:  # an error that concerns a verdict: that packet is gone
             return None
-        number, size, attribute, indev = _FIRST.unpack_from(buffer, start + 20)
-        if attribute != _CAME_IN:  # it was made on this machine
+        number, size, kind, indev = _FIRST.unpack_from(buffer, start + 20)
+        if kind != _CAME_IN:  # it was made on this machine
             indev = _NOWHERE
         place = start + 32
-        while attribute != _PAYLOAD:
+        while kind != _PAYLOAD:
             if size < _ATTRIBUTE.size:
                 raise QueueError(f"queue {self.number}: a message that nobody understands")
             place += size + 3 & ~3
-            size, attribute = _ATTRIBUTE.unpack_from(buffer, place)
+            size, kind = _ATTRIBUTE.unpack_from(buffer, place)
         index = self._indevs.get(indev)
         if index is None:
             index = self._indevs[indev] = int.from_bytes(indev, "big")
@@ -245,29 +250,10 @@ class NetlinkQueue:
         except PermissionError:  # in a user namespace it ends at net.core.rmem_max
             netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         netlink.setsockopt(_SOL_NETLINK, _NETLINK_NO_ENOBUFS, 1)  # losses are counted elsewhere
-        for kind, value in (
-            (_CFG_COMMAND, struct.pack(">BxH", _BIND, socket.AF_UNSPEC)),
-            (_CFG_PARAMETERS, struct.pack(">IB", COPIED_OCTETS, _COPY_PACKET)),
-            (_CFG_LENGTH, struct.pack(">I", length)),
-            (_CFG_MASK, struct.pack(">I", _GSO)),
+        for attributes in (
+            attribute(_COMMAND, struct.pack(">BxH", _BIND, socket.AF_UNSPEC)),
+            attribute(_PARAMETERS, struct.pack(">IB", COPIED_OCTETS, _COPY_PACKET)),
+            attribute(_LENGTH, struct.pack(">I", length)),
+            SUPER_PACKETS,
         ):
-            attributes = _attribute(kind, value)
-            if kind == _CFG_MASK:
-                attributes += _attribute(_CFG_FLAGS, value)
-            self._configure(attributes)
-
-    def _configure(self, attributes: bytes) -> None:
-        """Raises OSError if the kernel refuses."""
-        body = struct.pack(">BBH", socket.AF_UNSPEC, 0, self.number) + attributes
-        flags = _REQUEST | _ACKNOWLEDGE
-        head = struct.pack("=IHHII", 16 + len(body), _CONFIG, flags, 0, 0)
-        self._netlink.send(head + body)
-        while _MESSAGE.unpack_from(answer := self._netlink.recv(4096))[1] != _NLMSG_ERROR:
-            pass  # a packet that an old hook sends: it is lost, as those before it were
-        (code,) = struct.unpack_from("=i", answer, 16)
-        if code:
-            raise OSError(-code, os.strerror(-code))
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
+            configure(netlink, self.number, attributes)

@@ -8,6 +8,9 @@ each one up before it queues it, and bulk throughput falls to a twentieth (docs/
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
+import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +21,24 @@ COPIED_OCTETS: Final = 128
 """Enough for IPv6 and TCP with all options; the payload stays in the kernel."""
 
 RECEIVE_BUFFER: Final = 8 << 20
+
+# linux/netfilter/nfnetlink_queue.h
+_CONFIG: Final = 3 << 8 | 2  # NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG
+_MASK, _FLAGS = 4, 5
+_F_GSO: Final = struct.pack(">I", 1 << 2)
+_NLM_F_REQUEST_ACK: Final = 0x1 | 0x4
+_NLMSG_ERROR: Final = 2
+_TYPE: Final = struct.Struct("=4xH")
+_CODE: Final = struct.Struct("=16xi")
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """An attribute of a netlink message."""
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+SUPER_PACKETS: Final = attribute(_MASK, _F_GSO) + attribute(_FLAGS, _F_GSO)
+"""A configuration with which packets come as they are, however large."""
 
 _STATUS: Final = Path("/proc/thread-self/net/netfilter/nfnetlink_queue")
 
@@ -33,6 +54,20 @@ class QueueStatus(NamedTuple):
     """Packets lost because the queue was full."""
     dropped_buffer: int
     """Packets lost because the receive buffer was full."""
+
+
+def configure(netlink: socket.socket, number: int, attributes: bytes) -> None:
+    """Configure a queue.  Raises OSError if the kernel refuses."""
+    body = struct.pack(">BBH", socket.AF_UNSPEC, 0, number) + attributes
+    head = struct.pack("=IHHII", 16 + len(body), _CONFIG, _NLM_F_REQUEST_ACK, 0, 0)
+    netlink.send(head + body)
+    # A packet that the hook of a killed daemon sends before the answer is lost, as those before it
+    # were.
+    while _TYPE.unpack_from(answer := netlink.recv(4096))[0] != _NLMSG_ERROR:
+        pass
+    (code,) = _CODE.unpack_from(answer)
+    if code:
+        raise OSError(-code, os.strerror(-code))
 
 
 class StatusFile:
@@ -83,6 +118,10 @@ def require_free(number: int) -> None:
             f"queue {number} is in use (by netlink port {taken.owner}, "
             f"probably process {taken.owner}): choose another with --set daemon.queue=N"
         )
+
+
+def nothing() -> None:
+    """What there is to do where no verdict waits for others, and where nobody asks."""
 
 
 class Pause(Exception):  # noqa: N818 - it is no error

@@ -97,6 +97,8 @@ class Queue:
 
     def __init__(self, on_packet: Callable[[Any], None]) -> None:
         self.fd = os.eventfd(0, os.EFD_NONBLOCK)
+        self.gathers = False
+        self.carried_out: Callable[[], None] = lambda: None
         self.drains = 0
         self.packets: list[Packet] = []
         self._on_packet = on_packet

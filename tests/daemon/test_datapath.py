@@ -143,6 +143,24 @@ def test_one_packet_in_sixteen_is_measured(world: World) -> None:
     assert histogram.total == pytest.approx(0.002)
 
 
+def test_a_verdict_that_is_given_with_others_is_measured_when_it_is_carried_out(
+    world: World,
+) -> None:
+    """Whoever was decided first has waited longest."""
+    world.queue.gathers = True
+    world.datapath.attach(world.queue)
+    for number in range(SAMPLED):
+        world.handle(world.packet(datagram(number + 1)))
+    histogram = world.tally.time_to_verdict
+    assert sum(histogram.counts) == 0
+
+    world.clock.instant_now += SECOND // 100
+    world.queue.carried_out()
+    world.queue.carried_out()
+    assert sum(histogram.counts) == 1
+    assert histogram.total == pytest.approx(0.01)
+
+
 def test_packets_give_way_after_their_turn(world: World) -> None:
     """However busy the queue is, timers and requests come at the latest then; nothing is lost."""
     world.datapath._turn_ends = world.clock.instant_now + TURN
