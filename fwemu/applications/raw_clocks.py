@@ -78,7 +78,7 @@ class RawClockReads:
         """Count those of these processes as well, with all their threads; from 0."""
         for pid in pids:
             for thread in set(threads_of(pid)) - self._counted:
-                with suppress(ProcessLookupError, PermissionError):
+                with suppress(OSError):  # it has ended, or there are too many to count them all
                     self._count(pid, thread)
             self._before[pid] = self._sum(pid)
 
@@ -102,9 +102,13 @@ class RawClockReads:
                 _TRACEPOINT, _ATTRIBUTES.size, number, 0, 0, 0, _INHERIT, 0, 0, 0
             )
             event = _call(_SYS_PERF_EVENT_OPEN, attributes, thread, -1, -1, _EVENT_CLOEXEC)
+            try:
+                if which:
+                    fcntl.ioctl(event, _SET_FILTER, which.encode() + b"\0")
+            except OSError:
+                os.close(event)
+                raise
             events.append(event)
-            if which:
-                fcntl.ioctl(event, _SET_FILTER, which.encode() + b"\0")
         self._counted.add(thread)
 
     def _sum(self, pid: int) -> int:
