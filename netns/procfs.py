@@ -25,15 +25,20 @@ class Stat:
 
 
 def stat_of(pid: int) -> Stat | None:
-    """None when there is no such process, or only its zombie."""
+    """None when there is no such process (or thread), or only its zombie."""
+    stat = last_stat_of(pid)
+    return None if stat is None or stat.state in "ZX" else stat
+
+
+def last_stat_of(pid: int) -> Stat | None:
+    """That of a zombie as well; None when there is nothing."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The second field is the name in parentheses and may contain anything.
     fields = text[text.rindex(")") + 2 :].split()
-    stat = Stat(fields[0], int(fields[1]), int(fields[2]), int(fields[19]))
-    return None if stat.state in "ZX" else stat
+    return Stat(fields[0], int(fields[1]), int(fields[2]), int(fields[19]))
 
 
 def start_time(pid: int) -> int | None:

@@ -22,6 +22,7 @@ from typing import Final
 
 from fwemu.waits.system_calls import ARCHITECTURES
 from fwemu.waits.threads import threads_of
+from netns.procfs import last_stat_of, stat_of
 
 # include/uapi/linux/ptrace.h
 _CONT: Final = 7
@@ -283,7 +284,7 @@ def held_process(pid: int) -> Iterator[dict[int, HeldThread] | None]:
         while new := set(threads_of(pid)) - tried:
             there |= undo.enter_context(held(new))
             tried |= new
-        stand = all(thread in there or _has_ended(thread) for thread in tried)
+        stand = all(thread in there or stat_of(thread) is None for thread in tried)
         yield there if stand else None
 
 
@@ -305,7 +306,7 @@ def _seize(thread: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        if _has_ended(thread):
+        if stat_of(thread) is None:
             return False
         raise
     return True
@@ -341,20 +342,12 @@ def _let_go(thread: int) -> None:
 
 def _reap(thread: int) -> None:
     """One that was killed while it stood still: its parent hears of it after us (ptrace(2))."""
-    with suppress(OSError), open(f"/proc/{thread}/stat") as file:
-        if int(file.read().rpartition(")")[2].split()[1]) == os.getpid():
-            return  # its parent is us, and has waited for it then
+    stat = last_stat_of(thread)
+    if stat is not None and stat.parent == os.getpid():
+        return  # we would take its end away from ourselves
     deadline = time.monotonic() + _STOPPING_S
     while _stopped(thread, deadline) is not None:
         pass  # it stops once more on its way, where its end is traced
-
-
-def _has_ended(thread: int) -> bool:
-    try:
-        with open(f"/proc/{thread}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
 
 
 def _call(request: int, thread: int, address: Registers | None = None, data: int = 0) -> None:

@@ -77,12 +77,8 @@ def is_vfork_of_another(pid: int) -> bool:
 
 def _waits_for_its_vfork(pid: int) -> bool:
     """Might it?  The thread that has called vfork(2) sleeps so that nothing but SIGKILL ends it."""
-    for thread in threads_of(pid):
-        with suppress(OSError):
-            stat = Path(f"/proc/{pid}/task/{thread}/stat").read_text(errors="replace")
-            if stat.rpartition(")")[2].split()[0] == "D":
-                return True
-    return False
+    stats = map(stat_of, threads_of(pid))
+    return any(stat is not None and stat.state == "D" for stat in stats)
 
 
 def own_processes(caller: int | None) -> set[int]:

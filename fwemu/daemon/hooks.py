@@ -118,20 +118,15 @@ class NftHooks:
         nft.load(self._namespace, self._removal)
 
     def is_in_place(self) -> bool:
-        if not self._is_listed():
-            return False
         try:
             rules = run_tool(self._namespace, ["nft", "list", "table", *self._table.split()])
         except ToolFailed:
-            if self._is_listed():
+            tables = run_tool(self._namespace, ["nft", "list", "tables", "inet"])
+            if f"table {self._table}" in tables.splitlines():
                 raise
-            return False  # it has gone meanwhile
+            return False
         word = self._statement.split()[0]
         return any(line.split()[:1] == [word] for line in rules.splitlines())
-
-    def _is_listed(self) -> bool:
-        tables = run_tool(self._namespace, ["nft", "list", "tables", "inet"])
-        return f"table {self._table}" in tables.splitlines()
 
 
 class IptablesHooks:

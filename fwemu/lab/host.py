@@ -16,10 +16,8 @@ from netns import (
     Process,
     ProcessError,
     WaitTimeout,
-    listeners,
     wait_for_listener,
 )
-from netns.listeners import Listener
 from netns.namespace import Entered
 from netns.process import Destination, Source
 
@@ -74,15 +72,11 @@ class Host:
         if port is not None:
             wait_for_listener(self.namespace, port, timeout=timeout, process=process)
             # Who listens on both IP versions begins with one of them, and that may be the other.
-            if not any(each.accepts(self.ipv4) for each in self._listeners(port)):
-                with suppress(WaitTimeout, ProcessError):
-                    wait_for_listener(
-                        self.namespace, port, host=self.ipv4, timeout=BOTH_VERSIONS, process=process
-                    )
+            with suppress(WaitTimeout, ProcessError):
+                wait_for_listener(
+                    self.namespace, port, host=self.ipv4, timeout=BOTH_VERSIONS, process=process
+                )
         return process
-
-    def _listeners(self, port: int) -> list[Listener]:
-        return [each for each in listeners(self.namespace) if each.port == port]
 
     def __enter__(self) -> Host:
         entered = self.namespace.enter()

@@ -70,7 +70,7 @@ class QueueTestbed:
     Raises FwemuError where the machine does not allow it.  Close it, or use it in `with`.
     """
 
-    def __init__(self, reader: QueueReader = QueueReader.AUTO) -> None:
+    def __init__(self) -> None:
         needs.require_privileges()
         with ExitStack() as undo:
             network = undo.enter_context(Network())
@@ -88,7 +88,7 @@ class QueueTestbed:
             with self.firewall.enter():
                 self.injector = Injector()
                 undo.callback(self.injector.close)
-                self.queue = open_queue(reader, _QUEUE, self._on_packet, length=_LENGTH)
+                self.queue = open_queue(QueueReader.AUTO, _QUEUE, self._on_packet, length=_LENGTH)
                 undo.callback(self.queue.close)
             undo.callback(hooks.install(self.firewall, _QUEUE, fail_open=False).remove)
             self.datapath: Datapath | None = None

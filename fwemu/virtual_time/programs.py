@@ -88,11 +88,12 @@ class Programs:
 
     def _process(self, pid: int) -> Process:
         name = name_of(pid)
+        is_played = self.player is not None and self.player.plays(pid)
         try:
-            waits = self._at_rest(pid)
+            waits = waits_of(pid) if is_played else self._at_rest(pid)
         except PermissionError as error:
             return Process(pid, name, (), refused=error.strerror)
-        if self.player is not None and self.player.plays(pid):
+        if is_played:
             waits = [wait for wait in waits if wait.unknown is not None and not wait.runs]
             return Process(pid, name, waits)
         waits = [self.asked.undisturbed(wait) for wait in waits]
